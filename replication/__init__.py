@@ -1,0 +1,1 @@
+"""The control plane: local servers, set-up, watching and mending of replicas."""

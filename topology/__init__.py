@@ -1,0 +1,1 @@
+"""What the data plane and the control plane both know: which servers exist, and how well they are."""
