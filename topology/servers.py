@@ -1,0 +1,137 @@
+"""The servers of a deployment and what was last seen of them: frozen values without any I/O."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
+
+from topology.errors import ConfigError
+
+DEFAULT_PORT = 3306
+
+
+class Role(StrEnum):
+    """What a server is meant to be; whether it is fit for that is judged in `topology.health`."""
+
+    PRIMARY = "primary"
+    REPLICA = "replica"
+
+
+class Vendor(StrEnum):
+    """Which family of servers; the two differ in replication statements and account tables."""
+
+    MARIADB = "mariadb"
+    MYSQL = "mysql"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One database server: its name, where it listens, and the service account used to look after it."""
+
+    name: str
+    host: str
+    port: int
+    role: Role
+    user: str = "root"
+    password: str = field(default="", repr=False)
+
+    @property
+    def address(self) -> str:
+        """`host:port`, the identity of a server: several services may share a host."""
+        return f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.address})"
+
+
+def server_from_url(url: str, name: str, role: Role) -> Server:
+    """Read `mysql://user:password@host:port`; user and password may be percent-encoded, the port defaults to 3306.
+
+    Raises ConfigError naming the part that is missing; the message never holds the URL, which carries a password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORT
+    except ValueError:
+        raise ConfigError(
+            f"the URL of {name} is malformed",
+            "write mysql://user:password@host:port, special characters as %XX",
+        ) from None
+    if parts.scheme not in ("mysql", "mariadb"):
+        raise ConfigError(
+            f"the URL of {name} begins with {parts.scheme or 'no scheme'!r}",
+            "write mysql://user:password@host:port",
+        )
+    if not parts.hostname:
+        raise ConfigError(f"the URL of {name} names no host", "write mysql://user:password@host:port")
+    return Server(
+        name=name,
+        host=parts.hostname,
+        port=port,
+        role=role,
+        user=unquote(parts.username or "root"),
+        password=unquote(parts.password or ""),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one probe of one server saw at `at` (seconds of a monotonic clock).
+
+    `error` is empty for a probe that was answered; the fields after it hold only then. Replication fields of a server
+    that follows nobody are False, None and empty.
+    """
+
+    server: str
+    at: float
+    error: str = ""
+    vendor: Vendor | None = None
+    version: str = ""
+    collation_id: int = 0
+    sql_mode: str = ""
+    identity: str = ""
+    read_only: bool = False
+    replicating: bool = False
+    io_running: bool = False
+    sql_running: bool = False
+    source_address: str = ""
+    lag_seconds: float | None = None
+    replication_error: str = ""
+
+
+class Health(StrEnum):
+    """Whether a server may be used: only a `HEALTHY` one gets statements."""
+
+    HEALTHY = "healthy"
+    LAGGING = "lagging"
+    DOWN = "down"
+    BROKEN = "broken"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """The verdict on one server, with the reason that an operator reads, and the observation behind it."""
+
+    server: Server
+    health: Health
+    reason: str = ""
+    observation: Observation | None = None
+
+    @property
+    def usable(self) -> bool:
+        return self.health is Health.HEALTHY
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All verdicts at one moment. `readers` is worked out once here so that routing a read costs no filtering."""
+
+    primary: ServerState
+    replicas: tuple[ServerState, ...]
+    readers: tuple[Server, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "readers", tuple(state.server for state in self.replicas if state.usable))
+
+    def states(self) -> tuple[ServerState, ...]:
+        return (self.primary, *self.replicas)

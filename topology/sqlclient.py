@@ -1,0 +1,127 @@
+"""Talking SQL to one server on the control side: the only module that imports aiomysql.
+
+Every driver error leaves here as a `topology.errors.ServerError` that names the server.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiomysql
+import pymysql.err
+
+from topology.errors import AccessDenied, ServerError, ServerUnreachable, StatementRefused
+from topology.servers import Server
+
+Row = dict[str, Any]
+
+# ER_DBACCESS_DENIED, ER_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_SPECIFIC_ACCESS_DENIED
+_DENIED = frozenset({1044, 1045, 1142, 1227})
+# Client-side numbers: cannot connect, server gone, connection lost.
+_UNREACHABLE = frozenset({2002, 2003, 2006, 2013})
+
+
+class _QuietCursor(aiomysql.DictCursor):
+    """A cursor that does not fetch and print the server's warnings after each statement."""
+
+    async def _show_warnings(self, conn: aiomysql.Connection) -> None:
+        """Do nothing: whoever needs the warnings asks for them with SHOW WARNINGS."""
+
+
+class SqlClient:
+    """One open connection to one server; statements run one after the other."""
+
+    def __init__(self, server: Server, connection: aiomysql.Connection) -> None:
+        self.server = server
+        self._connection = connection
+
+    async def query(self, sql: str) -> list[Row]:
+        """Run one statement and return its rows as dicts by column name; empty for a statement without a result."""
+        async with _translated(self.server), self._connection.cursor(_QuietCursor) as cursor:
+            await cursor.execute(sql)
+            return list(await cursor.fetchall()) if cursor.description else []
+
+    async def one(self, sql: str) -> Row:
+        """The first row of a statement, or an empty dict when there is none."""
+        rows = await self.query(sql)
+        return rows[0] if rows else {}
+
+    async def value(self, sql: str) -> Any:
+        """The first column of the first row, or None."""
+        row = await self.one(sql)
+        return next(iter(row.values()), None)
+
+    def literal(self, value: str | bytes | int | float | None) -> str:
+        """`value` as a literal of the server's SQL, quoted and escaped."""
+        return str(self._connection.escape(value))
+
+    def close(self) -> None:
+        """Drop the connection at once; safe to call twice."""
+        self._connection.close()
+
+
+async def connect(server: Server, *, timeout: float = 5.0, database: str | None = None) -> SqlClient:
+    """Log in at `server` with its service account, in autocommit mode and utf8mb4, within `timeout` seconds."""
+    connection = aiomysql.Connection(
+        host=server.host,
+        port=server.port,
+        user=server.user,
+        password=server.password,
+        db=database,
+        charset="utf8mb4",
+        autocommit=True,
+        local_infile=True,
+        program_name="manyreads",
+    )
+    try:
+        async with _translated(server), asyncio.timeout(timeout):
+            # The driver's own timeout stops at the TCP connect; a server that accepts and then hangs needs ours around
+            # the whole login, and a login cut off in the middle must not leave its socket to the garbage collector.
+            await connection._connect()
+    except BaseException:
+        connection.close()
+        raise
+    return SqlClient(server, connection)
+
+
+@asynccontextmanager
+async def connected(server: Server, *, timeout: float = 5.0) -> AsyncIterator[SqlClient]:
+    """A connection for the length of a `with` block."""
+    client = await connect(server, timeout=timeout)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@asynccontextmanager
+async def _translated(server: Server) -> AsyncIterator[None]:
+    try:
+        yield
+    except pymysql.err.MySQLError as error:
+        raise _server_error(server, error) from error
+    except TimeoutError as error:
+        raise ServerUnreachable(f"{server} did not answer in time") from error
+    except (OSError, EOFError, asyncio.IncompleteReadError) as error:
+        raise ServerUnreachable(f"the connection to {server} broke: {error}") from error
+
+
+def _server_error(server: Server, error: pymysql.err.MySQLError) -> ServerError:
+    errno, message = _parts(error)
+    if errno in _UNREACHABLE:
+        cause = error.__cause__ or message
+        return ServerUnreachable(
+            f"cannot reach {server}: {cause}", "check that the server runs and listens there"
+        )
+    if errno in _DENIED:
+        return AccessDenied(f"{server} refused: {message} (error {errno})")
+    return StatementRefused(f"{server} answered error {errno}: {message}", errno=errno)
+
+
+def _parts(error: pymysql.err.MySQLError) -> tuple[int, str]:
+    match error.args:
+        case (int(errno), message, *_):
+            return errno, str(message)
+        case _:
+            return 0, str(error)
