@@ -1,8 +1,8 @@
 """Finding the servers as dotCloud tells them: environment.json, environment variables, MASTER and SLAVES.
 
-dotCloud writes one flat JSON object to /home/dotcloud/environment.json. A service `dbwrite` of type mysql appears in it as
-DOTCLOUD_DBWRITE_MYSQL_HOST, _PORT, _LOGIN, _PASSWORD and _URL; values may be strings or integers. Nothing in the file
-says which service is the primary: MASTER and SLAVES name the services, else the names dbwrite and dbread* do.
+dotCloud writes one flat JSON object to /home/dotcloud/environment.json. A service `dbwrite` of type mysql appears in
+it as DOTCLOUD_DBWRITE_MYSQL_HOST, _PORT, _LOGIN, _PASSWORD and _URL; values may be strings or integers. Nothing in the
+file says which service is the primary: MASTER and SLAVES name the services, else the names dbwrite and dbread* do.
 This module is the only reader of os.environ.
 """
 
@@ -69,13 +69,9 @@ def _load(path: Path) -> dict[str, str]:
             f"cannot read {path}: {error.strerror}", "name the right file with --environment FILE"
         ) from None
     except ValueError as error:
-        raise EnvironmentFileError(
-            f"{path} is not JSON: {error}", "write it as one flat JSON object"
-        ) from None
+        raise EnvironmentFileError(f"{path} is not JSON: {error}", "write it as one flat JSON object") from None
     if not isinstance(content, dict):
-        raise EnvironmentFileError(
-            f"{path} holds no JSON object", "write it as one flat JSON object of KEY: value"
-        )
+        raise EnvironmentFileError(f"{path} holds no JSON object", "write it as one flat JSON object of KEY: value")
     return {str(key): str(value) for key, value in content.items() if isinstance(value, str | int | float)}
 
 
@@ -106,9 +102,7 @@ def _services(environment: Environment) -> dict[str, dict[str, str]]:
 def _primary_name(environment: Environment, services: Mapping[str, object]) -> str:
     named = environment.variables.get("MASTER", "").split()
     if len(named) > 1:
-        raise ConfigError(
-            f"MASTER names {len(named)} services", "name exactly one; the others belong in SLAVES"
-        )
+        raise ConfigError(f"MASTER names {len(named)} services", "name exactly one; the others belong in SLAVES")
     if not named and DEFAULT_PRIMARY not in services:
         raise EnvironmentFileError(
             f"{environment.source} has no key DOTCLOUD_{DEFAULT_PRIMARY.upper()}_MYSQL_HOST and MASTER is not set",
@@ -117,9 +111,7 @@ def _primary_name(environment: Environment, services: Mapping[str, object]) -> s
     return named[0].lower() if named else DEFAULT_PRIMARY
 
 
-def _replica_names(
-    environment: Environment, services: Mapping[str, Mapping[str, str]], primary: str
-) -> list[str]:
+def _replica_names(environment: Environment, services: Mapping[str, Mapping[str, str]], primary: str) -> list[str]:
     named = [name.lower() for name in environment.variables.get("SLAVES", "").split()]
     if named:
         return list(dict.fromkeys(named))
@@ -145,9 +137,7 @@ def _known(services: Mapping[str, object]) -> str:
     return f" (services there: {', '.join(sorted(services))})" if services else " (no mysql service is there)"
 
 
-def _server(
-    environment: Environment, services: Mapping[str, Mapping[str, str]], name: str, role: Role
-) -> Server:
+def _server(environment: Environment, services: Mapping[str, Mapping[str, str]], name: str, role: Role) -> Server:
     keys = services.get(name)
     if keys is None:
         raise EnvironmentFileError(
@@ -159,9 +149,7 @@ def _server(
                 f"{environment.source} has no key DOTCLOUD_{name.upper()}_MYSQL_{part}",
                 f"add it, or leave {name} out of MASTER and SLAVES",
             )
-    return Server(
-        name, keys["HOST"], _port(environment, name, keys["PORT"]), role, keys["LOGIN"], keys["PASSWORD"]
-    )
+    return Server(name, keys["HOST"], _port(environment, name, keys["PORT"]), role, keys["LOGIN"], keys["PASSWORD"])
 
 
 def _port(environment: Environment, name: str, text: str) -> int:

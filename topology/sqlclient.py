@@ -22,7 +22,7 @@ _DENIED = frozenset({1044, 1045, 1142, 1227})
 _UNREACHABLE = frozenset({2002, 2003, 2006, 2013})
 
 
-class _QuietCursor(aiomysql.DictCursor):
+class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]  # aiomysql ships no types
     """A cursor that does not fetch and print the server's warnings after each statement."""
 
     async def _show_warnings(self, conn: aiomysql.Connection) -> None:
@@ -61,8 +61,8 @@ class SqlClient:
         self._connection.close()
 
 
-async def connect(server: Server, *, timeout: float = 5.0, database: str | None = None) -> SqlClient:
-    """Log in at `server` with its service account, in autocommit mode and utf8mb4, within `timeout` seconds."""
+async def connect(server: Server, *, within: float = 5.0, database: str | None = None) -> SqlClient:
+    """Log in at `server` with its service account, in autocommit mode and utf8mb4, within `within` seconds."""
     connection = aiomysql.Connection(
         host=server.host,
         port=server.port,
@@ -75,7 +75,7 @@ async def connect(server: Server, *, timeout: float = 5.0, database: str | None 
         program_name="manyreads",
     )
     try:
-        async with _translated(server), asyncio.timeout(timeout):
+        async with _translated(server), asyncio.timeout(within):
             # The driver's own timeout stops at the TCP connect; a server that accepts and then hangs needs ours around
             # the whole login, and a login cut off in the middle must not leave its socket to the garbage collector.
             await connection._connect()
@@ -86,9 +86,9 @@ async def connect(server: Server, *, timeout: float = 5.0, database: str | None 
 
 
 @asynccontextmanager
-async def connected(server: Server, *, timeout: float = 5.0) -> AsyncIterator[SqlClient]:
+async def connected(server: Server, *, within: float = 5.0) -> AsyncIterator[SqlClient]:
     """A connection for the length of a `with` block."""
-    client = await connect(server, timeout=timeout)
+    client = await connect(server, within=within)
     try:
         yield client
     finally:
@@ -111,9 +111,7 @@ def _server_error(server: Server, error: pymysql.err.MySQLError) -> ServerError:
     errno, message = _parts(error)
     if errno in _UNREACHABLE:
         cause = error.__cause__ or message
-        return ServerUnreachable(
-            f"cannot reach {server}: {cause}", "check that the server runs and listens there"
-        )
+        return ServerUnreachable(f"cannot reach {server}: {cause}", "check that the server runs and listens there")
     if errno in _DENIED:
         return AccessDenied(f"{server} refused: {message} (error {errno})")
     return StatementRefused(f"{server} answered error {errno}: {message}", errno=errno)
