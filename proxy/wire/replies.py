@@ -1,0 +1,63 @@
+"""The generic replies: OK, EOF and ERR packets, as payloads."""
+
+from dataclasses import dataclass
+
+from proxy.wire.constants import EOF_HEADER, ERR_HEADER, OK_HEADER
+from proxy.wire.errors import MalformedPacket
+from proxy.wire.primitives import Reader, lenenc_int
+
+
+@dataclass(frozen=True, slots=True)
+class Ok:
+    """What an OK packet says, in the part that every capability set shares."""
+
+    affected_rows: int = 0
+    last_insert_id: int = 0
+    status: int = 0
+    warnings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Err:
+    """What an ERR packet says. `sqlstate` is empty in the form used before the handshake."""
+
+    errno: int
+    message: str
+    sqlstate: str = "HY000"
+
+
+def ok_payload(ok: Ok) -> bytes:
+    """An OK packet without session state information."""
+    return (
+        bytes((OK_HEADER,))
+        + lenenc_int(ok.affected_rows)
+        + lenenc_int(ok.last_insert_id)
+        + ok.status.to_bytes(2, "little")
+        + ok.warnings.to_bytes(2, "little")
+    )
+
+
+def parse_ok(payload: bytes) -> Ok:
+    """Read an OK packet, also one with the 0xFE header that ends a result set under CLIENT_DEPRECATE_EOF."""
+    reader = Reader(payload)
+    if reader.integer(1) not in (OK_HEADER, EOF_HEADER):
+        raise MalformedPacket("an OK packet begins with 0x00 or 0xFE")
+    affected_rows, last_insert_id = reader.lenenc_int(), reader.lenenc_int()
+    return Ok(affected_rows, last_insert_id, reader.integer(2), reader.integer(2))
+
+
+def err_payload(err: Err) -> bytes:
+    """An ERR packet, with the sqlstate that clients of protocol 4.1 expect."""
+    state = f"#{err.sqlstate:<5.5}".encode("ascii", "replace")
+    return bytes((ERR_HEADER,)) + err.errno.to_bytes(2, "little") + state + err.message.encode()
+
+
+def parse_err(payload: bytes) -> Err:
+    """Read an ERR packet, with or without a sqlstate."""
+    reader = Reader(payload)
+    if reader.integer(1) != ERR_HEADER:
+        raise MalformedPacket("an ERR packet begins with 0xFF")
+    errno, rest = reader.integer(2), reader.rest()
+    if rest[:1] == b"#" and len(rest) >= 6:
+        return Err(errno, rest[6:].decode("utf-8", "replace"), rest[1:6].decode("ascii", "replace"))
+    return Err(errno, rest.decode("utf-8", "replace"), "")
