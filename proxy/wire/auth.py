@@ -56,7 +56,7 @@ def caching_sha2_check(answer: bytes, nonce: bytes, password: bytes) -> bool:
 
 
 def caching_sha2_verify(password: bytes, stored: bytes) -> bool:
-    """Whether `password` has the stored authentication string of an account. Takes milliseconds: keep it off the loop."""
+    """Whether `password` fits the stored string of an account. Takes milliseconds: keep it off the event loop."""
     prefix, _, rest = stored[len(_SHA2_PREFIX) :].partition(b"$")
     if not stored.startswith(_SHA2_PREFIX) or len(password) > MAX_PASSWORD:
         return False

@@ -1,0 +1,33 @@
+"""What a client can ask: every command that is relayed, with the shape of its reply."""
+
+from typing import Final
+
+from proxy.wire import constants as c
+from proxy.wire.exchange import Reply
+
+# A command that is not here gets ER_UNKNOWN_COM_ERROR, as from a server that does not know it.
+REPLIES: Final = {
+    c.COM_QUIT: Reply.NONE,
+    c.COM_INIT_DB: Reply.RESULT,
+    c.COM_QUERY: Reply.RESULT,
+    c.COM_FIELD_LIST: Reply.ROWS,
+    c.COM_REFRESH: Reply.RESULT,
+    c.COM_STATISTICS: Reply.SINGLE,
+    c.COM_PROCESS_INFO: Reply.RESULT,
+    c.COM_PROCESS_KILL: Reply.RESULT,
+    c.COM_DEBUG: Reply.RESULT,
+    c.COM_PING: Reply.RESULT,
+    c.COM_STMT_PREPARE: Reply.PREPARED,
+    c.COM_STMT_EXECUTE: Reply.RESULT,
+    c.COM_STMT_SEND_LONG_DATA: Reply.NONE,
+    c.COM_STMT_CLOSE: Reply.NONE,
+    c.COM_STMT_RESET: Reply.RESULT,
+    c.COM_SET_OPTION: Reply.RESULT,
+    c.COM_STMT_FETCH: Reply.ROWS,
+    c.COM_RESET_CONNECTION: Reply.RESULT,
+}
+
+
+def statement_id(packet: bytes) -> int:
+    """The statement that a COM_STMT_* packet (with its header) is about; -1 when the packet is too short to say."""
+    return int.from_bytes(packet[5:9], "little") if len(packet) >= 9 else -1

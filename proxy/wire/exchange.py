@@ -1,0 +1,307 @@
+"""One machine per command: is the server's reply over, and with what status?
+
+The reply is never decoded. An Exchange walks from packet header to packet header, looks at the few bytes that decide,
+and lets everything else pass: chunks are forwarded as they came. A chunk may end anywhere, also inside a header.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+from proxy.wire.constants import (
+    EOF_HEADER,
+    ERR_HEADER,
+    HEADER_SIZE,
+    LOCAL_INFILE_HEADER,
+    MAX_PAYLOAD,
+    OK_HEADER,
+    SERVER_MORE_RESULTS_EXISTS,
+    SERVER_STATUS_CURSOR_EXISTS,
+)
+from proxy.wire.errors import MalformedPacket
+from proxy.wire.primitives import read_lenenc_int
+
+
+class Reply(IntEnum):
+    """The shapes a reply can have; which command has which is in `proxy.wire.commands`."""
+
+    RESULT = 0  # OK, ERR, or columns and rows; several of them when the status says so
+    ROWS = 1  # packets up to an EOF, OK or ERR: COM_STMT_FETCH, COM_FIELD_LIST
+    PREPARED = 2  # the header of a prepared statement, then parameters and columns
+    SINGLE = 3  # one packet of any content: COM_STATISTICS
+    NONE = 4  # the server does not answer
+
+
+class _At(IntEnum):
+    """What the next packet is."""
+
+    FIRST = 0
+    COLUMNS = 1
+    COLUMNS_END = 2
+    ROWS = 3
+    PREPARED = 4
+    DEFINITIONS = 5
+    DEFINITIONS_END = 6
+    SINGLE = 7
+    DONE = 8
+
+
+_BEGINNINGS: Final = {
+    Reply.RESULT: _At.FIRST,
+    Reply.ROWS: _At.ROWS,
+    Reply.PREPARED: _At.PREPARED,
+    Reply.SINGLE: _At.SINGLE,
+    Reply.NONE: _At.DONE,
+}
+# An EOF packet is the header, the warnings and the status; anything longer with that first byte is something else.
+_EOF_LIMIT: Final = 9
+_PREPARED_SIZE: Final = 12
+# An OK or ERR packet has to be read whole. Longer ones (session state information) are still bounded by the protocol.
+_PEEK: Final = HEADER_SIZE + 1
+
+
+class Exchange:
+    """Follows one reply. `deprecate_eof` is the capability of the connection that it arrives on.
+
+    After the reply: `done` is True, `status` holds the last status flags seen (0 if none), `errno` the number of the
+    error that ended it (0 if none). `begun` turns True with the first packet that is not an error, `boundary` tells
+    whether everything seen so far ended with a whole packet, and `sequence` is the number of the last packet.
+    """
+
+    __slots__ = (
+        "_at",
+        "_continued",
+        "_deprecate_eof",
+        "_groups",
+        "_remaining",
+        "_skip",
+        "_tail",
+        "begun",
+        "done",
+        "errno",
+        "prepared",
+        "sequence",
+        "status",
+    )
+
+    def __init__(self, reply: Reply, deprecate_eof: bool) -> None:
+        self._at: _At = _BEGINNINGS[reply]
+        self._deprecate_eof = deprecate_eof
+        self._skip = 0
+        self._tail = b""
+        self._continued = False
+        self._remaining = 0
+        self._groups: tuple[int, ...] = ()
+        self.done = reply is Reply.NONE
+        self.begun = False
+        self.status = 0
+        self.errno = 0
+        self.sequence = 0
+        self.prepared: tuple[int, int, int] | None = None
+
+    @property
+    def boundary(self) -> bool:
+        """Whether the bytes seen so far end with a whole packet."""
+        return not self._skip and not self._tail
+
+    def feed(self, chunk: bytes) -> int:
+        """Look at the next bytes; returns how many of them belong to this reply (all, unless it is `done`)."""
+        at = 0
+        end = len(chunk)
+        if self._tail:
+            at = self._finish_tail(chunk)
+        if self._skip:
+            at = self._skip_body(at, end)
+        while not self.done and at < end:
+            if self._at == _At.ROWS and not self._continued:
+                at = self._walk_rows(chunk, at, end)
+                if self.done or at >= end or self._tail:
+                    break
+            at = self._step(chunk, at, end)
+        return at
+
+    def _walk_rows(self, chunk: bytes, at: int, end: int) -> int:
+        """Step over whole and half rows, the bulk of all bytes, without a call per row."""
+        while end - at >= _PEEK:
+            first = chunk[at + 4]
+            if first >= EOF_HEADER:
+                return at
+            length = chunk[at] | chunk[at + 1] << 8 | chunk[at + 2] << 16
+            if length == 0 or length == MAX_PAYLOAD:
+                return at
+            self.sequence = chunk[at + 3]
+            self.begun = True
+            at += HEADER_SIZE + length
+            if at > end:
+                self._skip = at - end
+                return end
+        return at
+
+    def _step(self, chunk: bytes, at: int, end: int) -> int:
+        """Handle the one packet that begins at `at`; its undecided beginning is kept when the chunk ends too early."""
+        if end - at < HEADER_SIZE:
+            self._tail = chunk[at:]
+            return end
+        length = chunk[at] | chunk[at + 1] << 8 | chunk[at + 2] << 16
+        self.sequence = chunk[at + 3]
+        if self._continued or self._passes():
+            return self._pass_packet(length, at, end)
+        if end - at < _PEEK and length:
+            self._tail = chunk[at:]
+            return end
+        if not length:
+            raise MalformedPacket("an empty packet inside a reply")
+        first = chunk[at + 4]
+        if self._at == _At.ROWS and not self._ends_rows(first, length):
+            self.begun = True
+            return self._pass_packet(length, at, end)
+        if end - at < HEADER_SIZE + length:
+            self._tail = chunk[at:]
+            return end
+        self._decide(chunk[at + HEADER_SIZE : at + HEADER_SIZE + length])
+        return at + HEADER_SIZE + length
+
+    def _passes(self) -> bool:
+        return self._at in (_At.COLUMNS, _At.DEFINITIONS)
+
+    def _pass_packet(self, length: int, at: int, end: int) -> int:
+        if not self._continued and self._passes():
+            self._count_definition()
+        # A payload of the maximal length goes on in the next packet, whose first byte then means nothing.
+        self._continued = length == MAX_PAYLOAD
+        at += HEADER_SIZE + length
+        if at > end:
+            self._skip = at - end
+            return end
+        return at
+
+    def _skip_body(self, at: int, end: int) -> int:
+        step = min(self._skip, end - at)
+        self._skip -= step
+        return at + step
+
+    def _finish_tail(self, chunk: bytes) -> int:
+        """Complete the packet whose beginning the last chunk ended with; returns where the next one begins."""
+        tail = self._tail
+        self._tail = b""
+        known = len(tail)
+        wanted = _PEEK
+        if known >= HEADER_SIZE:
+            wanted = max(_PEEK, HEADER_SIZE + (tail[0] | tail[1] << 8 | tail[2] << 16))
+        taken = wanted - known
+        joined = tail + chunk[:taken]
+        used = self._step(joined, 0, len(joined))
+        if self._tail and taken < len(chunk):
+            # The length is known only now, and more of the packet is needed to decide.
+            return taken + self._finish_tail(chunk[taken:])
+        return used - known
+
+    def _ends_rows(self, first: int, length: int) -> bool:
+        if first == ERR_HEADER:
+            return True
+        return first == EOF_HEADER and length < (MAX_PAYLOAD if self._deprecate_eof else _EOF_LIMIT)
+
+    def _decide(self, payload: bytes) -> None:
+        """Act on a packet that decides how the reply goes on."""
+        if payload[0] == ERR_HEADER:
+            self._fail(payload)
+        elif self._at == _At.ROWS:
+            self._end_result(payload)
+        elif self._at == _At.FIRST:
+            self._first(payload)
+        elif self._at == _At.COLUMNS_END:
+            self._end_columns(payload)
+        elif self._at == _At.PREPARED:
+            self._prepared(payload)
+        elif self._at == _At.DEFINITIONS_END:
+            self._next_definitions()
+        else:
+            self._finish()
+
+    def _fail(self, payload: bytes) -> None:
+        if len(payload) < 3:
+            raise MalformedPacket("an ERR packet without a number")
+        self.errno = payload[1] | payload[2] << 8
+        self._at = _At.DONE
+        self.done = True
+
+    def _finish(self) -> None:
+        self.begun = True
+        self._at = _At.DONE
+        self.done = True
+
+    def _first(self, payload: bytes) -> None:
+        first = payload[0]
+        if first == OK_HEADER:
+            self._end_result(payload)
+        elif first == EOF_HEADER:
+            # COM_SET_OPTION and COM_DEBUG answer with an EOF where other commands have an OK.
+            self._end_result(payload)
+        elif first == LOCAL_INFILE_HEADER:
+            raise MalformedPacket("the server asks for a local file, which was not offered to it")
+        else:
+            self.begun = True
+            self._remaining, _ = read_lenenc_int(payload, 0)
+            self._at = _At.COLUMNS
+
+    def _count_definition(self) -> None:
+        self._remaining -= 1
+        if self._remaining:
+            return
+        if self._at == _At.COLUMNS:
+            self._at = _At.ROWS if self._deprecate_eof else _At.COLUMNS_END
+        elif self._deprecate_eof:
+            self._next_definitions()
+        else:
+            self._at = _At.DEFINITIONS_END
+
+    def _end_columns(self, payload: bytes) -> None:
+        self.status = _eof_status(payload)
+        if self.status & SERVER_STATUS_CURSOR_EXISTS:
+            # The rows wait on the server until the client fetches them.
+            self._finish()
+        else:
+            self._at = _At.ROWS
+
+    def _end_result(self, payload: bytes) -> None:
+        eof = payload[0] == EOF_HEADER and len(payload) < _EOF_LIMIT and not self._is_short_ok(payload)
+        self.status = _eof_status(payload) if eof else _ok_status(payload)
+        if self.status & SERVER_MORE_RESULTS_EXISTS:
+            self.begun = True
+            self._at = _At.FIRST
+        else:
+            self._finish()
+
+    def _is_short_ok(self, payload: bytes) -> bool:
+        # Under CLIENT_DEPRECATE_EOF the packet that ends rows is an OK in all but its header, at least 7 bytes long.
+        return self._deprecate_eof and len(payload) >= 7
+
+    def _prepared(self, payload: bytes) -> None:
+        if payload[0] != OK_HEADER or len(payload) < _PREPARED_SIZE - 3:
+            raise MalformedPacket("a prepared statement's reply begins with 0x00 and its numbers")
+        statement = int.from_bytes(payload[1:5], "little")
+        columns, parameters = int.from_bytes(payload[5:7], "little"), int.from_bytes(payload[7:9], "little")
+        self.begun = True
+        self.prepared = (statement, columns, parameters)
+        self._groups = tuple(count for count in (parameters, columns) if count)
+        self._next_definitions()
+
+    def _next_definitions(self) -> None:
+        if self._groups:
+            self._remaining, self._groups = self._groups[0], self._groups[1:]
+            self._at = _At.DEFINITIONS
+        else:
+            self._finish()
+
+
+def _eof_status(payload: bytes) -> int:
+    if payload[0] != EOF_HEADER or len(payload) < 5:
+        raise MalformedPacket("an EOF packet was expected")
+    return payload[3] | payload[4] << 8
+
+
+def _ok_status(payload: bytes) -> int:
+    _, at = read_lenenc_int(payload, 1)
+    _, at = read_lenenc_int(payload, at)
+    if at + 2 > len(payload):
+        raise MalformedPacket("an OK packet without a status")
+    return payload[at] | payload[at + 1] << 8

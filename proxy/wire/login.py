@@ -1,0 +1,217 @@
+"""Two machines: the server's side of a login (towards clients) and the client's side (towards servers).
+
+Neither does I/O nor knows an account table: they take payloads, and answer with what to do next.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from proxy.wire import auth
+from proxy.wire.constants import (
+    AUTH_MORE_DATA,
+    CACHING_SHA2,
+    CLIENT_PLUGIN_AUTH,
+    EOF_HEADER,
+    ER_NOT_SUPPORTED_AUTH_MODE,
+    ERR_HEADER,
+    NATIVE_PASSWORD,
+    OK_HEADER,
+    REQUIRED,
+)
+from proxy.wire.errors import MalformedPacket
+from proxy.wire.handshake import (
+    HandshakeResponse,
+    auth_switch_payload,
+    parse_auth_switch,
+    parse_response,
+)
+from proxy.wire.replies import Err, Ok, parse_err, parse_ok
+
+_REQUEST_PUBLIC_KEY: Final = b"\x02"
+_FAST_AUTH_OK: Final = bytes((AUTH_MORE_DATA, 3))
+_FULL_AUTH: Final = bytes((AUTH_MORE_DATA, 4))
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What is known of a password, enough to log in elsewhere with it.
+
+    `password` is None for an account of mysql_native_password, of which only `sha1`, SHA1(password), can be learnt.
+    """
+
+    password: bytes | None = field(default=None, repr=False)
+    sha1: bytes | None = field(default=None, repr=False)
+
+
+def secret_of(password: bytes) -> Secret:
+    """The secret of a password that is known."""
+    return Secret(password=password, sha1=auth.sha1(password).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What an account is verified against: the method, the server's stored string, and the secret if it is known.
+
+    `stored` is the 20 bytes of SHA1(SHA1(password)), or the whole `$A$...` string of caching_sha2_password, or empty
+    for an empty password.
+    """
+
+    plugin: str
+    stored: bytes = field(repr=False)
+    secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this payload and wait for the client's next packet."""
+
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The password was right. `last` is sent before the OK packet when it is not empty."""
+
+    secret: Secret
+    last: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Compare `password` with the account's stored string, which takes long enough to be done elsewhere."""
+
+    password: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The password was wrong. `used_password` is what the server's message reports as YES or NO."""
+
+    used_password: bool
+
+
+Step = Send | Accept | Verify | Deny
+
+
+class _Await(Enum):
+    RESPONSE = auto()
+    SWITCHED_ANSWER = auto()
+    FULL_AUTH = auto()
+    ENCRYPTED = auto()
+    OVER = auto()
+
+
+class ServerLogin:
+    """Logs one client in: `response` first, then `judge` with the account's credentials, then `answer` each packet."""
+
+    def __init__(self, nonce: bytes, key: auth.RsaKey) -> None:
+        self._nonce = nonce
+        self._key = key
+        self._await = _Await.RESPONSE
+        self._credentials: Credentials | None = None
+
+    def response(self, payload: bytes) -> HandshakeResponse:
+        """Read the client's handshake response."""
+        response = parse_response(payload)
+        if response.capabilities & REQUIRED != REQUIRED:
+            raise MalformedPacket("the client does not speak protocol 4.1 with secure authentication")
+        return response
+
+    def judge(self, response: HandshakeResponse, credentials: Credentials) -> Step:
+        """Begin to verify a client; it is asked to switch when it answered with another method than its account's."""
+        self._credentials = credentials
+        plugin = response.plugin if response.capabilities & CLIENT_PLUGIN_AUTH else NATIVE_PASSWORD
+        if plugin == credentials.plugin:
+            return self._judge_answer(response.auth)
+        self._await = _Await.SWITCHED_ANSWER
+        return Send(auth_switch_payload(credentials.plugin, self._nonce))
+
+    def answer(self, payload: bytes) -> Step:
+        """Take the client's next packet."""
+        if self._await is _Await.SWITCHED_ANSWER:
+            return self._judge_answer(payload)
+        if self._await is _Await.FULL_AUTH and payload == _REQUEST_PUBLIC_KEY:
+            self._await = _Await.ENCRYPTED
+            return Send(bytes((AUTH_MORE_DATA,)) + self._key.public_pem)
+        if self._await in (_Await.ENCRYPTED, _Await.FULL_AUTH):
+            # A client that has the key from an earlier login sends the password without asking for the key.
+            self._await = _Await.OVER
+            return Verify(self._key.decrypt_password(payload, self._nonce))
+        raise MalformedPacket("a packet after the end of the login")
+
+    def _judge_answer(self, answer: bytes) -> Step:
+        credentials = self._credentials
+        assert credentials is not None
+        answer = answer.removesuffix(b"\0") if len(answer) == 1 else answer
+        if not answer or not credentials.stored:
+            return self._judge_empty(answer, credentials)
+        if credentials.plugin == NATIVE_PASSWORD:
+            return self._judge_native(answer, credentials)
+        return self._judge_caching_sha2(answer, credentials)
+
+    def _judge_empty(self, answer: bytes, credentials: Credentials) -> Step:
+        self._await = _Await.OVER
+        if answer or credentials.stored:
+            return Deny(used_password=bool(answer))
+        return Accept(secret_of(b""))
+
+    def _judge_native(self, answer: bytes, credentials: Credentials) -> Step:
+        self._await = _Await.OVER
+        password_sha1 = auth.native_check(answer, self._nonce, credentials.stored)
+        return Deny(used_password=True) if password_sha1 is None else Accept(Secret(sha1=password_sha1))
+
+    def _judge_caching_sha2(self, answer: bytes, credentials: Credentials) -> Step:
+        secret = credentials.secret
+        if secret and secret.password and auth.caching_sha2_check(answer, self._nonce, secret.password):
+            self._await = _Await.OVER
+            return Accept(secret, last=_FAST_AUTH_OK)
+        self._await = _Await.FULL_AUTH
+        return Send(_FULL_AUTH)
+
+
+class ClientLogin:
+    """Logs the proxy in at a server with a secret that it holds. Feed every payload after the greeting to `answer`."""
+
+    def __init__(self, secret: Secret, nonce: bytes, plugin: str) -> None:
+        self._secret = secret
+        self._nonce = nonce
+        self.plugin = plugin if plugin in (NATIVE_PASSWORD, CACHING_SHA2) else NATIVE_PASSWORD
+
+    def first_answer(self) -> bytes:
+        """The authentication data of the handshake response."""
+        return self._proof()
+
+    def answer(self, payload: bytes) -> bytes | Ok | Err | None:
+        """What to send next, the server's verdict (Ok or Err), or None to wait for one more packet."""
+        first = payload[0] if payload else -1
+        if first == OK_HEADER:
+            return parse_ok(payload)
+        if first == ERR_HEADER:
+            return parse_err(payload)
+        if first == EOF_HEADER:
+            return self._switch(payload)
+        if first == AUTH_MORE_DATA:
+            return self._more(payload)
+        raise MalformedPacket("a login packet is none of OK, ERR, switch or more data")
+
+    def _switch(self, payload: bytes) -> bytes | Err:
+        plugin, nonce = parse_auth_switch(payload)
+        if plugin not in (NATIVE_PASSWORD, CACHING_SHA2):
+            return Err(ER_NOT_SUPPORTED_AUTH_MODE, f"the proxy cannot use the account's method {plugin!r}", "08004")
+        self.plugin, self._nonce = plugin, nonce
+        return self._proof()
+
+    def _more(self, payload: bytes) -> bytes | None:
+        if payload == _FAST_AUTH_OK:
+            return None
+        if payload == _FULL_AUTH:
+            return _REQUEST_PUBLIC_KEY
+        return auth.encrypt_password(self._secret.password or b"", self._nonce, payload[1:])
+
+    def _proof(self) -> bytes:
+        if self._secret.password == b"":
+            return b""
+        if self.plugin == CACHING_SHA2:
+            return auth.caching_sha2_answer(self._secret.password or b"", self._nonce)
+        return auth.native_answer(self._secret.sha1 or b"", self._nonce) if self._secret.sha1 else b""
