@@ -1,0 +1,129 @@
+"""The commands `up`, `status` and `down`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from replication.sandbox.cluster import Cluster
+from replication.sandbox.server import ServerStatus
+from topology.errors import ConfigError, ManyreadsError
+from topology.servers import Vendor as Flavor
+
+EXIT_INTERNAL = 1
+EXIT_USAGE = 2
+EXIT_NOT_READY = 3
+
+app = typer.Typer(
+    name="sandbox",
+    help="Local MariaDB or MySQL servers: one dbwrite and some dbread*, blank and not replicating.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+Directory = Annotated[Path, typer.Option("--dir", help="Where the servers keep everything.")]
+_DEFAULT_DIRECTORY = Path(".sandbox")
+
+
+@app.command()
+def up(
+    flavor: Annotated[Flavor | None, typer.Option(help="mariadb unless said otherwise.")] = None,
+    readers: Annotated[
+        int | None, typer.Option(min=0, max=99, help="How many dbread*; 2 unless said otherwise.")
+    ] = None,
+    directory: Directory = _DEFAULT_DIRECTORY,
+    option: Annotated[
+        list[str] | None, typer.Option(help="A further server option for all, NAME=VALUE; may be repeated.")
+    ] = None,
+) -> None:
+    """Start the servers, or those that are down, and print their DSNs."""
+    existing = _existing(directory)
+    if existing:
+        flavor = flavor or existing.flavor
+        readers = len(existing.servers) - 1 if readers is None else readers
+        _say_what_runs(existing)
+    cluster = Cluster.up(
+        directory, flavor or Flavor.MARIADB, 2 if readers is None else readers, _options(option) if option else None
+    )
+    _print_addresses(cluster)
+
+
+@app.command()
+def status(
+    directory: Directory = _DEFAULT_DIRECTORY,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """Show each server's process, port and state; exit status 3 unless all run."""
+    cluster = Cluster.load(directory)
+    rows = [
+        {"name": server.name, "pid": server.pid, "port": server.port, "state": server.status().value}
+        for server in cluster.servers
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        Console().print(_status_table(rows))
+    if any(row["state"] != ServerStatus.RUNNING for row in rows):
+        raise typer.Exit(EXIT_NOT_READY)
+
+
+@app.command()
+def down(
+    directory: Directory = _DEFAULT_DIRECTORY,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the data for the next up.")] = False,
+) -> None:
+    """Shut the servers down cleanly and remove their directory."""
+    Cluster.load(directory).down(keep=keep)
+    typer.echo(f"The servers in {directory} are down; {'their data is kept' if keep else 'nothing is left of them'}.")
+
+
+def main() -> None:
+    """Run the commands as a program: an expected error is one message and an exit status, no traceback."""
+    try:
+        app()
+    except ManyreadsError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(exit_status(error))
+
+
+def exit_status(error: ManyreadsError) -> int:
+    """2 for what was asked wrongly, 3 for servers that did not get ready."""
+    return EXIT_USAGE if isinstance(error, ConfigError) else EXIT_NOT_READY
+
+
+def _existing(directory: Path) -> Cluster | None:
+    return Cluster.load(directory) if directory.joinpath("cluster.json").exists() else None
+
+
+def _options(pairs: list[str]) -> dict[str, str]:
+    options = dict[str, str]()
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        options[name] = value
+    return options
+
+
+def _say_what_runs(cluster: Cluster) -> None:
+    down = [server.name for server in cluster.servers if not server.running()]
+    if down:
+        typer.echo(f"The sandbox is there; starting {', '.join(down)}.")
+    else:
+        typer.echo("The sandbox is up already.")
+
+
+def _print_addresses(cluster: Cluster) -> None:
+    typer.echo(f"{cluster.flavor} servers, blank unless you have filled them, in {cluster.directory}:")
+    for server in cluster.servers:
+        typer.echo(f"  {server.name:<9} {server.url}")
+    typer.echo(f"environment: {cluster.environment_file}")
+
+
+def _status_table(rows: list[dict[str, str | int | None]]) -> Table:
+    table = Table("name", "pid", "port", "state")
+    for row in rows:
+        table.add_row(*("-" if row[key] is None else str(row[key]) for key in ("name", "pid", "port", "state")))
+    return table

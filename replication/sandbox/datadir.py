@@ -1,0 +1,111 @@
+"""Making the data directory of a blank server."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from replication.sandbox.processes import find_serving, send_signal, wait_until_gone
+from replication.sandbox.programs import ServerProgram
+from replication.sandbox.settings import REDO_LOG
+from topology.errors import ConfigError, ServerError
+from topology.servers import Vendor as Flavor
+
+_INSTALLER = "mariadb-install-db"
+
+
+def system_user() -> str | None:
+    """The user to name with --user: MariaDB and MySQL run as root only when told so; others need not say."""
+    return "root" if os.geteuid() == 0 else None
+
+
+@contextmanager
+def blank_datadir(program: ServerProgram, template: Path) -> Iterator[Path]:
+    """A blank data directory at `template`, to be copied within the `with` block and removed after it.
+
+    Initialising takes longer than starting, so it is done once for all servers.
+    """
+    remove_template(template)
+    try:
+        _initialise(program, template)
+        # The server's own UUID, of which each copy has to make one for itself.
+        template.joinpath("auto.cnf").unlink(missing_ok=True)
+        yield template
+    finally:
+        remove_template(template)
+
+
+def remove_template(template: Path) -> None:
+    """Remove what an initialisation left, one that still runs because whoever started it was killed included."""
+    while process := find_serving(template):
+        send_signal(process, signal.SIGKILL)
+        wait_until_gone(process, within=10)
+    shutil.rmtree(template, ignore_errors=True)
+
+
+def copy_datadir(template: Path, datadir: Path) -> None:
+    """Copy whole or not at all: a `datadir` that exists is complete."""
+    part = datadir.with_name(f"{datadir.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(template, part)
+    part.rename(datadir)
+
+
+def _initialise(program: ServerProgram, template: Path) -> None:
+    command = _mariadb_command(program) if program.version.flavor is Flavor.MARIADB else _mysql_command(program)
+    options = [f"--{name}={value}" for name, value in REDO_LOG[program.version.flavor].items()]
+    user = system_user()
+    answer = subprocess.run(
+        [*command, f"--datadir={template}", *options, *([f"--user={user}"] if user else [])],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+        start_new_session=True,
+    )
+    if answer.returncode != 0:
+        raise ServerError(
+            f"{command[0]} could not make a data directory (exit status {answer.returncode}):\n{_tail(answer.stdout)}",
+            "see what it says above; enough free space and an unbroken installation are what it takes",
+        )
+
+
+def _tail(text: str, lines: int = 15) -> str:
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _mysql_command(program: ServerProgram) -> list[str]:
+    return [str(program.path), "--no-defaults", "--initialize-insecure"]
+
+
+def _mariadb_command(program: ServerProgram) -> list[str]:
+    base, installer = _mariadb_installer(program.path)
+    return [
+        str(installer),
+        "--no-defaults",
+        f"--basedir={base}",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]
+
+
+def _mariadb_installer(server: Path) -> tuple[Path, Path]:
+    """The base directory of an installation and its script: beside the server, or where an archive keeps it."""
+    for start in (server, server.resolve()):
+        base = start.parent.parent
+        for path in _installer_places(base):
+            if path.exists():
+                return base, path
+    raise ConfigError(
+        f"{server} comes without its script {_INSTALLER}",
+        "install MariaDB's server package whole: tools/install-packages demo",
+    )
+
+
+def _installer_places(base: Path) -> Iterable[Path]:
+    return (base / directory / _INSTALLER for directory in ("bin", "scripts"))
