@@ -5,6 +5,7 @@ Neither does I/O nor knows an account table: they take payloads, and answer with
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from hashlib import sha1
 from typing import Final
 
 from proxy.wire import auth
@@ -46,7 +47,7 @@ class Secret:
 
 def secret_of(password: bytes) -> Secret:
     """The secret of a password that is known."""
-    return Secret(password=password, sha1=auth.sha1(password).digest())
+    return Secret(password=password, sha1=sha1(password).digest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,49 @@
+"""The routing decision: (statement, session state) -> Route. docs/routing.md is this module in prose."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from proxy.routing.state import SessionState
+from proxy.sql.statement import SERVER_SCHEMAS, Kind, Statement
+
+
+class Target(IntEnum):
+    """Which server a statement is for."""
+
+    PRIMARY = 0
+    REPLICA = 1
+    LAST = 2  # the one that ran the statement before
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a statement goes, and the stable code that says why."""
+
+    target: Target
+    reason: str
+
+
+_READ: Final = Route(Target.REPLICA, "read")
+_DIAGNOSTIC: Final = Route(Target.LAST, "diagnostic")
+_IN_TRANSACTION: Final = Route(Target.PRIMARY, "in-transaction")
+_SERVER_SCHEMA: Final = Route(Target.PRIMARY, "server-local")
+
+
+def decide(statement: Statement, state: SessionState) -> Route:
+    """Where `statement` goes; whether a fit replica exists is asked afterwards."""
+    if statement.kind is Kind.READ:
+        return _decide_read(state)
+    if statement.kind is Kind.DIAGNOSTIC:
+        return _DIAGNOSTIC
+    return Route(Target.PRIMARY, statement.reason)
+
+
+def _decide_read(state: SessionState) -> Route:
+    if state.pin:
+        return Route(Target.PRIMARY, f"pinned:{state.pin}")
+    if state.in_transaction:
+        return _IN_TRANSACTION
+    if state.schema.lower() in SERVER_SCHEMAS:
+        return _SERVER_SCHEMA
+    return _READ
