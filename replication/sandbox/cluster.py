@@ -15,12 +15,13 @@ from replication.sandbox.datadir import blank_datadir, copy_datadir, remove_temp
 from replication.sandbox.lock import LOCK_NAME, abandon, locked
 from replication.sandbox.programs import ServerProgram, find_server
 from replication.sandbox.server import LocalServer
-from replication.sandbox.settings import Layout, account_statements, option_file, server_options
-from topology.errors import ConfigError
+from replication.sandbox.settings import Layout, account_statements, check_options, option_file, server_options
+from topology.errors import ConfigError, ManyreadsError
 from topology.servers import Vendor as Flavor
 
 # sun_path has 108 bytes on Linux and 104 on macOS, with a zero byte at the end.
 _LONGEST_SOCKET_PATH = 103
+_MOST_READERS = 99
 # Below the ports that the kernel picks for outgoing connections (32768 and up on Linux, 49152 elsewhere): there a
 # server that is down could find its port taken by some client.
 _PORTS = range(20000, 30000)
@@ -48,7 +49,7 @@ class Cluster:
         a directory that holds another sandbox or anything else.
         """
         directory = directory.absolute()
-        with locked(directory, create=True):
+        with locked(directory):
             cluster = cls._existing(directory) or cls._new(directory, flavor, readers, options or {})
             cluster._refuse_difference(flavor, readers, options)
             cluster._start()
@@ -64,8 +65,8 @@ class Cluster:
         return cluster
 
     def down(self, keep: bool = False) -> None:
-        """Shut all servers down cleanly and remove what `up` made, unless `keep`."""
-        with locked(self.directory, create=False):
+        """Shut all servers down cleanly and remove what `up` made, unless `keep`. May be called again."""
+        with locked(self.directory):
             for server in self.servers:
                 server.request_stop()
             for server in self.servers:
@@ -99,14 +100,14 @@ class Cluster:
 
     @classmethod
     def _new(cls, directory: Path, flavor: Flavor, readers: int, options: Mapping[str, str]) -> Self:
-        _refuse_foreign_files(directory)
-        if not 0 <= readers <= 99:
-            raise ConfigError(f"a sandbox cannot have {readers} readers", "ask for 0 to 99")
-        cluster = cls(directory, _new_record(directory, flavor, readers, options))
-        cluster._option_files()
-        find_server(flavor)
-        records.write_cluster(_cluster_file(directory), cluster._record)
-        return cluster
+        try:
+            record = _new_record(directory, flavor, readers, options)
+        except ManyreadsError:
+            abandon(directory)
+            raise
+        # Before anything is started: whoever comes after a killed `up` finds the servers through this file.
+        records.write_cluster(_cluster_file(directory), record)
+        return cls(directory, record)
 
     def _refuse_difference(self, flavor: Flavor, readers: int, options: Mapping[str, str] | None) -> None:
         differences = {
@@ -120,21 +121,6 @@ class Cluster:
                     f"the sandbox in {self.directory} has {name} {existing}, not {wanted}",
                     "ask for what it has, take it down first, or name another directory",
                 )
-
-    def _option_files(self) -> dict[str, str]:
-        return {
-            server.name: option_file(
-                server_options(
-                    self.flavor,
-                    server.layout,
-                    server_id=server.server_id,
-                    port=server.port,
-                    user=system_user(),
-                    extra=self.options,
-                )
-            )
-            for server in self.servers
-        }
 
     def _start(self) -> None:
         program = find_server(self.flavor)
@@ -152,18 +138,28 @@ class Cluster:
             raise
 
     def _prepare(self, program: ServerProgram) -> None:
-        option_files = self._option_files()
         blank = [server for server in self.servers if not server.datadir.exists()]
         if not blank:
             return
         with blank_datadir(program, self._template) as template:
             for server in blank:
-                layout = server.layout
-                layout.home.mkdir(mode=0o700, exist_ok=True)
-                layout.tmpdir.mkdir(mode=0o700, exist_ok=True)
-                records.write_private(layout.option_file, option_files[server.name])
-                records.write_private(layout.accounts_file, account_statements(self.flavor, server.password))
-                copy_datadir(template, layout.datadir)
+                self._write_files(server)
+                copy_datadir(template, server.datadir)
+
+    def _write_files(self, server: LocalServer) -> None:
+        layout = server.layout
+        layout.home.mkdir(mode=0o700, exist_ok=True)
+        layout.tmpdir.mkdir(mode=0o700, exist_ok=True)
+        options = server_options(
+            self.flavor,
+            layout,
+            server_id=server.server_id,
+            port=server.port,
+            user=system_user(),
+            extra=self.options,
+        )
+        records.write_private(layout.option_file, option_file(options))
+        records.write_private(layout.accounts_file, account_statements(self.flavor, server.password))
 
     def _remove(self) -> None:
         # By name, never the whole directory: nothing is removed that was not made here.
@@ -188,6 +184,11 @@ def _refuse_foreign_files(directory: Path) -> None:
 
 
 def _new_record(directory: Path, flavor: Flavor, readers: int, options: Mapping[str, str]) -> records.ClusterRecord:
+    _refuse_foreign_files(directory)
+    if not 0 <= readers <= _MOST_READERS:
+        raise ConfigError(f"a sandbox cannot have {readers} readers", f"ask for 0 to {_MOST_READERS}")
+    check_options({"datadir": str(directory), **options})
+    find_server(flavor)
     names = records.server_names(readers)
     sockets = _socket_directory(directory, names)
     servers = tuple(

@@ -55,6 +55,7 @@ def copy_datadir(template: Path, datadir: Path) -> None:
 
 
 def _initialise(program: ServerProgram, template: Path) -> None:
+    _refuse_spaces(program, template)
     command = _mariadb_command(program) if program.version.flavor is Flavor.MARIADB else _mysql_command(program)
     options = [f"--{name}={value}" for name, value in REDO_LOG[program.version.flavor].items()]
     user = system_user()
@@ -72,6 +73,15 @@ def _initialise(program: ServerProgram, template: Path) -> None:
         raise ServerError(
             f"{command[0]} could not make a data directory (exit status {answer.returncode}):\n{_tail(answer.stdout)}",
             "see what it says above; enough free space and an unbroken installation are what it takes",
+        )
+
+
+def _refuse_spaces(program: ServerProgram, template: Path) -> None:
+    # The script passes the path to chown without quotes when it is told which user the server will run as.
+    if program.version.flavor is Flavor.MARIADB and system_user() and any(map(str.isspace, str(template))):
+        raise ConfigError(
+            f"{_INSTALLER}, when run as root, cannot make a data directory in {template.parent}: the path has a space",
+            "name a directory without spaces, or do not run as root",
         )
 
 

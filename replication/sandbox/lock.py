@@ -12,12 +12,12 @@ LOCK_NAME = ".lock"
 
 
 @contextmanager
-def locked(directory: Path, *, create: bool) -> Iterator[None]:
-    """Hold the directory's lock, waiting for it; makes the directory if `create`. A killed holder holds nothing.
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock, waiting for it; makes the directory if need be. A killed holder holds nothing.
 
     Raises ConfigError if the directory cannot be used.
     """
-    descriptor = _acquire(directory, create)
+    descriptor = _acquire(directory)
     try:
         yield
     finally:
@@ -31,9 +31,9 @@ def abandon(directory: Path) -> None:
         directory.rmdir()
 
 
-def _acquire(directory: Path, create: bool) -> int:
+def _acquire(directory: Path) -> int:
     while True:
-        descriptor = _open(directory, create)
+        descriptor = _open(directory)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if _is_current(descriptor, directory / LOCK_NAME):
             return descriptor
@@ -41,10 +41,9 @@ def _acquire(directory: Path, create: bool) -> int:
         os.close(descriptor)
 
 
-def _open(directory: Path, create: bool) -> int:
+def _open(directory: Path) -> int:
     try:
-        if create:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ConfigError(

@@ -94,8 +94,8 @@ class LocalServer:
         layout = self.layout
         if not layout.datadir.is_dir():
             raise ServerError(f"{self.name} has no data directory {layout.datadir}", "run up, which makes it")
-        layout.process_file.unlink(missing_ok=True)
-        layout.pid_file.unlink(missing_ok=True)
+        for leftover in (layout.process_file, layout.pid_file, layout.socket, layout.socket_lock):
+            leftover.unlink(missing_ok=True)
         layout.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         pid = spawn_detached(self._command(program), layout.error_log)
         if process := inspect(pid):

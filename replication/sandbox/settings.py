@@ -59,6 +59,11 @@ class Layout:
         return self.home / "server.pid"
 
     @property
+    def socket_lock(self) -> Path:
+        """MySQL's. It holds a process id, and stops the server if any process, even a zombie, has that id."""
+        return self.socket.with_name(f"{self.socket.name}.lock")
+
+    @property
     def accounts_file(self) -> Path:
         """The SQL of `account_statements`; there until a login has proved that the server ran it."""
         return self.home / "accounts.sql"
@@ -73,10 +78,8 @@ def server_options(
 ) -> dict[str, str]:
     """The options of one server by name. `user` is the system's user to run as, which only root may and must name.
 
-    `extra` wins over what is set here. Raises ConfigError for an option that an option file cannot hold.
+    `extra`, checked by `check_options`, wins over what is set here.
     """
-    for name, value in extra.items():
-        _refuse_unwritable(name, value)
     return {
         "datadir": str(layout.datadir),
         "tmpdir": str(layout.tmpdir),
@@ -96,11 +99,13 @@ def server_options(
     }
 
 
-def _refuse_unwritable(name: str, value: str) -> None:
-    if not _OPTION_NAME.match(name):
-        raise ConfigError(f"{name!r} is not the name of a server option", "write it like max_connections")
-    if any(character in value for character in '"\\\n\r'):
-        raise ConfigError(f"the value of the server option {name} holds a quote, backslash or newline", "leave it out")
+def check_options(options: Mapping[str, str]) -> None:
+    """Raise ConfigError for an option that an option file cannot hold; whether a server knows it, it says itself."""
+    for name, value in options.items():
+        if not _OPTION_NAME.match(name):
+            raise ConfigError(f"{name!r} is not the name of a server option", "write it like max_connections")
+        if any(character in value for character in '"\\\n\r'):
+            raise ConfigError(f"the value of option {name} holds a quote, backslash or newline", "leave it out")
 
 
 def option_file(options: Mapping[str, str]) -> str:
