@@ -74,15 +74,24 @@ def server_from_url(url: str, name: str, role: Role) -> Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """What one probe of one server saw at `at` (seconds of a monotonic clock).
+class ReplicaStatus:
+    """What a replica says of its replication. `source` identifies the server it follows, as `Observation.identity`."""
 
-    `error` is empty for a probe that was answered; the fields after it hold only then. Replication fields of a server
-    that follows nobody are False, None and empty.
+    source: str
+    io_running: bool
+    sql_running: bool
+    lag_seconds: float | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one probe of one server saw. `error` is empty for a probe that was answered; the rest holds only then.
+
+    `version` and `collation_id` are those of the server's greeting. `identity` is the server_uuid (MySQL) or server_id
+    (MariaDB). `replica` is None for a server that follows nobody.
     """
 
-    server: str
-    at: float
     error: str = ""
     vendor: Vendor | None = None
     version: str = ""
@@ -90,22 +99,17 @@ class Observation:
     sql_mode: str = ""
     identity: str = ""
     read_only: bool = False
-    replicating: bool = False
-    io_running: bool = False
-    sql_running: bool = False
-    source_address: str = ""
-    lag_seconds: float | None = None
-    replication_error: str = ""
+    replica: ReplicaStatus | None = None
 
 
 class Health(StrEnum):
     """Whether a server may be used: only a `HEALTHY` one gets statements."""
 
+    UNKNOWN = "unknown"
     HEALTHY = "healthy"
     LAGGING = "lagging"
-    DOWN = "down"
     BROKEN = "broken"
-    UNKNOWN = "unknown"
+    DOWN = "down"
 
 
 @dataclass(frozen=True, slots=True)

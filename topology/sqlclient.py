@@ -15,9 +15,11 @@ from topology.errors import AccessDenied, ServerError, ServerUnreachable, Statem
 from topology.servers import Server
 
 Row = dict[str, Any]
+RawRow = tuple[bytes | None, ...]
 
-# ER_DBACCESS_DENIED, ER_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_SPECIFIC_ACCESS_DENIED
-_DENIED = frozenset({1044, 1045, 1142, 1227})
+# ER_DBACCESS_DENIED, ER_ACCESS_DENIED, ER_HOST_NOT_PRIVILEGED, ER_TABLEACCESS_DENIED, ER_SPECIFIC_ACCESS_DENIED,
+# ER_ACCESS_DENIED_NO_PASSWORD
+_DENIED = frozenset({1044, 1045, 1130, 1142, 1227, 1698})
 # Client-side numbers: cannot connect, server gone, connection lost.
 _UNREACHABLE = frozenset({2002, 2003, 2006, 2013})
 
@@ -29,12 +31,29 @@ class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]  # aiomysql ships
         """Do nothing: whoever needs the warnings asks for them with SHOW WARNINGS."""
 
 
+class _RawCursor(aiomysql.SSCursor):  # type: ignore[misc]  # aiomysql ships no types
+    """A cursor that hands rows on as they arrive and leaves the server's warnings alone."""
+
+    async def _show_warnings(self, conn: aiomysql.Connection) -> None:
+        """Do nothing, as `_QuietCursor` does."""
+
+
 class SqlClient:
     """One open connection to one server; statements run one after the other."""
 
     def __init__(self, server: Server, connection: aiomysql.Connection) -> None:
         self.server = server
         self._connection = connection
+
+    @property
+    def greeted_version(self) -> str:
+        """The version string of the server's greeting, as drivers see it (MariaDB may put 5.5.5- before it)."""
+        return str(self._connection.get_server_info())
+
+    @property
+    def greeted_collation(self) -> int:
+        """The collation number of the server's greeting."""
+        return int(self._connection.server_language)
 
     async def query(self, sql: str) -> list[Row]:
         """Run one statement and return its rows as dicts by column name; empty for a statement without a result."""
@@ -51,6 +70,48 @@ class SqlClient:
         """The first column of the first row, or None."""
         row = await self.one(sql)
         return next(iter(row.values()), None)
+
+    async def execute(self, sql: str | bytes) -> int:
+        """Run one statement for its effect and return the number of affected rows. Bytes are sent as they are."""
+        async with _translated(self.server), self._connection.cursor(_QuietCursor) as cursor:
+            return int(await cursor.execute(sql) or 0)
+
+    async def stream(self, sql: str) -> AsyncIterator[RawRow]:
+        """The rows of one statement as undecoded bytes, one at a time: a result of any size needs little memory.
+
+        Nothing else can run on this connection meanwhile. Left before its end, the connection is closed, since the
+        server would otherwise send the rest.
+        """
+        complete = False
+        cursor = await self._raw_cursor(sql)
+        try:
+            while True:
+                async with _translated(self.server):
+                    row = await cursor.fetchone()
+                if row is None:
+                    break
+                yield row
+            complete = True
+        finally:
+            if not complete:
+                self.close()
+
+    async def raw(self, sql: str) -> list[RawRow]:
+        """All rows of one statement as undecoded bytes."""
+        return [row async for row in self.stream(sql)]
+
+    async def _raw_cursor(self, sql: str) -> Any:
+        connection = self._connection
+        decoders = connection.decoders
+        # The driver fixes how each column is decoded when it reads the result's header, so only that needs the switch.
+        connection.use_unicode, connection.decoders = False, {}
+        try:
+            async with _translated(self.server):
+                cursor = await connection.cursor(_RawCursor)
+                await cursor.execute(sql)
+                return cursor
+        finally:
+            connection.use_unicode, connection.decoders = True, decoders
 
     def literal(self, value: str | bytes | int | float | None) -> str:
         """`value` as a literal of the server's SQL, quoted and escaped."""

@@ -1,0 +1,1 @@
+"""Who may log in: the primary's own accounts, or those of the configuration."""

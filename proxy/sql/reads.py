@@ -71,12 +71,10 @@ def reason_of_calls(tokens: Collection[Token], builtins: frozenset[str], relatio
     """
     before: tuple[Token | None, Token | None] = (None, None)
     for token in tokens:
-        if (
-            token.token_type is TokenType.L_PAREN
-            and before[1]
-            and (reason := _call_reason(*before, builtins, relations))
-        ):
-            return reason
+        if token.token_type is TokenType.L_PAREN:
+            reason = _call_reason(*before, token, builtins, relations)
+            if reason:
+                return reason
         before = (before[1], token)
     return ""
 

@@ -44,6 +44,10 @@ class Secret:
     password: bytes | None = field(default=None, repr=False)
     sha1: bytes | None = field(default=None, repr=False)
 
+    def double_sha1(self) -> bytes:
+        """What a server stores for mysql_native_password."""
+        return sha1(self.sha1 or b"").digest()
+
 
 def secret_of(password: bytes) -> Secret:
     """The secret of a password that is known."""

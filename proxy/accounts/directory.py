@@ -1,0 +1,102 @@
+"""Keeps the account table in memory: reads it from the primary, and again when a login fails."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from proxy.accounts.table import (
+    MARIADB_ACCOUNTS,
+    MYSQL_ACCOUNTS,
+    Account,
+    configured_account,
+    find_account,
+    mariadb_accounts,
+    mysql_accounts,
+)
+from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
+from proxy.wire.login import Secret
+from topology.config import ConfiguredAccount
+from topology.errors import ServerError
+from topology.probe import vendor_of
+from topology.servers import Server, Vendor
+from topology.sqlclient import connected
+
+log = logging.getLogger(__name__)
+
+# A stranger with wrong passwords must not make the primary's account table be read all the time.
+_REFRESH_PAUSE = 1.0
+
+
+class Directory:
+    """The accounts, and the secrets of those that have logged in.
+
+    A secret learnt in a full login is kept for its account until the account's stored string changes: it spares the
+    client the next full login, and it is what the proxy logs itself in with.
+    """
+
+    def __init__(self, primary: Server, configured: Sequence[ConfiguredAccount], within: float) -> None:
+        self._primary = primary
+        self._configured = configured
+        self._within = within
+        self._accounts: list[Account] = []
+        self._secrets: dict[tuple[str, str, bytes], Secret] = {}
+        self._lock = asyncio.Lock()
+        self._read_at = float("-inf")
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the accounts are known."""
+        return bool(self._accounts)
+
+    def find(self, user: str, address: str) -> Account | None:
+        """The account of a client, with its secret if that was learnt."""
+        account = find_account(self._accounts, user, address)
+        if account is None or account.secret is not None:
+            return account
+        return replace(account, secret=self._secrets.get(_key(account)))
+
+    def learn(self, account: Account, secret: Secret) -> None:
+        """Keep the secret that a login has proved."""
+        self._secrets[_key(account)] = secret
+
+    async def refresh(self) -> bool:
+        """Read the accounts again unless that was done a moment ago; returns whether they were read.
+
+        Raises ServerError when the primary cannot be asked.
+        """
+        async with self._lock:
+            if time.monotonic() - self._read_at < _REFRESH_PAUSE:
+                return False
+            self._read_at = time.monotonic()
+            await self._read()
+            return True
+
+    async def refresh_quietly(self) -> None:
+        """As `refresh`, but a failure is logged: what is known stays in use."""
+        try:
+            await self.refresh()
+        except ServerError as error:
+            log.warning("cannot read the accounts: %s", error)
+
+    async def _read(self) -> None:
+        async with connected(self._primary, within=self._within) as client:
+            vendor = vendor_of(client.greeted_version)
+            if self._configured:
+                self._accounts = [_configured(account, vendor) for account in self._configured]
+            elif vendor is Vendor.MARIADB:
+                self._accounts = mariadb_accounts(await client.query(MARIADB_ACCOUNTS))
+            else:
+                self._accounts = mysql_accounts(await client.query(MYSQL_ACCOUNTS))
+        known = {_key(account) for account in self._accounts}
+        self._secrets = {key: secret for key, secret in self._secrets.items() if key in known}
+
+
+def _configured(account: ConfiguredAccount, vendor: Vendor) -> Account:
+    plugin = NATIVE_PASSWORD if vendor is Vendor.MARIADB else CACHING_SHA2
+    return configured_account(account.user, account.password.get_secret_value(), plugin)
+
+
+def _key(account: Account) -> tuple[str, str, bytes]:
+    return account.user, account.host, account.stored

@@ -1,0 +1,126 @@
+"""Account rows of both vendors as values, and which of them a client is. Pure."""
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
+from proxy.wire.login import Credentials, Secret, secret_of
+
+# Read with the service account; HEX because salts are not text.
+MYSQL_ACCOUNTS = "SELECT User, Host, plugin, HEX(authentication_string) AS stored FROM mysql.user"
+MARIADB_ACCOUNTS = "SELECT User, Host, Priv AS privileges FROM mysql.global_priv"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account. `plugin` is its authentication method; `stored` what the server keeps, as `Credentials` wants it."""
+
+    user: str
+    host: str
+    plugin: str
+    stored: bytes = field(repr=False)
+    secret: Secret | None = field(default=None, repr=False)
+
+    @property
+    def supported(self) -> bool:
+        """Whether the proxy can verify the method."""
+        return self.plugin in (NATIVE_PASSWORD, CACHING_SHA2)
+
+    def credentials(self) -> Credentials:
+        """What a login is verified against."""
+        return Credentials(self.plugin, self.stored, self.secret)
+
+
+def configured_account(user: str, password: str, plugin: str) -> Account:
+    """An account whose password is known."""
+    secret = secret_of(password.encode())
+    stored = b""
+    if password:
+        stored = secret.double_sha1() if plugin == NATIVE_PASSWORD else b"$A$"
+    return Account(user, "%", plugin, stored, secret)
+
+
+def mysql_accounts(rows: Iterable[Mapping[str, Any]]) -> list[Account]:
+    """Accounts from the rows of MYSQL_ACCOUNTS."""
+    return [
+        Account(row["User"], row["Host"], row["plugin"], _stored(row["plugin"], bytes.fromhex(row["stored"] or "")))
+        for row in rows
+    ]
+
+
+def mariadb_accounts(rows: Iterable[Mapping[str, Any]]) -> list[Account]:
+    """Accounts from the rows of MARIADB_ACCOUNTS, roles left out.
+
+    An account can have several methods (`auth_or`); one that the proxy can verify is taken if there is one.
+    """
+    accounts = []
+    for row in rows:
+        privileges = json.loads(row["privileges"])
+        if not privileges.get("is_role"):
+            accounts.append(_mariadb_account(row["User"], row["Host"], privileges))
+    return accounts
+
+
+def _mariadb_account(user: str, host: str, privileges: Mapping[str, Any]) -> Account:
+    # An empty object in auth_or stands for the method named outside of it.
+    methods = [method or privileges for method in privileges.get("auth_or", [{}])]
+    candidates = [
+        Account(user, host, plugin, _stored(plugin, str(method.get("authentication_string", "")).encode()))
+        for method in methods
+        for plugin in [method.get("plugin") or NATIVE_PASSWORD]
+    ]
+    return next((account for account in candidates if account.supported), candidates[0])
+
+
+def _stored(plugin: str, text: bytes) -> bytes:
+    if plugin != NATIVE_PASSWORD or not text:
+        return text
+    # `*` and 40 hex digits; anything else ("invalid") is a password that nobody has.
+    return bytes.fromhex(text[1:].decode()) if re.fullmatch(rb"\*[0-9A-Fa-f]{40}", text) else b"\0"
+
+
+def find_account(accounts: Iterable[Account], user: str, address: str) -> Account | None:
+    """The account that a server would pick for `user` coming from `address` (an IP address).
+
+    Servers sort by host, the most specific first, then by user, and take the first row that fits; a row with an empty
+    user fits everybody. Source: "Access Control, Stage 1: Connection Verification" in the MySQL manual.
+    """
+    fitting = [account for account in accounts if account.user in (user, "") and host_fits(account.host, address)]
+    return min(fitting, key=_sort_key, default=None)
+
+
+def host_names(address: str) -> tuple[str, ...]:
+    """The names under which an address is compared; servers know loopback as localhost."""
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return (address,)
+    return ("localhost", address) if loopback else (address,)
+
+
+def host_fits(pattern: str, address: str) -> bool:
+    """Whether an account's host part covers `address`: a name, `%` and `_` wildcards, or an address/netmask."""
+    if "/" in pattern:
+        try:
+            return ipaddress.ip_address(address) in ipaddress.ip_network(pattern, strict=False)
+        except ValueError:
+            return False
+    expression = re.compile(_like(pattern or "%"), re.IGNORECASE | re.DOTALL)
+    return any(expression.fullmatch(name) for name in host_names(address))
+
+
+def _like(pattern: str) -> str:
+    wildcards = {"%": ".*", "_": "."}
+    return "".join(wildcards.get(char) or re.escape(char) for char in pattern)
+
+
+def _sort_key(account: Account) -> tuple[int, int, bool]:
+    host = account.host or "%"
+    wildcard = next((at for at, char in enumerate(host) if char in "%_"), None)
+    if wildcard is None:
+        return (0 if "/" not in host else 1, 0, account.user == "")
+    return 2, -wildcard, account.user == ""

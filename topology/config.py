@@ -1,0 +1,120 @@
+"""The settings of the proxy: from one TOML file, environment variables and flags, in rising order of precedence.
+
+Every key has one name everywhere: `probe_interval` in the file is MANYREADS_PROBE_INTERVAL in the environment and
+--probe-interval on the command line. An error names the key, where it was set, and what is allowed.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+
+from topology.environment import Deployment, Environment, deployment, refuse_shared_addresses
+from topology.errors import ConfigError
+from topology.servers import Role, server_from_url
+
+PREFIX = "MANYREADS_"
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$")]
+
+
+class ConfiguredAccount(BaseModel):
+    """An account that the proxy knows by itself, instead of reading the primary's account table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user: str
+    password: SecretStr
+
+
+class Settings(BaseModel):
+    """What an operator can set. Times are in seconds, sizes in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    listen: ListenAddress = Field("127.0.0.1:6033", description="host:port on which clients are served")
+    writer: SecretStr | None = Field(None, description="URL of the primary: mysql://user:password@host:port")
+    readers: tuple[SecretStr, ...] = Field((), description="URLs of the replicas")
+    accounts: tuple[ConfiguredAccount, ...] = Field((), description="accounts kept here instead of on the primary")
+    probe_interval: Seconds = Field(1.0, description="pause between two probes of a server")
+    probe_timeout: Seconds = Field(2.0, description="a probe without an answer after this has failed")
+    max_lag: Seconds = Field(10.0, description="a replica further behind gets no reads")
+    connect_timeout: Seconds = Field(5.0, description="time for connecting and logging in at a server")
+    login_timeout: Seconds = Field(10.0, description="time a client has to log in")
+    drain_timeout: Seconds = Field(30.0, description="time that running statements get when the proxy stops")
+    max_connections: int = Field(10_000, gt=0, description="clients at the same time")
+    digest_cache_size: int = Field(10_000, gt=0, description="statement digests remembered")
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        """The listen address in two parts."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+def load_settings(file: Path | None, variables: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
+    """Merge the three sources; a flag that is None was not given. Raises ConfigError."""
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    layers = (
+        (str(file), _from_file(file) if file else {}),
+        ("the environment", _from_variables(variables)),
+        ("the command line", {key: value for key, value in flags.items() if value not in (None, ())}),
+    )
+    for source, layer in layers:
+        values |= layer
+        sources |= dict.fromkeys(layer, source)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise _readable(error, sources) from None
+
+
+def configured_deployment(settings: Settings, environment: Environment) -> Deployment:
+    """The servers: from the URLs if there are any, else as dotCloud's environment names them."""
+    if settings.writer is None and not settings.readers:
+        return deployment(environment)
+    if settings.writer is None:
+        raise ConfigError("readers are given but no writer", "name the primary with --writer mysql://...")
+    primary = server_from_url(settings.writer.get_secret_value(), "dbwrite", Role.PRIMARY)
+    replicas = tuple(
+        server_from_url(url.get_secret_value(), f"dbread{number}", Role.REPLICA)
+        for number, url in enumerate(settings.readers, 1)
+    )
+    result = Deployment(primary, replicas)
+    refuse_shared_addresses(result)
+    return result
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}", "name the right file with --config FILE") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not TOML: {error}") from None
+
+
+def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
+    names = {PREFIX + key.upper(): key for key in Settings.model_fields if key != "accounts"}
+    found: dict[str, Any] = {key: variables[name] for name, key in names.items() if name in variables}
+    if "readers" in found:
+        found["readers"] = tuple(found["readers"].split())
+    # dotCloud's way to say which port a service with `ports: {mysql: tcp}` has to listen on.
+    if "listen" not in found and "PORT_MYSQL" in variables:
+        found["listen"] = f"0.0.0.0:{variables['PORT_MYSQL']}"
+    return found
+
+
+def _readable(error: ValidationError, sources: Mapping[str, str]) -> ConfigError:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        key = str(problem["loc"][0]) if problem["loc"] else ""
+        where = f" (from {sources[key]})" if key in sources else ""
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"unknown key {key!r}{where}; known are {', '.join(Settings.model_fields)}")
+        else:
+            lines.append(f"{'.'.join(map(str, problem['loc']))}{where}: {problem['msg']}")
+    return ConfigError("; ".join(lines), "correct the setting; python -m proxy --help describes each")

@@ -1,0 +1,167 @@
+"""The one probing loop: asks every server again and again, publishes Snapshots, and tells who is fresh.
+
+A read may be answered by a replica only if it has every write that was acknowledged before the read came. After each
+write the monitor asks the primary for its GTID position, waits on each replica until that is applied, and confirms it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from topology import health
+from topology.environment import Deployment
+from topology.errors import ServerError
+from topology.freshness import Freshness
+from topology.probe import Prober
+from topology.servers import Health, Observation, Server, Snapshot
+
+log = logging.getLogger(__name__)
+
+# A replica that does not get there is asked again with a newer position rather than waited for.
+_WAIT_SECONDS = 1.0
+# Under a steady write load one confirmation covers all writes of such a time; it bounds what the asking costs.
+_PAUSE_SECONDS = 0.005
+
+
+class Monitor:
+    """Watches one deployment. `snapshot` is the latest judgement, replaced whole and never changed."""
+
+    def __init__(self, deployment: Deployment, *, interval: float, within: float, max_lag: float) -> None:
+        self._deployment = deployment
+        self._interval = interval
+        self._within = within
+        self._max_lag = max_lag
+        self._tracks = {server.name: health.begin(server) for server in deployment.servers}
+        self._listeners: list[Callable[[Snapshot], None]] = []
+        self._first_round = asyncio.Event()
+        self._unseen = {server.name for server in deployment.servers}
+        self._written = asyncio.Event()
+        self._position = (-1, "")
+        self._position_lock = asyncio.Lock()
+        self._primary_asked = Prober(deployment.primary, within)
+        self._warned = False
+        self.freshness = Freshness()
+        self.snapshot = self._judged()
+
+    async def run(self) -> None:
+        """Probe until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for server in self._deployment.servers:
+                group.create_task(self._watch(server))
+            for server in self._deployment.replicas:
+                group.create_task(self._confirm(server))
+
+    async def first_round(self) -> None:
+        """Wait until every server was probed once."""
+        await self._first_round.wait()
+
+    def on_change(self, listener: Callable[[Snapshot], None]) -> None:
+        """Call `listener` with each Snapshot that differs from the one before."""
+        self._listeners.append(listener)
+
+    def note_write(self) -> None:
+        """A write was acknowledged by the primary."""
+        self.freshness.note_write()
+        self._written.set()
+
+    def report_failure(self, server: Server, reason: str) -> None:
+        """The data path could not use `server`: counts at once, without waiting for the next probe."""
+        self._update(health.fail(self._tracks[server.name], reason))
+
+    async def _watch(self, server: Server) -> None:
+        prober = Prober(server, self._within)
+        with contextlib.closing(prober):
+            while True:
+                seen = await self._observe(prober)
+                self._take(server, seen)
+                await asyncio.sleep(self._interval)
+
+    async def _observe(self, prober: Prober) -> Observation:
+        try:
+            async with asyncio.timeout(self._within):
+                return await prober.observe()
+        except TimeoutError:
+            prober.close()
+            return Observation(error=f"{prober.server} did not answer within {self._within:g} s")
+
+    def _take(self, server: Server, seen: Observation) -> None:
+        primary = self._tracks[self._deployment.primary.name].state.observation
+        self._update(health.judge(self._tracks[server.name], seen, primary, self._max_lag))
+        self._unseen.discard(server.name)
+        if not self._unseen:
+            self._first_round.set()
+
+    def _update(self, track: health.Track) -> None:
+        before = self._tracks[track.state.server.name].state
+        self._tracks[track.state.server.name] = track
+        if before == track.state:
+            return
+        if before.health is not track.state.health:
+            self._announce(before.health, track)
+        self.snapshot = self._judged()
+        for listener in self._listeners:
+            listener(self.snapshot)
+
+    def _announce(self, before: Health, track: health.Track) -> None:
+        state = track.state
+        if not state.usable:
+            self.freshness.forget(state.server.name)
+        level = logging.INFO if state.usable else logging.WARNING
+        log.log(level, "%s: %s -> %s %s", state.server, before, state.health, state.reason)
+
+    def _judged(self) -> Snapshot:
+        return Snapshot(
+            self._tracks[self._deployment.primary.name].state,
+            tuple(self._tracks[server.name].state for server in self._deployment.replicas),
+        )
+
+    async def _confirm(self, server: Server) -> None:
+        """Keep `server` confirmed up to the last write."""
+        prober = Prober(server, self._within)
+        with contextlib.closing(prober):
+            while True:
+                await self._until_behind(server)
+                if not await self._confirm_once(server, prober):
+                    await asyncio.sleep(self._interval / 4)
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _until_behind(self, server: Server) -> None:
+        while self.freshness.fresh(server.name):
+            self._written.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._written.wait(), self._interval)
+
+    async def _confirm_once(self, server: Server, prober: Prober) -> bool:
+        if not self._tracks[server.name].state.usable:
+            return False
+        written = self.freshness.written
+        try:
+            async with asyncio.timeout(self._within + _WAIT_SECONDS):
+                position = await self._primary_position(written)
+                if not position or not await prober.wait_for(position, _WAIT_SECONDS):
+                    return False
+        except (ServerError, TimeoutError) as error:
+            log.debug("cannot confirm %s: %s", server, error)
+            return False
+        if self._tracks[server.name].state.usable:
+            self.freshness.confirm(server.name, written)
+        return True
+
+    async def _primary_position(self, written: int) -> str:
+        """A position of the primary that covers write number `written`, asked once for all replicas."""
+        async with self._position_lock:
+            if self._position[0] < written:
+                asked_after = self.freshness.written
+                self._position = (asked_after, await self._primary_asked.position())
+                self._warn_without_position()
+            return self._position[1]
+
+    def _warn_without_position(self) -> None:
+        if not self._position[1] and not self._warned:
+            self._warned = True
+            log.warning(
+                "%s reports no GTID position, so no replica can be known to be up to date and all reads go to it; "
+                "switch on log_bin (MariaDB) or gtid_mode (MySQL)",
+                self._deployment.primary,
+            )

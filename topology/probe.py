@@ -1,0 +1,102 @@
+"""Asking one server how it is, and up to where it has the primary's writes. Both vendors."""
+
+from topology.errors import ServerError, StatementRefused
+from topology.replicastatus import replica_status
+from topology.servers import Observation, ReplicaStatus, Role, Server, Vendor
+from topology.sqlclient import SqlClient, connect
+
+_FACTS = {
+    Vendor.MARIADB: "SELECT @@server_id AS identity, @@global.read_only AS read_only, @@global.sql_mode AS sql_mode",
+    Vendor.MYSQL: "SELECT @@server_uuid AS identity, @@global.read_only AS read_only, @@global.sql_mode AS sql_mode",
+}
+_REPLICA_STATUS = {Vendor.MARIADB: ("SHOW SLAVE STATUS",), Vendor.MYSQL: ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")}
+# Empty when the server keeps no binary log or no GTIDs: then nothing can be said about positions.
+_POSITION = {
+    Vendor.MARIADB: "SELECT IF(@@log_bin, @@global.gtid_binlog_pos, '')",
+    Vendor.MYSQL: "SELECT IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, '')",
+}
+_WAIT = {
+    Vendor.MARIADB: "SELECT MASTER_GTID_WAIT({position}, {seconds})",
+    Vendor.MYSQL: "SELECT WAIT_FOR_EXECUTED_GTID_SET({position}, {seconds})",
+}
+_ER_PARSE_ERROR = 1064
+
+
+class Prober:
+    """Keeps one connection to one server and asks over it; after any error the next question connects anew.
+
+    Not for two tasks at once.
+    """
+
+    def __init__(self, server: Server, within: float) -> None:
+        self.server = server
+        self._within = within
+        self._client: SqlClient | None = None
+        self._vendor = Vendor.MYSQL
+
+    async def observe(self) -> Observation:
+        """One probe; an error becomes part of the observation."""
+        try:
+            client = await self._connected()
+            return await self._ask(client)
+        except ServerError as error:
+            self.close()
+            return Observation(error=error.problem)
+
+    async def position(self) -> str:
+        """The GTID position that covers all writes the server has acknowledged; empty when it keeps none."""
+        return str(await self._value(_POSITION) or "").replace("\n", "")
+
+    async def wait_for(self, position: str, seconds: float) -> bool:
+        """Whether the server has applied `position`, waiting for it up to `seconds`."""
+        client = await self._connected()
+        sql = _WAIT[self._vendor].format(position=client.literal(position), seconds=seconds)
+        return await self._value({self._vendor: sql}) == 0
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    async def _connected(self) -> SqlClient:
+        if self._client is None:
+            self._client = await connect(self.server, within=self._within)
+            self._vendor = vendor_of(self._client.greeted_version)
+        return self._client
+
+    async def _value(self, statements: dict[Vendor, str]) -> object:
+        client = await self._connected()
+        try:
+            return await client.value(statements[self._vendor])
+        except BaseException:
+            # Also when cancelled: a reply that is still under way must not be taken for the next one's.
+            self.close()
+            raise
+
+    async def _ask(self, client: SqlClient) -> Observation:
+        facts = await client.one(_FACTS[self._vendor])
+        replica = await self._replica_status(client) if self.server.role is Role.REPLICA else None
+        return Observation(
+            vendor=self._vendor,
+            version=client.greeted_version,
+            collation_id=client.greeted_collation,
+            sql_mode=str(facts["sql_mode"]),
+            identity=str(facts["identity"]),
+            read_only=bool(facts["read_only"]),
+            replica=replica,
+        )
+
+    async def _replica_status(self, client: SqlClient) -> ReplicaStatus | None:
+        for statement in _REPLICA_STATUS[self._vendor]:
+            try:
+                return replica_status(await client.one(statement), self._vendor)
+            except StatementRefused as error:
+                if error.errno != _ER_PARSE_ERROR:
+                    raise
+        return None
+
+
+def vendor_of(version: str) -> Vendor:
+    """Which family a greeting's version string belongs to."""
+    return Vendor.MARIADB if "mariadb" in version.lower() else Vendor.MYSQL
