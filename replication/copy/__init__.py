@@ -1,0 +1,1 @@
+"""Moving the primary's schemas, rows and accounts to a replica, over SQL alone."""

@@ -1,0 +1,69 @@
+"""The session in which a replica is filled: unlogged, unchecked where the primary has checked, strict about values."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from replication.facts import ServerFacts
+from topology.errors import ServerError
+from topology.servers import Server
+from topology.sqlclient import SqlClient, connected
+
+# Strict, so that a value that does not arrive whole is an error; zero and invalid dates are values as any others.
+STRICT = "NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES,STRICT_ALL_TABLES"
+LENIENT = "NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES"
+_BIGGEST_PACKET = 1_073_741_824
+
+_SETTINGS = {
+    "sql_log_bin": "0",
+    "foreign_key_checks": "0",
+    "time_zone": "'+00:00'",
+    "wait_timeout": "604800",
+    "net_read_timeout": "86400",
+    "net_write_timeout": "86400",
+    "innodb_strict_mode": "0",
+    "max_error_count": "65535",
+    # SHOW CREATE TABLE spells timestamps out only as far as this is on.
+    "explicit_defaults_for_timestamp": "1",
+    "check_constraint_checks": "0",
+    "system_versioning_insert_history": "1",
+    "sql_require_primary_key": "0",
+    "sql_generate_invisible_primary_key": "0",
+    "max_statement_time": "0",
+    "max_execution_time": "0",
+}
+
+
+@asynccontextmanager
+async def loading_session(server: Server, facts: ServerFacts) -> AsyncIterator[SqlClient]:
+    """A session on the replica for loading; rows of any size fit through while it is open."""
+    async with connected(server) as client:
+        limit = facts.variables["max_allowed_packet"]
+        # A session takes the global limit when it begins.
+        await client.execute(f"SET GLOBAL max_allowed_packet = {_BIGGEST_PACKET}")
+        try:
+            async with connected(server) as session:
+                await prepare(session, facts)
+                yield session
+        finally:
+            await _restore(client, limit)
+
+
+async def _restore(client: SqlClient, limit: str) -> None:
+    try:
+        await client.execute(f"SET GLOBAL max_allowed_packet = {limit}")
+    except ServerError:
+        # The connection is gone, which the caller is about to report; the higher limit does no harm.
+        return
+
+
+async def prepare(session: SqlClient, facts: ServerFacts) -> None:
+    """Set whichever of the settings this server knows."""
+    known = ", ".join(f"{variable} = {value}" for variable, value in _SETTINGS.items() if variable in _known(facts))
+    await session.execute(f"SET SESSION {known}")
+    await session.execute(f"SET @strict_sql_mode = '{STRICT}', @lenient_sql_mode = '{LENIENT}'")
+    await session.execute("SET SESSION sql_mode = @strict_sql_mode")
+
+
+def _known(facts: ServerFacts) -> frozenset[str]:
+    # sql_log_bin is a session variable only, so SHOW GLOBAL VARIABLES does not list it on MySQL.
+    return frozenset(facts.variables) | {"sql_log_bin"}

@@ -1,0 +1,129 @@
+"""Reading the accounts of one server, and making a replica's accounts the primary's."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+
+from replication.copy.accounts import (
+    Account,
+    AccountChanges,
+    account_from,
+    changes,
+    excess,
+    wanted_grants,
+)
+from replication.statements import SYSTEM_ACCOUNTS, account, text
+from topology.errors import AccessDenied, ServerError, StatementRefused
+from topology.servers import Vendor
+from topology.sqlclient import SqlClient
+
+_UNKNOWN_VARIABLE = 1193
+
+Warn = Callable[[str], None]
+
+
+async def read_accounts(client: SqlClient, vendor: Vendor) -> tuple[Account, ...]:
+    """All accounts and roles of one server but its own internal ones; needs SELECT on the mysql schema."""
+    if vendor is Vendor.MYSQL:
+        await _hex_hashes(client)
+    role = "is_role" if vendor is Vendor.MARIADB else "'N'"
+    rows = await client.query(f"SELECT User AS user, Host AS host, {role} AS is_role FROM mysql.user ORDER BY 1, 2")
+    return tuple(
+        [
+            await _read_account(client, vendor, str(row["user"]), str(row["host"]), is_role=row["is_role"] == "Y")
+            for row in rows
+            if row["user"] not in SYSTEM_ACCOUNTS
+        ]
+    )
+
+
+async def _hex_hashes(client: SqlClient) -> None:
+    try:
+        # caching_sha2_password's salts hold bytes that do not survive as text.
+        await client.execute("SET SESSION print_identified_with_as_hex = 1")
+    except StatementRefused as error:
+        if error.errno != _UNKNOWN_VARIABLE:
+            raise
+
+
+async def _read_account(client: SqlClient, vendor: Vendor, user: str, host: str, *, is_role: bool) -> Account:
+    who = text(user) if is_role else account(user, host)
+    create = "" if is_role else next(iter((await client.one(f"SHOW CREATE USER {who}")).values()))
+    public = is_role and user == "PUBLIC"
+    rows = await client.query(f"SHOW GRANTS FOR {'PUBLIC' if public else who}")
+    grants = [str(next(iter(row.values()))) for row in rows]
+    # A role's grants include those of the roles granted to it; only its own lines belong to it.
+    own = [grant for grant in grants if not is_role or public or re.search(rf" TO `{re.escape(user)}`", grant)]
+    return account_from(vendor, user, host, is_role=is_role, create=str(create), grants=own)
+
+
+async def current_account(client: SqlClient) -> tuple[str, str]:
+    """User and host of the account that this connection was given."""
+    user, _, host = str(await client.value("SELECT CURRENT_USER()")).rpartition("@")
+    return user, host
+
+
+async def install_login(client: SqlClient, login: Account) -> None:
+    """Make the primary's service account valid on the replica; what it may do already it keeps."""
+    vendor_if_not_exists = login.create.replace("CREATE USER", "CREATE USER IF NOT EXISTS", 1)
+    await client.execute(vendor_if_not_exists)
+    await client.execute(login.alter())
+    for grant in login.grants:
+        if " ON *.* TO " in grant:
+            await client.execute(grant)
+
+
+async def adopt(
+    client: SqlClient, vendor: Vendor, wanted: Sequence[Account], login: Account, warn: Warn
+) -> AccountChanges:
+    """Turn the replica's accounts into `wanted`, except for grants on single objects."""
+    present = await read_accounts(client, vendor)
+    todo = changes(wanted, present, login.name)
+    for each in todo.dropped:
+        await client.execute(f"DROP {'ROLE' if each.is_role else 'USER'} {each.name}")
+    for each in todo.made:
+        await _make(client, vendor, each)
+    for each in todo.altered:
+        if not each.is_role:
+            await client.execute(each.alter())
+    await _each(client, wanted_grants(todo.regranted, early=True), warn)
+    await _each(client, [each.default_roles for each in todo.regranted if each.default_roles], warn)
+    _warn_of_excess(login, present, warn)
+    return todo
+
+
+async def grant_on_objects(client: SqlClient, todo: AccountChanges, warn: Warn) -> None:
+    """Give the grants that refer to schemas, tables, columns and routines."""
+    await _each(client, wanted_grants(todo.regranted, early=False), warn)
+
+
+async def _make(client: SqlClient, vendor: Vendor, each: Account) -> None:
+    await client.execute(each.make())
+    if each.is_role and vendor is Vendor.MARIADB:
+        # MariaDB grants a new role to whoever made it, which on the primary was somebody else.
+        await client.execute(f"REVOKE {each.name} FROM {account(*await current_account(client))}")
+
+
+async def _each(client: SqlClient, statements: Sequence[str], warn: Warn) -> None:
+    run: Callable[[str], Awaitable[int]] = client.execute
+    for statement in statements:
+        try:
+            await run(statement)
+        except (StatementRefused, AccessDenied) as error:
+            warn(f"could not repeat {statement!r}: {error.problem}")
+
+
+def _warn_of_excess(login: Account, present: Sequence[Account], warn: Warn) -> None:
+    before = next((each for each in present if each.name == login.name), None)
+    for grant in excess(login, before) if before else ():
+        warn(f"{login.name} keeps a right there that it lacks on the primary: {grant}")
+
+
+def find_login(accounts: Sequence[Account], user: str, host: str) -> Account:
+    """The account that the service login uses on the primary."""
+    for each in accounts:
+        if (each.user, each.host) == (user, host):
+            return each
+    raise ServerError(
+        f"the primary's account {account(user, host)} is not in mysql.user",
+        "log in there with an account of its own",
+    )

@@ -1,0 +1,142 @@
+"""One replica's copy from beginning to end: wipe, tables, rows, accounts, stored objects."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from replication.copy.catalog import Catalog
+from replication.copy.engine import Engine
+from replication.copy.loading import loading_session
+from replication.copy.logins import adopt, current_account, find_login, grant_on_objects, install_login
+from replication.copy.objects import create_objects, create_tables, wipe
+from replication.copy.snapshot import Snapshot, snapshot
+from replication.facts import Marker, Phase, ServerFacts
+from replication.perform import perform, unlogged
+from replication.plan import Users
+from replication.report import Reporter
+from replication.statements import dialect, write_marker
+from topology.errors import AccessDenied
+from topology.servers import Server
+from topology.sqlclient import SqlClient, connected
+
+
+@dataclass(frozen=True, slots=True)
+class CopyJob:
+    """What is copied from where to where, and how."""
+
+    primary: ServerFacts
+    target: ServerFacts
+    users: Users
+    engine: Engine
+    reporter: Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy ended with: its position, its size, and the replica with the credentials that are valid now."""
+
+    gtid: str
+    tables: int
+    rows: int
+    bytes: int
+    server: Server
+
+
+class _Tally:
+    """Adds up what arrived and passes it on."""
+
+    def __init__(self, notify: Callable[[int, int], None]) -> None:
+        self.rows = 0
+        self.bytes = 0
+        self._notify = notify
+
+    def add(self, rows: int, size: int) -> None:
+        self.rows += rows
+        self.bytes += size
+        self._notify(self.rows, self.bytes)
+
+
+async def copy_replica(job: CopyJob) -> Copied:
+    """Make the target a complete copy of the primary as of the position that is returned.
+
+    The target's marker says `copying` from before the first loss until everything is there, then `attaching`.
+    """
+    await _take_over(job)
+    copying_users = job.users is Users.COPY
+    async with snapshot(job.primary.server, job.primary.vendor, accounts=copying_users) as view:
+        login = await current_account(view.session) if copying_users else None
+        tally = await _move(job, view)
+        catalog, gtid = view.catalog, view.gtid
+    server = await _install_login(job, catalog, login) if login else job.target.server
+    await _finish(job, server, catalog, login)
+    await mark(server, Marker(job.primary.identity, Phase.ATTACHING, gtid))
+    return Copied(gtid, len(catalog.tables), tally.rows, tally.bytes, server)
+
+
+async def mark(server: Server, marker: Marker) -> None:
+    """Write the marker of a replica, outside of its binary log."""
+    async with connected(server) as client:
+        await unlogged(client)
+        await perform(client, write_marker(marker))
+
+
+async def _take_over(job: CopyJob) -> None:
+    statements = dialect(job.target.vendor)
+    async with connected(job.target.server) as client:
+        await perform(client, statements.forget_source([channel.name for channel in job.target.channels]))
+        await perform(client, statements.writable())
+    await mark(job.target.server, Marker(job.primary.identity, Phase.COPYING))
+
+
+async def _move(job: CopyJob, view: Snapshot) -> _Tally:
+    name = job.target.name
+    job.reporter.say(name, f"copying {len(view.catalog.tables)} tables as of GTID {view.gtid or '(none yet)'}")
+    if view.locked:
+        job.reporter.warn(
+            name, f"writes to {len(view.locked)} tables of non-transactional engines wait on the primary meanwhile"
+        )
+    of_rows = view.catalog.rows
+    tally = _Tally(lambda rows, size: job.reporter.copied(name, rows, of_rows, size))
+    async with loading_session(job.target.server, job.target) as session:
+        await wipe(session)
+        await create_tables(view.session, session, view.catalog)
+        await job.engine.move(view, session, job.target.vendor, tally.add)
+    job.reporter.say(name, f"copied {tally.rows:,} rows, {tally.bytes / 1e6:,.1f} MB")
+    return tally
+
+
+async def _install_login(job: CopyJob, catalog: Catalog, login: tuple[str, str]) -> Server:
+    """Make the primary's service account valid on the replica and return the replica with those credentials."""
+    service = job.primary.server
+    server = replace(job.target.server, user=service.user, password=service.password)
+    async with connected(job.target.server) as client:
+        await unlogged(client)
+        await install_login(client, find_login(catalog.accounts, *login))
+    try:
+        async with connected(server):
+            return server
+    except AccessDenied as error:
+        raise AccessDenied(
+            f"{server} has the primary's account {login[0]}@{login[1]} now but does not let it in: {error.problem}",
+            "let that account log in from this host on the primary too, then run this again",
+        ) from error
+
+
+async def _finish(job: CopyJob, server: Server, catalog: Catalog, login: tuple[str, str] | None) -> None:
+    def warn(message: str) -> None:
+        job.reporter.warn(job.target.name, message)
+
+    async with loading_session(server, job.target) as session:
+        if login is None:
+            await create_objects(session, catalog.objects, warn)
+            return
+        await _adopt_and_create(session, job, catalog, login, warn)
+
+
+async def _adopt_and_create(
+    session: SqlClient, job: CopyJob, catalog: Catalog, login: tuple[str, str], warn: Callable[[str], None]
+) -> None:
+    service = find_login(catalog.accounts, *login)
+    todo = await adopt(session, job.target.vendor, catalog.accounts, service, warn)
+    await create_objects(session, catalog.objects, warn)
+    await grant_on_objects(session, todo, warn)
+    job.reporter.say(job.target.name, "its accounts are the primary's now")

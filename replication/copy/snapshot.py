@@ -1,0 +1,136 @@
+"""A consistent view of the primary: a session that sees one moment, that moment's GTID, and the catalog of then."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from replication.copy.catalog import Catalog, Table
+from replication.copy.definitions import read_catalog
+from replication.errors import NotReady, SchemaChanged
+from replication.survey import current_gtid
+from topology.errors import AccessDenied, ManyreadsError, StatementRefused
+from topology.servers import Server, Vendor
+from topology.sqlclient import SqlClient, connected
+
+_TRIES = 5
+_LOCK_WAIT_SECONDS = 5
+_LOCK_WAIT_TIMEOUT = frozenset({1205, 1969, 3024})
+_SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """`session` reads the moment `gtid`. `locked` tables stand still until `release` is called."""
+
+    session: SqlClient
+    gtid: str
+    catalog: Catalog
+    locked: tuple[Table, ...] = ()
+    _lock: SqlClient | None = field(default=None, repr=False)
+
+    async def release(self) -> None:
+        """Let writers at the locked tables again."""
+        if self._lock is not None and self.locked:
+            await self._lock.execute("UNLOCK TABLES")
+        self.locked = ()
+
+
+@asynccontextmanager
+async def snapshot(primary: Server, vendor: Vendor, *, accounts: bool) -> AsyncIterator[Snapshot]:
+    """Open a snapshot of the primary; nothing is written there.
+
+    Definitions are outside of any transaction. So they are read before and after the snapshot is taken, again until
+    both readings agree: then they are the definitions of that moment too. Raises SchemaChanged when they never do.
+    """
+    async with AsyncExitStack() as stack:
+        session, control, lock = [await stack.enter_async_context(connected(primary)) for _ in range(3)]
+        for client in (session, control, lock):
+            await _make_patient(client, vendor)
+        before = await read_catalog(control, vendor, accounts=accounts)
+        for _ in range(_TRIES):
+            locked = tuple(table for table in before.tables if table.needs_lock)
+            gtid = await _take(session, control, lock, vendor, locked)
+            after = await read_catalog(control, vendor, accounts=accounts)
+            if after == before:
+                yield Snapshot(session, gtid, after, locked, lock)
+                return
+            await lock.execute("UNLOCK TABLES")
+            before = after
+    raise SchemaChanged(
+        f"the definitions on {primary} changed {_TRIES} times while they were read",
+        "run this again when no tables, views, routines or accounts are being changed",
+    )
+
+
+async def _make_patient(client: SqlClient, vendor: Vendor) -> None:
+    limit = "max_statement_time = 0" if vendor is Vendor.MARIADB else "max_execution_time = 0"
+    await client.execute(
+        "SET SESSION wait_timeout = 604800, net_write_timeout = 86400, net_read_timeout = 86400, "
+        f"time_zone = '+00:00', sql_mode = '', lock_wait_timeout = {_LOCK_WAIT_SECONDS}, {limit}"
+    )
+    await client.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+async def _take(
+    session: SqlClient, control: SqlClient, lock: SqlClient, vendor: Vendor, locked: tuple[Table, ...]
+) -> str:
+    with suppress(StatementRefused):
+        await session.execute("ROLLBACK")
+    if vendor is Vendor.MARIADB:
+        await _lock_tables(lock, locked)
+        return await _take_mariadb(session)
+    return await _take_mysql(session, control, lock, locked)
+
+
+async def _lock_tables(lock: SqlClient, tables: tuple[Table, ...]) -> None:
+    if tables:
+        await _bounded(lock, "LOCK TABLES " + ", ".join(f"{table.full_name} READ" for table in tables))
+
+
+async def _take_mariadb(session: SqlClient) -> str:
+    await session.execute(_SNAPSHOT)
+    rows = await session.query("SHOW STATUS LIKE 'Binlog_snapshot_%'")
+    at = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in rows}
+    position = f"{session.literal(at['binlog_snapshot_file'])}, {int(at['binlog_snapshot_position'])}"
+    gtid = await session.value(f"SELECT BINLOG_GTID_POS({position})")
+    if gtid is None:
+        raise ManyreadsError(
+            f"{session.server} cannot tell the GTID of its binary log position {position}",
+            "check that its binary log is intact: SHOW BINARY LOGS",
+        )
+    return str(gtid)
+
+
+async def _take_mysql(session: SqlClient, control: SqlClient, lock: SqlClient, locked: tuple[Table, ...]) -> str:
+    # Without the right to it the two readings of the catalog still find out about any change.
+    with suppress(AccessDenied):
+        await _bounded(control, "LOCK INSTANCE FOR BACKUP")
+    try:
+        await _bounded(control, "FLUSH TABLES WITH READ LOCK")
+        try:
+            await _lock_tables(lock, locked)
+            await session.execute(_SNAPSHOT)
+            return await current_gtid(control, Vendor.MYSQL)
+        finally:
+            await control.execute("UNLOCK TABLES")
+    finally:
+        with suppress(AccessDenied, StatementRefused):
+            await control.execute("UNLOCK INSTANCE")
+
+
+async def _bounded(client: SqlClient, sql: str) -> None:
+    """Run a statement that waits for a lock a few times; in between, whoever queued up behind it gets through."""
+    for attempt in range(_TRIES):
+        try:
+            await client.execute(sql)
+        except StatementRefused as error:
+            if error.errno not in _LOCK_WAIT_TIMEOUT:
+                raise
+            await asyncio.sleep(attempt + 1)
+        else:
+            return
+    raise NotReady(
+        f"{client.server} did not grant {sql.split(' READ')[0]!r} within {_TRIES} times {_LOCK_WAIT_SECONDS} seconds",
+        "look for long-running statements with SHOW PROCESSLIST and run this again when they are over",
+    )

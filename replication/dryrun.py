@@ -1,0 +1,82 @@
+"""What a run would do, step by step, with the SQL and without a password. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from replication.facts import Marker, Phase, ServerFacts
+from replication.plan import Action, ReplicaPlan, Users, losses
+from replication.statements import HIDDEN, Dialect, Source, Statement, dialect, write_marker
+from topology.errors import ManyreadsError
+
+Line = tuple[str, str]
+_LATER = "<GTID of the snapshot>"
+
+
+def describe(
+    primary: ServerFacts, decisions: Sequence[ReplicaPlan | ManyreadsError], source: Source, users: Users
+) -> Iterator[Line]:
+    """Pairs of server name and line. Replicas for which nothing may be done are left out: their error is reported."""
+    shown = replace(source, password=HIDDEN)
+    statements = dialect(primary.vendor)
+    plans = [decision for decision in decisions if isinstance(decision, ReplicaPlan)]
+    if any(plan.action in (Action.COPY, Action.ATTACH, Action.REPOINT) for plan in plans):
+        yield primary.name, "make the replication account, unless it is there and fits:"
+        yield from _sql(primary.name, statements.create_replicator(shown.user, shown.password))
+    for plan in plans:
+        yield plan.facts.name, f"{plan.action}: {plan.reason}"
+        yield from _steps(primary, plan, shown, users, statements)
+
+
+def _steps(
+    primary: ServerFacts, plan: ReplicaPlan, source: Source, users: Users, statements: Dialect
+) -> Iterator[Line]:
+    name = plan.facts.name
+    if plan.new_server_id is not None:
+        yield from _sql(name, statements.server_id(plan.new_server_id))
+    match plan.action:
+        case Action.COPY:
+            yield from _copying(primary, plan.facts, users, statements)
+            yield from _attaching(plan.facts, source, _LATER, statements)
+        case Action.ATTACH:
+            gtid = plan.facts.marker.gtid if plan.facts.marker else ""
+            yield from _attaching(plan.facts, source, gtid, statements)
+        case Action.REPOINT:
+            yield from _sql(name, statements.repoint(source))
+        case Action.RESTART:
+            yield from _sql(name, statements.restart())
+        case Action.LEAVE:
+            return
+    yield name, f"wait until it has caught up with {primary.name}, then:"
+    yield from _marking(name, Marker(primary.identity, Phase.DONE, "<GTID reached>"))
+    yield from _sql(name, statements.read_only())
+
+
+def _copying(primary: ServerFacts, target: ServerFacts, users: Users, statements: Dialect) -> Iterator[Line]:
+    name = target.name
+    yield from _sql(name, statements.forget_source([channel.name for channel in target.channels]))
+    yield from _sql(name, statements.writable())
+    yield from _marking(name, Marker(primary.identity, Phase.COPYING))
+    if target.user_schemas:
+        yield name, f"drop all its schemas, losing:\n{losses(target)}"
+    for schema in primary.user_schemas:
+        yield name, f"copy schema {schema.name}: {schema.tables} tables, about {schema.rows:,} rows"
+    if users is Users.COPY:
+        yield name, f"replace its accounts with those of {primary.name}"
+    yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
+
+
+def _marking(name: str, marker: Marker) -> Iterator[Line]:
+    yield name, "  SET SESSION sql_log_bin = 0;"
+    statements = write_marker(marker)
+    # The schema and the table are made by the first one.
+    yield from _sql(name, statements if marker.phase is Phase.COPYING else statements[-1:])
+
+
+def _attaching(target: ServerFacts, source: Source, gtid: str, statements: Dialect) -> Iterator[Line]:
+    yield from _sql(target.name, statements.follow(source, gtid, has_binlog=target.on("log_bin")))
+    yield from _sql(target.name, statements.start())
+
+
+def _sql(name: str, statements: Sequence[Statement]) -> Iterator[Line]:
+    for statement in statements:
+        yield name, f"  {statement};"

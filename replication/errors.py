@@ -1,0 +1,48 @@
+"""What can go wrong while replicas are set up, each kind with the exit code that a script sees."""
+
+from enum import IntEnum
+
+from topology.errors import AccessDenied, ConfigError, ManyreadsError, ServerUnreachable
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command of this package; docs/replication.md lists them for users."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    NOT_READY = 3
+    REFUSED = 4
+    BROKEN = 5
+    INTERRUPTED = 8
+
+
+class Refused(ManyreadsError):
+    """An interlock keeps a server from being changed; nothing was done to it."""
+
+
+class NotReady(ManyreadsError):
+    """A server did not answer, or did not catch up, within the time given."""
+
+
+class ReplicationBroken(ManyreadsError):
+    """A replica is attached but its replication stopped or cannot start."""
+
+
+class SchemaChanged(ManyreadsError):
+    """The primary's tables were altered while they were copied: the copy has to start again."""
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """The exit code that tells a script which kind of failure `error` is."""
+    match error:
+        case Refused():
+            return ExitCode.REFUSED
+        case NotReady() | ServerUnreachable():
+            return ExitCode.NOT_READY
+        case ReplicationBroken():
+            return ExitCode.BROKEN
+        case ConfigError() | AccessDenied():
+            return ExitCode.USAGE
+        case _:
+            return ExitCode.INTERNAL

@@ -1,0 +1,106 @@
+"""What was seen of one server before anything is decided: frozen values without any I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from topology.servers import Server, Vendor
+
+MARKER_SCHEMA = "manyreads"
+MARKER_TABLE = "marker"
+
+
+class Phase(StrEnum):
+    """How far the set-up of a replica had come when its marker was last written."""
+
+    COPYING = "copying"
+    ATTACHING = "attaching"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The note that a managed replica carries: of which primary it is a copy, and from which position on."""
+
+    primary: str
+    phase: Phase
+    gtid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaSize:
+    """One user schema: how many tables and views it has, and the server's own estimate of rows and bytes."""
+
+    name: str
+    tables: int
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One row of SHOW REPLICA STATUS (MySQL) or SHOW ALL SLAVES STATUS (MariaDB), in one vocabulary."""
+
+    name: str
+    host: str
+    port: int
+    source_id: str
+    io_running: str
+    sql_running: str
+    io_errno: int = 0
+    io_error: str = ""
+    sql_errno: int = 0
+    sql_error: str = ""
+
+    @property
+    def running(self) -> bool:
+        return self.io_running == "Yes" and self.sql_running == "Yes"
+
+    @property
+    def error(self) -> str:
+        """The error that stopped or hinders replication, with its number; empty when there is none."""
+        for errno, text in ((self.sql_errno, self.sql_error), (self.io_errno, self.io_error)):
+            if errno:
+                return f"error {errno}: {text}"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """One server as the survey found it.
+
+    `is_primary` tells that this is the very server at the primary's address, reached by another one.
+    `identity` is server_uuid on MySQL and server_id, datadir and hostname on MariaDB; `gtid` is the set of executed
+    transactions (MySQL) or the current position (MariaDB); `followers` are the addresses that read its binary log.
+    """
+
+    server: Server
+    vendor: Vendor
+    version: tuple[int, int, int]
+    identity: str
+    server_id: int
+    gtid: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    schemas: tuple[SchemaSize, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    followers: tuple[str, ...] = ()
+    marker: Marker | None = None
+    has_tls: bool = False
+    is_primary: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.server.name
+
+    @property
+    def version_text(self) -> str:
+        return ".".join(str(part) for part in self.version)
+
+    @property
+    def user_schemas(self) -> tuple[SchemaSize, ...]:
+        """The schemas that would be lost if this server were wiped."""
+        return tuple(schema for schema in self.schemas if schema.tables)
+
+    def on(self, variable: str) -> bool:
+        """Whether a system variable is switched on; False when the server does not know it."""
+        return self.variables.get(variable, "OFF").upper() in ("ON", "1", "YES")

@@ -1,0 +1,69 @@
+"""Comparing replication positions: GTID sets of MySQL and GTID positions of MariaDB. Pure.
+
+MySQL writes `uuid:1-5:7,uuid:tag:1-3` (tags since 8.3); MariaDB writes `domain-server-sequence,...`, and a position in
+a domain holds everything up to its sequence number.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from topology.servers import Vendor
+
+Interval = tuple[int, int]
+_INTERVAL = re.compile(r"^(\d+)(?:-(\d+))?$")
+
+
+def covers(vendor: Vendor, have: str, want: str) -> bool:
+    """Whether a server at position `have` has executed everything in `want`."""
+    return not beyond(vendor, want, have)
+
+
+def beyond(vendor: Vendor, gtid: str, limit: str) -> bool:
+    """Whether `gtid` holds a transaction that `limit` lacks."""
+    if vendor is Vendor.MARIADB:
+        limits = mariadb_position(limit)
+        return any(sequence > limits.get(domain, 0) for domain, sequence in mariadb_position(gtid).items())
+    allowed = mysql_set(limit)
+    return any(
+        not _within(interval, allowed.get(source, ()))
+        for source, intervals in mysql_set(gtid).items()
+        for interval in intervals
+    )
+
+
+def mariadb_position(text: str) -> dict[int, int]:
+    """Domain -> highest sequence number of a MariaDB position such as `0-1-100,2-7-9`."""
+    position: dict[int, int] = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        domain, _, sequence = (int(number) for number in item.split("-"))
+        position[domain] = max(sequence, position.get(domain, 0))
+    return position
+
+
+def mysql_set(text: str) -> Mapping[str, tuple[Interval, ...]]:
+    """Source -> intervals of a MySQL GTID set; a tagged source is `uuid:tag`."""
+    found: dict[str, list[Interval]] = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        uuid, *parts = (part.strip().lower() for part in item.split(":"))
+        source = uuid
+        for part in parts:
+            if match := _INTERVAL.match(part):
+                first = int(match[1])
+                found.setdefault(source, []).append((first, int(match[2] or first)))
+            else:
+                source = f"{uuid}:{part}"
+    return {source: _merged(intervals) for source, intervals in found.items()}
+
+
+def _merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    merged: list[Interval] = []
+    for first, last in sorted(intervals):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def _within(interval: Interval, allowed: Iterable[Interval]) -> bool:
+    return any(first <= interval[0] and interval[1] <= last for first, last in allowed)

@@ -1,0 +1,282 @@
+"""What has to be done to each replica, and why something must not be done. Pure: facts in, decisions out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from replication.errors import Refused, ReplicationBroken
+from replication.facts import Channel, Phase, ServerFacts
+from replication.gtid import beyond
+from topology.errors import ManyreadsError
+from topology.servers import Vendor
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+# Denied, host not allowed, no connection, host unknown, connection lost, TLS, secure connection wanted.
+_REACHING_FAILED = frozenset({1045, 1130, 2003, 2005, 2013, 2026, 2061})
+# Equal server_ids: ER_MASTER_FATAL_ERROR (MariaDB) and ER_RPL_FATAL_ERROR (MySQL 8 and later).
+_SAME_SERVER_ID = frozenset({1593, 13117})
+
+
+class Users(StrEnum):
+    """What becomes of the replica's accounts when it is copied."""
+
+    COPY = "copy"
+    KEEP = "keep"
+
+
+class Action(StrEnum):
+    """What is done to one replica."""
+
+    LEAVE = "leave alone"
+    RESTART = "restart replication"
+    REPOINT = "attach again"
+    ATTACH = "attach"
+    COPY = "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the operator asked for; `host` and `port` are where the replicas reach the primary."""
+
+    host: str
+    port: int
+    force: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaPlan:
+    """The decision about one replica. `new_server_id` is None when its own may stay."""
+
+    facts: ServerFacts
+    action: Action
+    reason: str
+    new_server_id: int | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+
+def check_primary(primary: ServerFacts) -> None:
+    """Raise Refused when no replica can ever follow this primary."""
+    if not primary.on("log_bin"):
+        raise Refused(
+            f"{primary.server} writes no binary log (log_bin is OFF), so no replica can follow it",
+            "put log_bin and a server_id of its own into its configuration and restart it",
+        )
+    if primary.server_id == 0:
+        raise Refused(
+            f"{primary.server} has server_id 0 and refuses replicas", "give it another: SET GLOBAL server_id = 1"
+        )
+    _check_gtid_mode(primary)
+    if primary.channels and not _logs_what_it_applies(primary):
+        raise Refused(
+            f"{primary.server} is itself a replica and does not log what it applies",
+            "switch log_slave_updates (log_replica_updates) on there, or name its own primary as the primary",
+        )
+
+
+def decide(primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> ReplicaPlan:
+    """What to do to one replica; raises Refused or ReplicationBroken with the remedy when nothing may be done."""
+    _check_pair(primary, target, wanted)
+    forced = target.name in wanted.force
+    ours = [channel for channel in target.channels if _is_ours(channel, primary, target, wanted)]
+    if len(ours) < len(target.channels) and not forced:
+        raise _foreign(target, next(channel for channel in target.channels if channel not in ours), primary)
+    if ours and len(ours) == len(target.channels) and not _was_interrupted(target, primary):
+        return _following(primary, target, ours[0], forced)
+    return _not_following(primary, target, forced)
+
+
+def decide_all(
+    primary: ServerFacts, targets: Sequence[ServerFacts], wanted: Wanted
+) -> dict[str, ReplicaPlan | ManyreadsError]:
+    """Each replica's plan, or the reason why it gets none, by name; server_ids made unique among all of them."""
+    numbers = new_server_ids(primary, targets)
+    decisions: dict[str, ReplicaPlan | ManyreadsError] = {}
+    for target in targets:
+        try:
+            plan = decide(primary, target, wanted)
+            _check_unique_identity(target, targets)
+        except ManyreadsError as error:
+            decisions[target.name] = error
+            continue
+        decisions[target.name] = _with_server_id(plan, numbers.get(target.name))
+    return decisions
+
+
+def new_server_ids(primary: ServerFacts, targets: Iterable[ServerFacts]) -> dict[str, int]:
+    """Name -> new server_id of each replica whose own is 0 or taken by a server before it."""
+    listed = tuple(targets)
+    taken = {primary.server_id, 0}
+    reserved = taken | {target.server_id for target in listed}
+    renumbered: dict[str, int] = {}
+    for target in listed:
+        if target.server_id in taken:
+            renumbered[target.name] = max(reserved) + 1
+            reserved.add(max(reserved) + 1)
+        taken.add(target.server_id)
+    return renumbered
+
+
+def losses(target: ServerFacts) -> str:
+    """What wiping `target` would destroy, one schema a line."""
+    return "\n".join(
+        f"    schema {schema.name}: {schema.tables} tables, about {schema.rows:,} rows, {schema.bytes / 1e6:,.1f} MB"
+        for schema in target.user_schemas
+    )
+
+
+def _with_server_id(plan: ReplicaPlan, number: int | None) -> ReplicaPlan:
+    if number is None:
+        return plan
+    # A running replica announced itself under its old number; only a new connection uses the new one.
+    action = Action.RESTART if plan.action is Action.LEAVE else plan.action
+    return ReplicaPlan(plan.facts, action, plan.reason, number, plan.warnings)
+
+
+def _check_pair(primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> None:
+    if target.is_primary:
+        raise Refused(
+            f"{target.server} is the primary itself ({primary.server}) under another address",
+            "name each server once",
+        )
+    if target.vendor is not primary.vendor:
+        raise Refused(
+            f"{target.server} is {target.vendor} {target.version_text} but {primary.server} is {primary.vendor} "
+            f"{primary.version_text}",
+            "primary and replicas must be of one vendor",
+        )
+    if target.version[:2] < primary.version[:2]:
+        raise Refused(
+            f"{target.server} ({target.version_text}) is older than {primary.server} ({primary.version_text})",
+            "upgrade the replica first: an older server may not understand a newer one's binary log",
+        )
+    if target.identity == primary.identity and target.vendor is Vendor.MYSQL:
+        raise _same_uuid(target, primary)
+    if target.followers:
+        raise Refused(
+            f"{target.server} has replicas of its own ({', '.join(target.followers)})",
+            "attach those to the primary first, then run this again",
+        )
+    _check_gtid_mode(target)
+    _check_case_rules(primary, target)
+    if wanted.host in _LOOPBACK and target.server.host not in _LOOPBACK:
+        raise Refused(
+            f"{target.server} cannot reach the primary as {wanted.host}:{wanted.port}, which is a loopback address",
+            "name the address that the replicas see with --primary-address HOST:PORT",
+        )
+
+
+def _check_gtid_mode(facts: ServerFacts) -> None:
+    if facts.vendor is Vendor.MYSQL and not facts.on("gtid_mode"):
+        raise Refused(
+            f"{facts.server} has gtid_mode {facts.variables.get('gtid_mode', 'unknown')}",
+            "run there, one after the other: SET PERSIST enforce_gtid_consistency = ON; "
+            "SET PERSIST gtid_mode = OFF_PERMISSIVE; SET PERSIST gtid_mode = ON_PERMISSIVE; SET PERSIST gtid_mode = ON",
+        )
+
+
+def _check_case_rules(primary: ServerFacts, target: ServerFacts) -> None:
+    variable = "lower_case_table_names"
+    ours, theirs = primary.variables.get(variable), target.variables.get(variable)
+    if ours != theirs:
+        raise Refused(
+            f"{target.server} has {variable} = {theirs} but {primary.server} has {ours}",
+            "set up the replica anew with the primary's value; it cannot be changed later",
+        )
+
+
+def _check_unique_identity(target: ServerFacts, targets: Iterable[ServerFacts]) -> None:
+    for other in targets:
+        same = other.identity == target.identity and other.vendor is Vendor.MYSQL
+        if other.name != target.name and same:
+            raise _same_uuid(target, other)
+
+
+def _same_uuid(target: ServerFacts, other: ServerFacts) -> Refused:
+    return Refused(
+        f"{target.server} and {other.server} have the same server_uuid {target.identity}",
+        f"stop {target.name}, delete auto.cnf in its data directory, and start it again",
+    )
+
+
+def _logs_what_it_applies(primary: ServerFacts) -> bool:
+    return primary.on("log_slave_updates") or primary.on("log_replica_updates")
+
+
+def _is_ours(channel: Channel, primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> bool:
+    if primary.vendor is Vendor.MYSQL and channel.source_id:
+        return channel.source_id == primary.identity
+    if (channel.host, channel.port) == (wanted.host, wanted.port):
+        return True
+    return _marked(target, primary) and channel.source_id == str(primary.server_id)
+
+
+def _marked(target: ServerFacts, primary: ServerFacts) -> bool:
+    return target.marker is not None and target.marker.primary == primary.identity
+
+
+def _was_interrupted(target: ServerFacts, primary: ServerFacts) -> bool:
+    return target.marker is not None and _marked(target, primary) and target.marker.phase is Phase.COPYING
+
+
+def _foreign(target: ServerFacts, channel: Channel, primary: ServerFacts) -> Refused:
+    return Refused(
+        f"{target.server} follows {channel.host}:{channel.port}, which is not {primary.server}",
+        f"if it shall follow {primary.name} from now on and lose its data, run again with --force {target.name}",
+    )
+
+
+def _following(primary: ServerFacts, target: ServerFacts, channel: Channel, forced: bool) -> ReplicaPlan:
+    warnings = _ahead_warning(primary, target)
+    if channel.running:
+        return ReplicaPlan(target, Action.LEAVE, f"already in step with {primary.name}", warnings=warnings)
+    if channel.io_errno in _SAME_SERVER_ID or not (channel.io_errno or channel.sql_errno):
+        return ReplicaPlan(target, Action.RESTART, f"its replication from {primary.name} is stopped", warnings=warnings)
+    if channel.io_errno in _REACHING_FAILED and not channel.sql_errno:
+        return ReplicaPlan(target, Action.REPOINT, f"it cannot log in at {primary.name}", warnings=warnings)
+    if not forced:
+        raise ReplicationBroken(
+            f"{target.server} follows {primary.name} but stopped with {channel.error}",
+            f"to copy it anew run again with --force {target.name}",
+        )
+    return _copy(primary, target, f"its replication is broken and --force names it ({channel.error})")
+
+
+def _ahead_warning(primary: ServerFacts, target: ServerFacts) -> tuple[str, ...]:
+    if not beyond(target.vendor, target.gtid, primary.gtid):
+        return ()
+    return (f"it has transactions that {primary.name} lacks ({target.gtid}); something wrote to it",)
+
+
+def _not_following(primary: ServerFacts, target: ServerFacts, forced: bool) -> ReplicaPlan:
+    if forced:
+        return _copy(primary, target, "--force names it")
+    if target.marker is not None and _marked(target, primary):
+        return _marked_but_not_following(primary, target, target.marker.phase)
+    if target.user_schemas:
+        raise Refused(
+            f"{target.server} holds data that would be lost:\n{losses(target)}",
+            f"if that data may go, run again with --force {target.name}",
+        )
+    return _copy(primary, target, "it is blank")
+
+
+def _marked_but_not_following(primary: ServerFacts, target: ServerFacts, phase: Phase) -> ReplicaPlan:
+    if phase is Phase.ATTACHING:
+        return ReplicaPlan(target, Action.ATTACH, "its data is complete; the run before ended while attaching it")
+    if phase is Phase.COPYING:
+        return _copy(primary, target, "the run before ended while copying it")
+    if beyond(target.vendor, target.gtid, primary.gtid):
+        raise Refused(
+            f"{target.server} was a replica of {primary.name} and has got transactions since that {primary.name} lacks",
+            f"if those may go, run again with --force {target.name}",
+        )
+    return _copy(primary, target, f"it was a replica of {primary.name} and does not follow it any more")
+
+
+def _copy(primary: ServerFacts, target: ServerFacts, reason: str) -> ReplicaPlan:
+    if target.user_schemas and not primary.user_schemas:
+        raise Refused(
+            f"{primary.server} holds no data but {target.server} does:\n{losses(target)}",
+            "check that these are not mixed up; to set up from an empty primary, drop the replica's schemas first",
+        )
+    return ReplicaPlan(target, Action.COPY, reason)

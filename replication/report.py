@@ -1,0 +1,101 @@
+"""How progress reaches whoever started a command: one small interface, and plain, silent and terminal forms of it."""
+
+import sys
+import time
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+_PROGRESS_EVERY = 5.0
+
+
+class Reporter(Protocol):
+    """Receives what happens, in order; every method returns at once."""
+
+    def say(self, server: str, message: str) -> None:
+        """Something happened at `server`."""
+        ...
+
+    def warn(self, server: str, message: str) -> None:
+        """Something at `server` needs the operator's attention but does not stop the work."""
+        ...
+
+    def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
+        """`rows` of about `of_rows` rows, `size` bytes of statements, have arrived at `server`."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        ...
+
+
+class SilentReporter:
+    """Drops everything."""
+
+    def say(self, server: str, message: str) -> None: ...
+
+    def warn(self, server: str, message: str) -> None: ...
+
+    def copied(self, server: str, rows: int, of_rows: int, size: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class PlainReporter:
+    """One line for each event, with the seconds since the start; progress every few seconds."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._started = time.monotonic()
+        self._shown: dict[str, float] = {}
+
+    def say(self, server: str, message: str) -> None:
+        print(f"{time.monotonic() - self._started:7.1f}s  {server}: {message}", file=self._stream, flush=True)
+
+    def warn(self, server: str, message: str) -> None:
+        self.say(server, f"warning: {message}")
+
+    def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
+        now = time.monotonic()
+        if now - self._shown.get(server, self._started) >= _PROGRESS_EVERY:
+            self._shown[server] = now
+            self.say(server, progress_text(rows, of_rows, size))
+
+    def close(self) -> None: ...
+
+
+class TerminalReporter:
+    """A bar for each replica that is being copied, with the events above it."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            console=console or Console(highlight=False),
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._progress.start()
+
+    def say(self, server: str, message: str) -> None:
+        self._progress.console.print(f"{server}: {message}", markup=False, soft_wrap=True)
+
+    def warn(self, server: str, message: str) -> None:
+        self._progress.console.print(f"{server}: warning: {message}", style="yellow", markup=False, soft_wrap=True)
+
+    def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
+        if server not in self._tasks:
+            self._tasks[server] = self._progress.add_task(server, detail="")
+        detail = progress_text(rows, of_rows, size)
+        self._progress.update(self._tasks[server], completed=rows, total=max(of_rows, rows, 1), detail=detail)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+def progress_text(rows: int, of_rows: int, size: int) -> str:
+    """One line about a copy that is under way; the row total is the server's estimate."""
+    return f"copied {rows:,} of about {max(of_rows, rows):,} rows, {size / 1e6:,.1f} MB sent"

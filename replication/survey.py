@@ -1,0 +1,156 @@
+"""Asking one server everything that the plan needs to know."""
+
+import re
+
+from replication.facts import MARKER_SCHEMA, MARKER_TABLE, Channel, Marker, Phase, SchemaSize, ServerFacts
+from replication.statements import READ_MARKER, SYSTEM_SCHEMAS, text
+from topology.errors import ServerError, StatementRefused
+from topology.servers import Vendor
+from topology.sqlclient import Row, SqlClient
+
+# ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE
+_NO_MARKER = frozenset({1049, 1146})
+_PARSE_ERROR = 1064
+_NOT_SYSTEM = ", ".join(text(schema) for schema in sorted(SYSTEM_SCHEMAS))
+
+
+async def survey(client: SqlClient, *, lock: str = "") -> ServerFacts:
+    """Look at one server.
+
+    `lock` is a named lock that is held on the primary: whoever sees it is that same server. Reads only; needs SELECT
+    on all schemas, PROCESS and the right to see replica status.
+    """
+    variables = await _variables(client)
+    vendor = Vendor.MARIADB if "mariadb" in variables["version"].lower() else Vendor.MYSQL
+    return ServerFacts(
+        server=client.server,
+        vendor=vendor,
+        version=_version(variables["version"]),
+        identity=_identity(vendor, variables),
+        server_id=int(variables["server_id"]),
+        gtid=await current_gtid(client, vendor),
+        variables=variables,
+        schemas=await _schemas(client, vendor),
+        channels=await channels(client, vendor),
+        followers=await _followers(client),
+        marker=await read_marker(client),
+        is_primary=bool(lock) and await client.value(f"SELECT IS_USED_LOCK({text(lock)})") is not None,
+        has_tls=bool((await client.one("SHOW GLOBAL STATUS LIKE 'Ssl_server_not_after'")).get("Value")),
+    )
+
+
+async def current_gtid(client: SqlClient, vendor: Vendor) -> str:
+    """Everything that this server has executed, in its own notation, without line breaks."""
+    variable = "gtid_current_pos" if vendor is Vendor.MARIADB else "gtid_executed"
+    return "".join(str(await client.value(f"SELECT @@GLOBAL.{variable}") or "").split())
+
+
+async def channels(client: SqlClient, vendor: Vendor) -> tuple[Channel, ...]:
+    """The sources that this server is set to follow; empty when it is no replica."""
+    rows = await _status_rows(client, vendor)
+    found = tuple(_channel(row) for row in rows)
+    if vendor is Vendor.MYSQL and any(channel.sql_errno for channel in found):
+        return tuple([await _with_worker_error(client, channel) for channel in found])
+    return found
+
+
+async def _status_rows(client: SqlClient, vendor: Vendor) -> list[Row]:
+    if vendor is Vendor.MARIADB:
+        return await client.query("SHOW ALL SLAVES STATUS")
+    try:
+        return await client.query("SHOW REPLICA STATUS")
+    except StatementRefused as error:
+        if error.errno != _PARSE_ERROR:
+            raise
+        return await client.query("SHOW SLAVE STATUS")
+
+
+def _channel(row: Row) -> Channel:
+    # MySQL 8.0.22 renamed Master_* to Source_* and Slave_* to Replica_*; MariaDB keeps the old names.
+    old = {key.replace("Source_", "Master_").replace("Replica_", "Slave_"): value for key, value in row.items()}
+    return Channel(
+        name=str(old.get("Connection_name", old.get("Channel_Name")) or ""),
+        host=str(old["Master_Host"]),
+        port=int(old["Master_Port"]),
+        source_id=str(old.get("Master_UUID") or old.get("Master_Server_Id") or ""),
+        io_running=str(old["Slave_IO_Running"]),
+        sql_running=str(old["Slave_SQL_Running"]),
+        io_errno=int(old["Last_IO_Errno"]),
+        io_error=str(old["Last_IO_Error"]),
+        sql_errno=int(old["Last_SQL_Errno"]),
+        sql_error=str(old["Last_SQL_Error"]),
+    )
+
+
+async def _with_worker_error(client: SqlClient, channel: Channel) -> Channel:
+    # The status row only points at this table, where the failing worker's own message is.
+    row = await client.one(
+        "SELECT LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message "
+        "FROM performance_schema.replication_applier_status_by_worker "
+        f"WHERE LAST_ERROR_NUMBER <> 0 AND CHANNEL_NAME = {text(channel.name)} LIMIT 1"
+    )
+    if not row:
+        return channel
+    return Channel(
+        channel.name,
+        channel.host,
+        channel.port,
+        channel.source_id,
+        channel.io_running,
+        channel.sql_running,
+        channel.io_errno,
+        channel.io_error,
+        int(row["number"]),
+        str(row["message"]),
+    )
+
+
+async def read_marker(client: SqlClient) -> Marker | None:
+    """The marker that an earlier run left on this server."""
+    try:
+        row = await client.one(READ_MARKER)
+    except StatementRefused as error:
+        if error.errno in _NO_MARKER:
+            return None
+        raise
+    return Marker(str(row["primary_identity"]), Phase(row["phase"]), str(row["gtid"])) if row else None
+
+
+async def _variables(client: SqlClient) -> dict[str, str]:
+    return {str(row["Variable_name"]): str(row["Value"]) for row in await client.query("SHOW GLOBAL VARIABLES")}
+
+
+def _version(full: str) -> tuple[int, int, int]:
+    # Older MariaDB puts 5.5.5- in front for the sake of old replicas.
+    match = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", full)
+    if match is None:
+        raise ServerError(f"cannot read the version {full!r}", "use MariaDB 10.6 or later, or MySQL 8.0 or later")
+    return int(match[1]), int(match[2]), int(match[3])
+
+
+def _identity(vendor: Vendor, variables: dict[str, str]) -> str:
+    if vendor is Vendor.MYSQL:
+        return variables["server_uuid"]
+    return f"{variables['server_id']}@{variables['hostname']}:{variables['datadir']}"
+
+
+async def _schemas(client: SqlClient, vendor: Vendor) -> tuple[SchemaSize, ...]:
+    if vendor is Vendor.MYSQL:
+        # MySQL 8 otherwise shows sizes that may be a day old.
+        await client.execute("SET SESSION information_schema_stats_expiry = 0")
+    rows = await client.query(
+        "SELECT s.SCHEMA_NAME AS name, COUNT(t.TABLE_NAME) AS tables, COALESCE(SUM(t.TABLE_ROWS), 0) AS row_count, "
+        "COALESCE(SUM(t.DATA_LENGTH), 0) AS size FROM information_schema.SCHEMATA s "
+        "LEFT JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = s.SCHEMA_NAME "
+        f"AND NOT (t.TABLE_SCHEMA = {text(MARKER_SCHEMA)} AND t.TABLE_NAME = {text(MARKER_TABLE)}) "
+        f"WHERE s.SCHEMA_NAME NOT IN ({_NOT_SYSTEM}) AND s.SCHEMA_NAME NOT LIKE '#mysql50#%' "
+        "GROUP BY s.SCHEMA_NAME ORDER BY s.SCHEMA_NAME"
+    )
+    return tuple(
+        SchemaSize(str(row["name"]), int(row["tables"]), int(row["row_count"]), int(row["size"])) for row in rows
+    )
+
+
+async def _followers(client: SqlClient) -> tuple[str, ...]:
+    rows = await client.query("SHOW PROCESSLIST")
+    return tuple(str(row["Host"]) for row in rows if str(row["Command"]).startswith("Binlog Dump"))

@@ -1,0 +1,86 @@
+"""Waiting until servers answer, and telling apart one that is not up yet from one that will never let us in."""
+
+import asyncio
+from dataclasses import replace
+
+from replication.errors import NotReady
+from replication.report import Reporter
+from topology.environment import Deployment
+from topology.errors import AccessDenied, ManyreadsError, ServerError, ServerUnreachable, StatementRefused
+from topology.servers import Server
+from topology.sqlclient import connected
+
+# ER_CON_COUNT_ERROR, ER_SERVER_SHUTDOWN, ER_SERVER_OFFLINE_MODE: this passes.
+_PASSING = frozenset({1040, 1053, 3032})
+_PAUSE = 0.5
+_SAY_EVERY = 10.0
+
+
+async def wait_for_all(
+    deployment: Deployment, within: float, reporter: Reporter
+) -> tuple[Server, dict[str, Server | ManyreadsError]]:
+    """Wait up to `within` seconds until every server answers.
+
+    Returns the primary, and for each replica by name the server with the credentials that it accepts, or why it cannot
+    be used. Raises what keeps the primary from being used.
+    """
+    deadline = asyncio.get_running_loop().time() + within
+    answers = await asyncio.gather(
+        _wait_for(deployment.primary, deadline, reporter),
+        *(_wait_for_replica(server, deployment.primary, deadline, reporter) for server in deployment.replicas),
+        return_exceptions=True,
+    )
+    primary, *replicas = (_expected(answer) for answer in answers)
+    if isinstance(primary, ManyreadsError):
+        raise primary
+    return primary, {server.name: answer for server, answer in zip(deployment.replicas, replicas, strict=True)}
+
+
+def _expected(answer: Server | BaseException) -> Server | ManyreadsError:
+    if isinstance(answer, Server | ManyreadsError):
+        return answer
+    raise answer
+
+
+async def _wait_for_replica(server: Server, primary: Server, deadline: float, reporter: Reporter) -> Server:
+    try:
+        return await _wait_for(server, deadline, reporter)
+    except AccessDenied as denied:
+        # After a copy the replica's accounts are the primary's.
+        copied = replace(server, user=primary.user, password=primary.password)
+        try:
+            return await _wait_for(copied, deadline, reporter)
+        except AccessDenied:
+            raise AccessDenied(
+                f"{denied.problem}; the primary's credentials are refused there as well",
+                f"give the credentials of {server.name} as they are now",
+            ) from None
+
+
+async def _wait_for(server: Server, deadline: float, reporter: Reporter) -> Server:
+    loop = asyncio.get_running_loop()
+    say_at = 0.0
+    while True:
+        try:
+            async with connected(server):
+                return server
+        except AccessDenied:
+            raise
+        except ServerError as error:
+            _raise_unless_passing(error)
+            if loop.time() >= deadline:
+                raise NotReady(
+                    f"{server} did not answer in time: {error.problem}",
+                    "check that it runs and listens there, or wait longer with --wait SECONDS",
+                ) from error
+            if loop.time() >= say_at:
+                reporter.say(server.name, f"waiting for it: {error.problem}")
+                say_at = loop.time() + _SAY_EVERY
+        await asyncio.sleep(min(_PAUSE, max(0.0, deadline - loop.time())))
+
+
+def _raise_unless_passing(error: ServerError) -> None:
+    if isinstance(error, ServerUnreachable):
+        return
+    if not isinstance(error, StatementRefused) or error.errno not in _PASSING:
+        raise error
