@@ -1,5 +1,6 @@
 """The sandbox on real servers of both vendors."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -169,6 +170,21 @@ def test_killed_up_leaves_nothing_that_is_not_found(flavor: Flavor, directory: P
     assert all(query(server, "SELECT 1") for server in Cluster.up(directory, flavor, readers=1).servers)
     cluster.down()
     assert not directory.exists()
+
+
+def test_interrupted_up_stops_what_it_started(flavor: Flavor, directory: Path) -> None:
+    with subprocess.Popen(command("up", "--dir", directory, "--flavor", flavor, "--readers", "1")) as up:
+        wait_for(lambda: directory.joinpath("dbwrite/process.json").exists() or up.poll() is not None)
+        up.send_signal(signal.SIGINT)
+        assert up.wait(DEADLINE) != 0
+    assert not any(server.running() for server in Cluster.load(directory).servers)
+
+
+def test_up_works_beside_a_running_event_loop(flavor: Flavor, directory: Path) -> None:
+    async def up() -> Cluster:
+        return Cluster.up(directory, flavor, readers=0)
+
+    assert asyncio.run(up()).server("dbwrite").running()
 
 
 def test_down_finds_servers_whose_process_was_never_written_down(flavor: Flavor, directory: Path) -> None:
