@@ -25,7 +25,15 @@ _COMMON = {
 }
 _OWN = {
     Flavor.MARIADB: {"log_slave_updates": "ON", "gtid_strict_mode": "ON"},
-    Flavor.MYSQL: {"gtid_mode": "ON", "enforce_gtid_consistency": "ON", "mysqlx": "OFF"},
+    Flavor.MYSQL: {
+        "gtid_mode": "ON",
+        "enforce_gtid_consistency": "ON",
+        "mysqlx": "OFF",
+        # These three take MySQL 9.7 from 540 to 410 MB: the Performance Schema sizes its tables by the caches.
+        "table_open_cache": "1000",
+        "table_definition_cache": "500",
+        "innodb_log_buffer_size": "8M",
+    },
 }
 _OPTION_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_.-]*$")
 _PLAIN_VALUE = re.compile(r"^[\w./:,+@=-]*$")
