@@ -6,6 +6,7 @@ Every key has one name everywhere: `probe_interval` in the file is MANYREADS_PRO
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,7 +76,7 @@ def load_settings(file: Path | None, variables: Mapping[str, str], flags: Mappin
 def configured_deployment(settings: Settings, environment: Environment) -> Deployment:
     """The servers: from the URLs if there are any, else as dotCloud's environment names them."""
     if settings.writer is None and not settings.readers:
-        return deployment(environment)
+        return _with_primary_accounts(deployment(environment))
     if settings.writer is None:
         raise ConfigError("readers are given but no writer", "name the primary with --writer mysql://...")
     primary = server_from_url(settings.writer.get_secret_value(), "dbwrite", Role.PRIMARY)
@@ -86,6 +87,13 @@ def configured_deployment(settings: Settings, environment: Environment) -> Deplo
     result = Deployment(primary, replicas)
     refuse_shared_addresses(result)
     return result
+
+
+def _with_primary_accounts(found: Deployment) -> Deployment:
+    # Setting up a replica replaces its accounts by the primary's; environment.json goes on naming the dead ones.
+    primary = found.primary
+    replicas = (replace(replica, user=primary.user, password=primary.password) for replica in found.replicas)
+    return Deployment(primary, tuple(replicas))
 
 
 def _from_file(file: Path) -> dict[str, Any]:

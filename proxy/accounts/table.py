@@ -11,7 +11,7 @@ from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
 from proxy.wire.login import Credentials, Secret, secret_of
 
 # Read with the service account; HEX because salts are not text.
-MYSQL_ACCOUNTS = "SELECT User, Host, plugin, HEX(authentication_string) AS stored FROM mysql.user"
+MYSQL_ACCOUNTS = "SELECT User, Host, plugin, HEX(authentication_string) AS stored_hex FROM mysql.user"
 MARIADB_ACCOUNTS = "SELECT User, Host, Priv AS privileges FROM mysql.global_priv"
 
 
@@ -47,7 +47,7 @@ def configured_account(user: str, password: str, plugin: str) -> Account:
 def mysql_accounts(rows: Iterable[Mapping[str, Any]]) -> list[Account]:
     """Accounts from the rows of MYSQL_ACCOUNTS."""
     return [
-        Account(row["User"], row["Host"], row["plugin"], _stored(row["plugin"], bytes.fromhex(row["stored"] or "")))
+        Account(row["User"], row["Host"], row["plugin"], _stored(row["plugin"], bytes.fromhex(row["stored_hex"] or "")))
         for row in rows
     ]
 

@@ -3,38 +3,58 @@
 from dataclasses import dataclass
 from typing import Final
 
-from proxy.sql.statement import Kind, Statement
+from proxy.sql.statement import Statement
 from proxy.wire.constants import SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_IN_TRANS
 
 # A session that keeps setting new things is cheaper to pin than to repeat.
 MAX_SETTINGS: Final = 64
 MAX_SETTINGS_BYTES: Final = 32 * 1024
+# The setting under which the default schema is kept; a reset leaves it.
+USE: Final = "use"
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One statement to repeat on every other connection of the session, in order."""
+    """One change of the session's state that is to be repeated on its other connections, as a command packet."""
 
     version: int
-    text: bytes
+    packet: bytes
+
+
+class Seen:
+    """What one server connection has seen of its session.
+
+    `version` and `resets` as in SessionState. `statements` maps the session's numbers of prepared statements to those
+    the server gave; `types` holds the parameter types that the server was last sent for each.
+    """
+
+    __slots__ = ("resets", "statements", "types", "version")
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.resets = 0
+        self.statements: dict[int, int] = {}
+        self.types: dict[int, bytes] = {}
 
 
 class SessionState:
     """State of one client session, brought up to date after each reply.
 
     `version` counts changes, so that a connection knows which settings it has not seen. `status` is the last status
-    word of the primary. `schema` is the default schema, empty for none. `resets` counts COM_RESET_CONNECTIONs.
+    word of the primary. `schema` is the default schema, empty for none. `resets` counts COM_RESET_CONNECTIONs. `pin` is
+    the reason to stay on the primary. `private` says that the primary's connection may hold what cannot be repeated,
+    such as user variables, so that losing it must end the session.
     """
 
-    __slots__ = ("_settings", "_size", "pin", "resets", "schema", "schema_version", "status", "version")
+    __slots__ = ("_settings", "_size", "pin", "private", "resets", "schema", "status", "version")
 
     def __init__(self, schema: str, status: int) -> None:
         self.schema = schema
-        self.schema_version = 0
         self.status = status
         self.version = 0
         self.resets = 0
         self.pin = ""
+        self.private = False
         self._settings: dict[str, Setting] = {}
         self._size = 0
 
@@ -43,19 +63,13 @@ class SessionState:
         """Whether the primary has a transaction of this session open, or would open one with the next statement."""
         return self.status & (SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT) != SERVER_STATUS_AUTOCOMMIT
 
-    def apply(self, statement: Statement, text: bytes) -> None:
-        """Take over what a SESSION statement has set, after the server accepted it."""
+    def apply(self, statement: Statement, packet: bytes) -> None:
+        """Take over what a SESSION statement has set, after the server accepted it in `packet`."""
         if statement.pin:
             self.pin_down(statement.pin)
         if statement.schema:
-            self.use(statement.schema)
-        elif statement.kind is Kind.SESSION:
-            self._remember(statement.setting, text)
-
-    def use(self, schema: str) -> None:
-        """The default schema was changed."""
-        self.version += 1
-        self.schema, self.schema_version = schema, self.version
+            self.schema = statement.schema
+        self._remember(statement.setting, packet)
 
     def pin_down(self, reason: str) -> None:
         """Keep the session on the primary; the first reason is the one that is shown."""
@@ -63,20 +77,24 @@ class SessionState:
 
     def reset(self) -> None:
         """COM_RESET_CONNECTION: everything but the default schema is as after the login."""
-        self._settings.clear()
-        self._size = 0
+        schema = self._settings.get(USE)
+        self._settings = {USE: schema} if schema else {}
+        self._size = len(schema.packet) if schema else 0
         self.pin = ""
+        self.private = False
         self.resets += 1
 
-    def since(self, version: int) -> list[bytes]:
-        """The settings that a connection at `version` has not seen, in the order in which they were made."""
-        return [setting.text for setting in self._settings.values() if setting.version > version]
+    def missing(self, version: int) -> Setting | None:
+        """The first change that a connection at `version` has not seen; None when it is in step."""
+        if version == self.version:
+            return None
+        return next((setting for setting in self._settings.values() if setting.version > version), None)
 
-    def _remember(self, name: str, text: bytes) -> None:
+    def _remember(self, name: str, packet: bytes) -> None:
         if old := self._settings.pop(name, None):
-            self._size -= len(old.text)
+            self._size -= len(old.packet)
         self.version += 1
-        self._settings[name] = Setting(self.version, text)
-        self._size += len(text)
+        self._settings[name] = Setting(self.version, packet)
+        self._size += len(packet)
         if len(self._settings) > MAX_SETTINGS or self._size > MAX_SETTINGS_BYTES:
             self.pin_down("many-settings")

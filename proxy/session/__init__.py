@@ -1,0 +1,1 @@
+"""One client's session: login, commands in, replies out."""

@@ -62,7 +62,7 @@ _PEEK: Final = HEADER_SIZE + 1
 class Exchange:
     """Follows one reply. `deprecate_eof` is the capability of the connection that it arrives on.
 
-    After the reply: `done` is True, `status` holds the last status flags seen (0 if none), `errno` the number of the
+    After the reply: `done` is True, `status` holds the last status flags seen (-1 if none), `errno` the number of the
     error that ended it (0 if none). `begun` turns True with the first packet that is not an error, `boundary` tells
     whether everything seen so far ended with a whole packet, and `sequence` is the number of the last packet.
     """
@@ -93,7 +93,7 @@ class Exchange:
         self._groups: tuple[int, ...] = ()
         self.done = reply is Reply.NONE
         self.begun = False
-        self.status = 0
+        self.status = -1
         self.errno = 0
         self.sequence = 0
         self.prepared: tuple[int, int, int] | None = None

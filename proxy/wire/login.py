@@ -111,10 +111,11 @@ class ServerLogin:
     """Logs one client in: `response` first, then `judge` with the account's credentials, then `answer` each packet."""
 
     def __init__(self, nonce: bytes, key: auth.RsaKey) -> None:
-        self._nonce = nonce
+        self.nonce = nonce
         self._key = key
         self._await = _Await.RESPONSE
         self._credentials: Credentials | None = None
+        self._last_answer = b""
 
     def response(self, payload: bytes) -> HandshakeResponse:
         """Read the client's handshake response."""
@@ -130,7 +131,7 @@ class ServerLogin:
         if plugin == credentials.plugin:
             return self._judge_answer(response.auth)
         self._await = _Await.SWITCHED_ANSWER
-        return Send(auth_switch_payload(credentials.plugin, self._nonce))
+        return Send(auth_switch_payload(credentials.plugin, self.nonce))
 
     def answer(self, payload: bytes) -> Step:
         """Take the client's next packet."""
@@ -142,12 +143,20 @@ class ServerLogin:
         if self._await in (_Await.ENCRYPTED, _Await.FULL_AUTH):
             # A client that has the key from an earlier login sends the password without asking for the key.
             self._await = _Await.OVER
-            return Verify(self._key.decrypt_password(payload, self._nonce))
+            return Verify(self._key.decrypt_password(payload, self.nonce))
         raise MalformedPacket("a packet after the end of the login")
+
+    def judge_again(self, credentials: Credentials) -> Step:
+        """Judge a denied answer against newer credentials of the same method."""
+        if self._credentials is None or self._credentials.plugin != credentials.plugin:
+            return Deny(used_password=bool(self._last_answer))
+        self._credentials = credentials
+        return self._judge_answer(self._last_answer)
 
     def _judge_answer(self, answer: bytes) -> Step:
         credentials = self._credentials
         assert credentials is not None
+        self._last_answer = answer
         answer = answer.removesuffix(b"\0") if len(answer) == 1 else answer
         if not answer or not credentials.stored:
             return self._judge_empty(answer, credentials)
@@ -163,12 +172,12 @@ class ServerLogin:
 
     def _judge_native(self, answer: bytes, credentials: Credentials) -> Step:
         self._await = _Await.OVER
-        password_sha1 = auth.native_check(answer, self._nonce, credentials.stored)
+        password_sha1 = auth.native_check(answer, self.nonce, credentials.stored)
         return Deny(used_password=True) if password_sha1 is None else Accept(Secret(sha1=password_sha1))
 
     def _judge_caching_sha2(self, answer: bytes, credentials: Credentials) -> Step:
         secret = credentials.secret
-        if secret and secret.password and auth.caching_sha2_check(answer, self._nonce, secret.password):
+        if secret and secret.password and auth.caching_sha2_check(answer, self.nonce, secret.password):
             self._await = _Await.OVER
             return Accept(secret, last=_FAST_AUTH_OK)
         self._await = _Await.FULL_AUTH

@@ -1,0 +1,76 @@
+"""`python -m proxy`: arguments to settings, settings to a running proxy, errors to one line and an exit code."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from proxy.app import run_until_signal
+from topology.config import configured_deployment, load_settings
+from topology.environment import process_environment, read_environment
+from topology.errors import ManyreadsError
+
+USAGE_ERROR = 2
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    environment: Annotated[Path | None, typer.Option(help="environment.json that names the servers.")] = None,
+    listen: Annotated[str | None, typer.Option(help="host:port for clients [default: 127.0.0.1:6033].")] = None,
+    writer: Annotated[str | None, typer.Option(help="The primary: mysql://user:password@host:port.")] = None,
+    reader: Annotated[list[str] | None, typer.Option(help="A replica; repeat for each.")] = None,
+    probe_interval: Annotated[float | None, typer.Option(help="Seconds between probes of a server.")] = None,
+    probe_timeout: Annotated[float | None, typer.Option(help="Seconds after which a probe has failed.")] = None,
+    max_lag: Annotated[float | None, typer.Option(help="A replica more seconds behind gets no reads.")] = None,
+    connect_timeout: Annotated[float | None, typer.Option(help="Seconds for a login at a server.")] = None,
+    login_timeout: Annotated[float | None, typer.Option(help="Seconds that a client has to log in.")] = None,
+    drain_timeout: Annotated[float | None, typer.Option(help="Seconds for running statements at a stop.")] = None,
+    max_connections: Annotated[int | None, typer.Option(help="Clients at the same time.")] = None,
+    digest_cache_size: Annotated[int | None, typer.Option(help="Statement digests remembered.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """One DSN for a MySQL or MariaDB primary and its replicas: writes to the one, reads to the others."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    flags = {
+        "listen": listen,
+        "writer": writer,
+        "readers": tuple(reader) if reader else None,
+        "probe_interval": probe_interval,
+        "probe_timeout": probe_timeout,
+        "max_lag": max_lag,
+        "connect_timeout": connect_timeout,
+        "login_timeout": login_timeout,
+        "drain_timeout": drain_timeout,
+        "max_connections": max_connections,
+        "digest_cache_size": digest_cache_size,
+    }
+    try:
+        variables = process_environment()
+        settings = load_settings(config, variables, flags)
+        deployment = configured_deployment(settings, read_environment(variables, environment))
+        uvloop.run(run_until_signal(settings, deployment))
+    except* ManyreadsError as group:
+        for error in _leaves(group):
+            print(f"manyreads: {error}", file=sys.stderr)
+        sys.exit(USAGE_ERROR)
+
+
+def _leaves(group: BaseExceptionGroup[ManyreadsError]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+if __name__ == "__main__":
+    app()

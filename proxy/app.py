@@ -1,0 +1,75 @@
+"""The composition root: builds the parts, starts them, and stops them in order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable
+
+from proxy.accounts.directory import Directory
+from proxy.listener import Listener
+from proxy.session.context import Context
+from proxy.sql.cache import StatementCache
+from proxy.sql.classify import Classifier
+from proxy.wire.auth import RsaKey
+from topology.config import Settings
+from topology.environment import Deployment
+from topology.monitor import Monitor
+from topology.servers import Snapshot
+
+log = logging.getLogger(__name__)
+
+
+async def run(
+    settings: Settings, deployment: Deployment, stop: asyncio.Event, ready: Callable[[str, int], None] | None = None
+) -> None:
+    """Serve until `stop` is set, then drain. `ready` is called with host and port once clients are accepted."""
+    monitor = Monitor(
+        deployment,
+        interval=settings.probe_interval,
+        within=settings.probe_timeout,
+        max_lag=settings.max_lag,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        context = Context(
+            settings=settings,
+            monitor=monitor,
+            directory=Directory(deployment.primary, settings.accounts, settings.probe_timeout),
+            key=await asyncio.to_thread(RsaKey),
+            tasks=tasks,
+        )
+        monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))
+        watching = tasks.create_task(monitor.run())
+        listener = Listener(context)
+        host, port = await listener.open(*settings.host_and_port)
+        await monitor.first_round()
+        await context.directory.refresh_quietly()
+        log.info("serving on %s:%d: %s", host, port, _summary(deployment))
+        if ready is not None:
+            ready(host, port)
+        await stop.wait()
+        log.info("stopping: %d sessions to drain", len(context.sessions))
+        await listener.drain(settings.drain_timeout)
+        watching.cancel()
+    log.info("stopped")
+
+
+def _learn_vendor(context: Context, snapshot: Snapshot) -> None:
+    observation = snapshot.primary.observation
+    if context.cache is None and observation is not None and observation.vendor is not None:
+        context.cache = StatementCache(Classifier(observation.vendor), context.settings.digest_cache_size)
+
+
+def _summary(deployment: Deployment) -> str:
+    replicas = ", ".join(str(server) for server in deployment.replicas) or "no replicas"
+    return f"writes to {deployment.primary}, reads to {replicas}"
+
+
+async def run_until_signal(settings: Settings, deployment: Deployment) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with contextlib.suppress(asyncio.CancelledError):
+        await run(settings, deployment, stop)

@@ -1,0 +1,126 @@
+"""One connection to one server, logged in and in use by one session."""
+
+import asyncio
+from typing import Protocol, cast
+
+from proxy.routing.state import Seen
+from proxy.wire.constants import COM_QUIT
+from proxy.wire.errors import MalformedPacket
+from proxy.wire.exchange import Exchange
+from proxy.wire.framing import frame
+from topology.servers import Server
+
+_QUIT = frame(bytes((COM_QUIT,)), 0)
+
+
+class Sink(Protocol):
+    """Who gets the replies of a connection."""
+
+    def reply_chunk(self, connection: "BackendConnection", exchange: Exchange, chunk: bytes) -> None:
+        """Bytes of the reply, already walked by `exchange`."""
+
+    def connection_broken(self, connection: "BackendConnection", reason: str) -> None:
+        """The server is gone; nothing more will come."""
+
+    def pause_client(self) -> None:
+        """The server takes no more bytes for now."""
+
+    def resume_client(self) -> None:
+        """The server takes bytes again."""
+
+
+class BackendConnection(asyncio.Protocol):
+    """Sends commands and follows their replies, one at a time. `seen` is what the server was told of the session."""
+
+    __slots__ = ("_closing", "_exchange", "_sink", "_transport", "deprecate_eof", "seen", "server", "status")
+
+    def __init__(self, server: Server, deprecate_eof: bool, status: int, sink: Sink) -> None:
+        self.server = server
+        self.deprecate_eof = deprecate_eof
+        self.status = status
+        self.seen = Seen()
+        self._sink = sink
+        self._exchange: Exchange | None = None
+        self._transport: asyncio.Transport | None = None
+        self._closing = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether commands can be sent."""
+        return not self._closing and self._transport is not None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called when the login is over."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def send(self, packet: bytes, exchange: Exchange, sink: Sink) -> None:
+        """Send one command; its reply goes to `sink`, chunk by chunk as it comes."""
+        self._sink = sink
+        if not exchange.done:
+            self._exchange = exchange
+        self.write(packet)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes that belong to the command under way, or a command that has no reply."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        exchange = self._exchange
+        if exchange is None:
+            # Between commands a server speaks only to say that it shuts down or that the connection idled too long.
+            self._break("the server closed the connection")
+            return
+        try:
+            used = exchange.feed(data)
+        except MalformedPacket as error:
+            self._break(f"malformed reply: {error}")
+            return
+        if exchange.done:
+            self._exchange = None
+        self._sink.reply_chunk(self, exchange, data if used == len(data) else data[:used])
+        if used < len(data):
+            self._break("bytes behind the end of a reply")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop."""
+        self._transport = None
+        self._break(str(exc) if exc else "the server closed the connection")
+
+    def _break(self, reason: str) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        if self._transport is not None:
+            self._transport.abort()
+        self._sink.connection_broken(self, reason)
+
+    def close(self) -> None:
+        """Part from the server: politely between commands, at once in the middle of one. Safe to call twice."""
+        if self._closing or self._transport is None:
+            return
+        self._closing = True
+        if self._exchange is None:
+            self._transport.write(_QUIT)
+            self._transport.close()
+        else:
+            self._transport.abort()
+
+    def pause_reading(self) -> None:
+        """Let the server wait: the client does not keep up."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        """Called by the event loop when the server does not keep up."""
+        self._sink.pause_client()
+
+    def resume_writing(self) -> None:
+        """Called by the event loop."""
+        self._sink.resume_client()

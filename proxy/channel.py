@@ -1,0 +1,66 @@
+"""A connection during login, on either side: whole packets in and out, awaited one by one.
+
+After the login the transport gets another protocol, made for speed, with `hand_over`.
+"""
+
+import asyncio
+from typing import cast
+
+from proxy.wire.framing import PacketReader, frame
+
+# Nothing that is sent during a login comes near this.
+MAX_LOGIN_PACKET = 64 * 1024
+
+
+class PacketChannel(asyncio.Protocol):
+    """Awaits packets from one peer that is not trusted yet."""
+
+    transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._reader = PacketReader(MAX_LOGIN_PACKET)
+        self._waiter: asyncio.Future[None] | None = None
+        self._closed: Exception | None = None
+        self._sequence = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop."""
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        self._reader.feed(data)
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop."""
+        self._closed = exc or ConnectionResetError("the peer closed the connection")
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def receive(self) -> bytes:
+        """The next payload. Raises MalformedPacket, or ConnectionError once the peer is gone."""
+        while (packet := self._reader.next()) is None:
+            if self._closed is not None:
+                raise ConnectionResetError(str(self._closed)) from self._closed
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        self._sequence = packet[0] + 1
+        return packet[1]
+
+    def send(self, payload: bytes) -> None:
+        """Send one payload, numbered after the last packet in either direction."""
+        self.transport.write(frame(payload, self._sequence))
+        self._sequence += 1
+
+    def hand_over(self, protocol: asyncio.Protocol) -> None:
+        """Let `protocol` have the transport, and the bytes that came behind the last packet."""
+        if self._closed is not None:
+            raise ConnectionResetError(str(self._closed)) from self._closed
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        if rest := self._reader.take_rest():
+            protocol.data_received(rest)

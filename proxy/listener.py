@@ -1,0 +1,52 @@
+"""Accepts clients, and lets them finish when the proxy stops."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+
+from proxy.session.context import Context
+from proxy.session.login import ClientChannel
+from topology.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+class Listener:
+    """The proxy's port."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._server: asyncio.Server | None = None
+
+    async def open(self, host: str, port: int) -> tuple[str, int]:
+        """Listen; returns the address in use, of which the port is new when 0 was asked for. Raises ConfigError."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(lambda: ClientChannel(self._context), host, port, backlog=1024)
+        except OSError as error:
+            raise _cannot_listen(host, port, error) from None
+        name = self._server.sockets[0].getsockname()
+        return name[0], name[1]
+
+    async def drain(self, patience: float) -> None:
+        """Accept nobody any more, close sessions as they come to rest, and the others after `patience` seconds."""
+        self._context.draining = True
+        if self._server is not None:
+            self._server.close()
+        sessions = self._context.sessions
+        for session in list(sessions):
+            session.drain()
+        if sessions:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._context.empty.wait(), patience)
+        if sessions:
+            log.warning("%d sessions were still at work after %g s and are cut off", len(sessions), patience)
+        for session in list(sessions):
+            session.close()
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(f"{host}:{port} is in use by another program", "stop it, or choose another --listen")
+    return ConfigError(f"cannot listen on {host}:{port}: {error.strerror or error}", "choose another --listen")

@@ -1,0 +1,59 @@
+"""What all sessions share, handed to each of them."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from proxy.accounts.directory import Directory
+from proxy.routing.balance import RoundRobin
+from proxy.sql.cache import StatementCache
+from proxy.wire.auth import RsaKey
+from topology.config import Settings
+from topology.monitor import Monitor
+
+# Far above the ids that servers hand out, so that a KILL with a proxy's id cannot hit a stranger's server connection.
+_FIRST_CONNECTION_ID = 1 << 30
+
+
+class Drainable(Protocol):
+    """A session as the listener sees it."""
+
+    def drain(self) -> None:
+        """Close as soon as nothing would be lost."""
+
+    def close(self) -> None:
+        """Close now."""
+
+
+@dataclass(slots=True)
+class Context:
+    """Shared by all sessions of one process.
+
+    `cache` is there once the vendor of the primary is known; `logins` counts clients that are logging in.
+    """
+
+    settings: Settings
+    monitor: Monitor
+    directory: Directory
+    key: RsaKey
+    tasks: asyncio.TaskGroup
+    cache: StatementCache | None = None
+    balancer: RoundRobin = field(default_factory=RoundRobin)
+    sessions: set[Drainable] = field(default_factory=set)
+    logins: int = 0
+    draining: bool = False
+    empty: asyncio.Event = field(default_factory=asyncio.Event)
+    connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))
+
+    def enter(self, session: Drainable) -> None:
+        """A session begins."""
+        self.sessions.add(session)
+        self.empty.clear()
+
+    def leave(self, session: Drainable) -> None:
+        """A session has ended; `empty` is set with the last one."""
+        self.sessions.discard(session)
+        if not self.sessions:
+            self.empty.set()

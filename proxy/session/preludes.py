@@ -1,0 +1,47 @@
+"""Runs one prelude on a connection and keeps its reply from the client."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from proxy.backend.connection import BackendConnection
+from proxy.session.machine import Prelude
+from proxy.wire.exchange import Exchange
+
+
+class _Owner(Protocol):
+    def connection_broken(self, connection: BackendConnection, reason: str) -> None: ...
+
+    def pause_client(self) -> None: ...
+
+    def resume_client(self) -> None: ...
+
+
+class PreludeRun:
+    """The sink of one prelude. `done` is called with the finished exchange and all bytes of the reply."""
+
+    def __init__(self, owner: _Owner, done: Callable[[Exchange, bytes], None]) -> None:
+        self._owner = owner
+        self._done = done
+        self._reply = b""
+
+    def start(self, connection: BackendConnection, prelude: Prelude) -> None:
+        """Send the prelude."""
+        connection.send(prelude.packet, Exchange(prelude.reply, connection.deprecate_eof), self)
+
+    def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
+        """Called by the connection."""
+        self._reply += chunk
+        if exchange.done:
+            self._done(exchange, self._reply)
+
+    def connection_broken(self, connection: BackendConnection, reason: str) -> None:
+        """Called by the connection."""
+        self._owner.connection_broken(connection, reason)
+
+    def pause_client(self) -> None:
+        """Called by the connection."""
+        self._owner.pause_client()
+
+    def resume_client(self) -> None:
+        """Called by the connection."""
+        self._owner.resume_client()
