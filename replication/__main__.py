@@ -1,9 +1,13 @@
 """`python -m replication NAME`: the commands of this package under one roof."""
 
+import sys
+
 import typer
 
+from replication.errors import exit_code
 from replication.sandbox.commands import app as sandbox
 from replication.startsync import startsync
+from topology.errors import ManyreadsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(startsync)
@@ -15,5 +19,14 @@ def replication() -> None:
     """Set up replicas of a MySQL or MariaDB primary, and run servers to try that on."""
 
 
+def main() -> None:
+    """Run the command named in sys.argv; an error for the user is one message, not a traceback."""
+    try:
+        app()
+    except ManyreadsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(exit_code(error))
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -88,6 +88,7 @@ class _Run:
     reporter: Reporter
     primary: ServerFacts
     source: Source
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 async def set_up(deployment: Deployment, options: Options, reporter: Reporter | None = None) -> Result:
@@ -223,7 +224,7 @@ async def _renumber(run: _Run, plan: ReplicaPlan) -> None:
 
 
 async def _copy(run: _Run, plan: ReplicaPlan) -> Copied:
-    job = CopyJob(run.primary, plan.facts, run.options.users, run.options.engine, run.reporter)
+    job = CopyJob(run.primary, plan.facts, run.options.users, run.options.engine, run.reporter, run.turn)
     for _ in range(_COPY_TRIES - 1):
         try:
             return await copy_replica(job)

@@ -5,7 +5,7 @@ The texts come from SHOW CREATE USER and SHOW GRANTS; passwords travel as their 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from replication.statements import account, text
 from topology.servers import Vendor
@@ -14,7 +14,6 @@ _NAME = r"`(?:[^`]|``)*`"
 _DEFAULT_ROLE = re.compile(rf" DEFAULT ROLE ({_NAME}@{_NAME}(?:,{_NAME}@{_NAME})*)")
 # MariaDB repeats password and limits, which CREATE USER has set already, in the grant on *.*.
 _REPEATED = re.compile(rf"^(GRANT .* ON \*\.\* TO {_NAME}(?:@{_NAME})?)(?: IDENTIFIED| REQUIRE| WITH (?!GRANT)).*$")
-_CREATE_USER = re.compile(rf"^CREATE USER ({_NAME}(?:@{_NAME})?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +97,18 @@ def changes(primary: Sequence[Account], replica: Sequence[Account], kept: str) -
             for each in primary
             if each.name in present and each not in different and each.create != present[each.name].create
         ),
-        regranted=tuple(each for each in primary if each.grants != getattr(present.get(each.name), "grants", None)),
+        regranted=tuple(
+            _to_give(each, None if each in different else present.get(each.name))
+            for each in primary
+            if each in different or each.grants != getattr(present.get(each.name), "grants", None)
+        ),
     )
+
+
+def _to_give(wanted: Account, present: Account | None) -> Account:
+    """`wanted` with only those grants that an account which stays does not have already."""
+    had = present.grants if present else ()
+    return replace(wanted, grants=tuple(grant for grant in wanted.grants if grant not in had))
 
 
 def _differs(wanted: Account, present: Account, kept: str) -> bool:
@@ -120,4 +129,5 @@ def is_early(grant: str) -> bool:
 def wanted_grants(accounts: Sequence[Account], *, early: bool) -> list[str]:
     """The grant statements of one of the two rounds; a role is given after the roles' own grants."""
     chosen = [grant for each in accounts for grant in each.grants if is_early(grant) is early]
-    return sorted(chosen, key=lambda grant: " ON " not in grant)
+    # A role has to be an administrator's own before it can be passed on.
+    return sorted(chosen, key=lambda grant: (" ON " not in grant, " WITH ADMIN OPTION" not in grant))

@@ -1,7 +1,7 @@
 """Reading the accounts of one server, and making a replica's accounts the primary's."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from replication.copy.accounts import (
     Account,
@@ -11,7 +11,7 @@ from replication.copy.accounts import (
     excess,
     wanted_grants,
 )
-from replication.statements import SYSTEM_ACCOUNTS, account, text
+from replication.statements import SYSTEM_ACCOUNTS, account, name, text
 from topology.errors import AccessDenied, ServerError, StatementRefused
 from topology.servers import Vendor
 from topology.sqlclient import SqlClient
@@ -64,8 +64,7 @@ async def current_account(client: SqlClient) -> tuple[str, str]:
 
 async def install_login(client: SqlClient, login: Account) -> None:
     """Make the primary's service account valid on the replica; what it may do already it keeps."""
-    vendor_if_not_exists = login.create.replace("CREATE USER", "CREATE USER IF NOT EXISTS", 1)
-    await client.execute(vendor_if_not_exists)
+    await client.execute(login.create.replace("CREATE USER", "CREATE USER IF NOT EXISTS", 1))
     await client.execute(login.alter())
     for grant in login.grants:
         if " ON *.* TO " in grant:
@@ -81,12 +80,14 @@ async def adopt(
     for each in todo.dropped:
         await client.execute(f"DROP {'ROLE' if each.is_role else 'USER'} {each.name}")
     for each in todo.made:
-        await _make(client, vendor, each)
+        await client.execute(each.make())
     for each in todo.altered:
         if not each.is_role:
             await client.execute(each.alter())
     await _each(client, wanted_grants(todo.regranted, early=True), warn)
     await _each(client, [each.default_roles for each in todo.regranted if each.default_roles], warn)
+    if vendor is Vendor.MARIADB:
+        await _give_up_roles(client, todo.made, login)
     _warn_of_excess(login, present, warn)
     return todo
 
@@ -96,18 +97,20 @@ async def grant_on_objects(client: SqlClient, todo: AccountChanges, warn: Warn) 
     await _each(client, wanted_grants(todo.regranted, early=False), warn)
 
 
-async def _make(client: SqlClient, vendor: Vendor, each: Account) -> None:
-    await client.execute(each.make())
-    if each.is_role and vendor is Vendor.MARIADB:
-        # MariaDB grants a new role to whoever made it, which on the primary was somebody else.
-        await client.execute(f"REVOKE {each.name} FROM {account(*await current_account(client))}")
+async def _give_up_roles(client: SqlClient, made: Sequence[Account], login: Account) -> None:
+    # MariaDB makes whoever creates a role its administrator, which on the primary was perhaps somebody else. Only an
+    # administrator can grant the role, so this comes after all grants.
+    for each in made:
+        held = next((grant for grant in login.grants if grant.startswith(f"GRANT {name(each.user)} TO ")), "")
+        if each.is_role and not held.endswith(" WITH ADMIN OPTION"):
+            what = f"ADMIN OPTION FOR {each.name}" if held else each.name
+            await client.execute(f"REVOKE {what} FROM {login.name}")
 
 
 async def _each(client: SqlClient, statements: Sequence[str], warn: Warn) -> None:
-    run: Callable[[str], Awaitable[int]] = client.execute
     for statement in statements:
         try:
-            await run(statement)
+            await client.execute(statement)
         except (StatementRefused, AccessDenied) as error:
             warn(f"could not repeat {statement!r}: {error.problem}")
 

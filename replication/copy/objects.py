@@ -50,8 +50,9 @@ async def create_tables(source: SqlClient, target: SqlClient, catalog: Catalog) 
 
 
 async def _advance(source: SqlClient, target: SqlClient, sequence: str) -> None:
-    row = await source.one(f"SELECT next_not_cached_value AS next, cycle_count AS cycles FROM {sequence}")
-    await target.query(f"SELECT SETVAL({sequence}, {row['next']}, 0, {row['cycles']})")
+    # SETVAL cannot express every state, such as that of a cycling sequence at its end (error 4084); its row can.
+    row = await source.one(f"SELECT * FROM {sequence}")
+    await target.execute(f"INSERT INTO {sequence} VALUES ({', '.join(str(value) for value in row.values())})")
 
 
 async def create_objects(target: SqlClient, objects: Sequence[StoredObject], warn: Warn) -> None:

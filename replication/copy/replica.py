@@ -1,5 +1,6 @@
 """One replica's copy from beginning to end: wipe, tables, rows, accounts, stored objects."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -21,13 +22,14 @@ from topology.sqlclient import SqlClient, connected
 
 @dataclass(frozen=True, slots=True)
 class CopyJob:
-    """What is copied from where to where, and how."""
+    """What is copied from where to where, and how; all copies from one primary share `turn`."""
 
     primary: ServerFacts
     target: ServerFacts
     users: Users
     engine: Engine
     reporter: Reporter
+    turn: asyncio.Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ async def copy_replica(job: CopyJob) -> Copied:
     """
     await _take_over(job)
     copying_users = job.users is Users.COPY
-    async with snapshot(job.primary.server, job.primary.vendor, accounts=copying_users) as view:
+    async with snapshot(job.primary.server, job.primary.vendor, job.turn, accounts=copying_users) as view:
         login = await current_account(view.session) if copying_users else None
         tally = await _move(job, view)
         catalog, gtid = view.catalog, view.gtid

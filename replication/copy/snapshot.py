@@ -1,7 +1,7 @@
 """A consistent view of the primary: a session that sees one moment, that moment's GTID, and the catalog of then."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -19,6 +19,10 @@ _LOCK_WAIT_TIMEOUT = frozenset({1205, 1969, 3024})
 _SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
 
 
+async def _nothing() -> None:
+    """Nothing is locked."""
+
+
 @dataclass(slots=True)
 class Snapshot:
     """`session` reads the moment `gtid`. `locked` tables stand still until `release` is called."""
@@ -27,18 +31,20 @@ class Snapshot:
     gtid: str
     catalog: Catalog
     locked: tuple[Table, ...] = ()
-    _lock: SqlClient | None = field(default=None, repr=False)
+    _let_go: Callable[[], Awaitable[None]] = field(default=_nothing, repr=False)
 
     async def release(self) -> None:
-        """Let writers at the locked tables again."""
-        if self._lock is not None and self.locked:
-            await self._lock.execute("UNLOCK TABLES")
+        """Let writers at the locked tables again; may be called twice."""
+        await self._let_go()
         self.locked = ()
 
 
 @asynccontextmanager
-async def snapshot(primary: Server, vendor: Vendor, *, accounts: bool) -> AsyncIterator[Snapshot]:
+async def snapshot(primary: Server, vendor: Vendor, turn: asyncio.Lock, *, accounts: bool) -> AsyncIterator[Snapshot]:
     """Open a snapshot of the primary; nothing is written there.
+
+    `turn` is shared by all who copy from this primary: the short global lock of one would have to wait for the table
+    locks of another. It is held as long as any lock is.
 
     Definitions are outside of any transaction. So they are read before and after the snapshot is taken, again until
     both readings agree: then they are the definitions of that moment too. Raises SchemaChanged when they never do.
@@ -48,19 +54,24 @@ async def snapshot(primary: Server, vendor: Vendor, *, accounts: bool) -> AsyncI
         for client in (session, control, lock):
             await _make_patient(client, vendor)
         before = await read_catalog(control, vendor, accounts=accounts)
+        held = await stack.enter_async_context(AsyncExitStack())
+        await held.enter_async_context(turn)
         for _ in range(_TRIES):
             locked = tuple(table for table in before.tables if table.needs_lock)
             gtid = await _take(session, control, lock, vendor, locked)
             after = await read_catalog(control, vendor, accounts=accounts)
             if after == before:
-                yield Snapshot(session, gtid, after, locked, lock)
+                held.push_async_callback(lock.execute, "UNLOCK TABLES")
+                if not locked:
+                    await held.aclose()
+                yield Snapshot(session, gtid, after, locked, held.aclose)
                 return
             await lock.execute("UNLOCK TABLES")
             before = after
-    raise SchemaChanged(
-        f"the definitions on {primary} changed {_TRIES} times while they were read",
-        "run this again when no tables, views, routines or accounts are being changed",
-    )
+        raise SchemaChanged(
+            f"the definitions on {primary} changed {_TRIES} times while they were read",
+            "run this again when no tables, views, routines or accounts are being changed",
+        )
 
 
 async def _make_patient(client: SqlClient, vendor: Vendor) -> None:
