@@ -1,0 +1,42 @@
+"""Real clusters: started, replicating, and stopped whatever happens."""
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from replication.sandbox import Cluster, Flavor
+from replication.setup import Options, set_up
+from topology.environment import deployment, read_environment
+
+
+@contextmanager
+def blank_cluster(flavor: Flavor, readers: int = 2) -> Iterator[Cluster]:
+    """A primary and its replicas to be, not replicating yet."""
+    # Short on purpose: a server's socket must lie below it, and socket paths are limited to about 100 bytes.
+    parent = Path(tempfile.mkdtemp(prefix="many-"))
+    directory = parent / "c"
+    try:
+        yield Cluster.up(directory, flavor, readers)
+    finally:
+        if (directory / "cluster.json").exists():
+            Cluster.load(directory).down()
+        shutil.rmtree(parent, ignore_errors=True)
+
+
+@contextmanager
+def replicating_cluster(flavor: Flavor, readers: int = 2) -> Iterator[Cluster]:
+    """A primary with replicas that are in step with it and have its accounts."""
+    with blank_cluster(flavor, readers) as cluster:
+        start_replication(cluster)
+        yield cluster
+
+
+def start_replication(cluster: Cluster) -> None:
+    """What `python -m replication.startsync` does."""
+    found = deployment(read_environment({}, cluster.environment_file))
+    result = asyncio.run(set_up(found, Options()))
+    assert result.exit_code == 0, json.dumps([str(replica.error) for replica in result.replicas])

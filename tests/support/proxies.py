@@ -1,0 +1,77 @@
+"""A proxy as users run it: `python -m proxy` in a process of its own."""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from replication.sandbox import Cluster
+from tests.support.waiting import DEADLINE, wait_until
+
+ROOT = Path(__file__).parents[2]
+_SERVING = re.compile(r"serving on ([\d.]+):(\d+)")
+
+
+@dataclass
+class ProxyProcess:
+    """A running proxy, and the file that its log goes to."""
+
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        """Everything logged so far."""
+        return self.log_file.read_text()
+
+    @property
+    def host(self) -> str:
+        """The address that it serves on."""
+        return self._serving()[0]
+
+    @property
+    def port(self) -> int:
+        """The port that it serves on."""
+        return int(self._serving()[1])
+
+    def _serving(self) -> tuple[str, str]:
+        match = _SERVING.search(self.log)
+        assert match is not None, self.log
+        return match[1], match[2]
+
+    def wait_for_log(self, text: str, times: int = 1) -> None:
+        """Wait until `text` was logged so many times."""
+        wait_until(lambda: self.log.count(text) >= times, f"the proxy logs {text!r}", lambda: self.log)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.terminate()
+        return self.process.wait(DEADLINE)
+
+
+@contextmanager
+def running_proxy(cluster: Cluster, *arguments: str) -> Iterator[ProxyProcess]:
+    """A proxy for the cluster on a free port, when it accepts clients and has found every server healthy."""
+    command = ["--environment", str(cluster.environment_file), *arguments]
+    with started_proxy(*command) as proxy:
+        proxy.wait_for_log("serving on")
+        proxy.wait_for_log("-> healthy", len(cluster.servers))
+        yield proxy
+
+
+@contextmanager
+def started_proxy(*arguments: str) -> Iterator[ProxyProcess]:
+    """`python -m proxy` with these arguments, on a free port unless they name one; not waited for."""
+    with tempfile.TemporaryDirectory(prefix="many-") as directory:
+        log_file = Path(directory) / "proxy.log"
+        listen = () if "--listen" in arguments else ("--listen", "127.0.0.1:0")
+        command = [sys.executable, "-m", "proxy", *listen, *arguments]
+        with log_file.open("wb") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
+            try:
+                yield ProxyProcess(process, log_file)
+            finally:
+                process.kill()
