@@ -348,7 +348,7 @@ class ClientSession(asyncio.Protocol):
             return False
         if exchange.errno in _MEANT_TO_FAIL:
             return False
-        log.info("%s: %s answered error %d; asking the primary", self._name, link.server, exchange.errno)
+        log.debug("%s: %s answered error %d; asking the primary", self._name, link.server, exchange.errno)
         request.route = Route(Target.PRIMARY, f"replica-error:{exchange.errno}")
         self._dispatch(request)
         return True

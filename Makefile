@@ -1,0 +1,63 @@
+# `make demo` and `make test` do everything themselves: system packages, virtual environment, database servers.
+PYTHON ?= python3
+FLAVOR ?= mariadb
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements-dev.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit lint format bench lock clean
+.DELETE_ON_ERROR:
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+demo: $(VENV)/.runtime  ## Start a primary, two replicas and the proxy, and show the split (FLAVOR=mysql for MySQL)
+	@if [ "$(FLAVOR)" = mysql ]; then tools/install-mysql; fi
+	@$(BIN)/python tools/demo.py --flavor $(FLAVOR) $(DEMO_OPTIONS)
+
+test: $(VENV)/.dev  ## Run all tests on real MariaDB and MySQL servers
+	@tools/install-mysql
+	$(BIN)/pytest $(PYTEST_OPTIONS)
+
+unit: $(VENV)/.dev  ## Run the tests that need no server
+	$(BIN)/pytest tests/unit $(PYTEST_OPTIONS)
+
+lint: $(VENV)/.dev  ## Check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.dev  ## Measure throughput, latency and CPU per query (BENCH_OPTIONS='--flavor both')
+	@tools/install-packages bench
+	@tools/install-mysql
+	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
+
+lock: $(VENV)/.runtime  ## Write the locked versions of all dependencies anew
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-emit-index-url --no-emit-find-links \
+		--no-emit-trusted-host --no-annotate --upgrade --output-file $(LOCK) pyproject.toml
+
+clean:  ## Remove what was built here; servers and system packages stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench
+
+$(VENV)/bin/python:
+	@tools/install-packages demo
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "manyreads needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml $(LOCK) | $(VENV)/bin/python
+	@tools/install-packages demo
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(LOCK) --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(LOCK) | $(VENV)/bin/python
+	@tools/install-packages test
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(LOCK) --editable '.[dev]'
+	@touch $@
