@@ -158,7 +158,8 @@ async def show_workload(account: Server, servers: list[Server]) -> None:
     changes = await origins(servers)
     console.print(table(servers, counts, changes))
     console.print(
-        f"{READS} plain reads; {WRITES} plain writes; {TRANSACTIONS} transactions of {READS_IN_TRANSACTION} reads and a write.\n"
+        f"{READS} plain reads; {WRITES} plain writes; "
+        f"{TRANSACTIONS} transactions of {READS_IN_TRANSACTION} reads and a write each.\n"
         "SELECTs by the server's own count (Com_select), with the few that the proxy asks for itself.\n"
         "Changes by the GTIDs of the server's own making: replicated ones are not."
     )
