@@ -5,25 +5,13 @@ import asyncio
 from replication.errors import NotReady, ReplicationBroken
 from replication.facts import Channel
 from replication.gtid import covers
-from replication.survey import channels
+from replication.survey import applied_gtid, channels
 from topology.servers import Server, Vendor
-from topology.sqlclient import SqlClient, connected
+from topology.sqlclient import connected
 
 _PAUSE = 0.2
 # Access denied, account gone or locked, TLS refused, secure connection wanted: time does not heal these.
 _HOPELESS = frozenset({1045, 1130, 1698, 3118, 2026, 2061, 1236, 1593, 13114, 13117})
-
-
-async def applied_gtid(client: SqlClient, vendor: Vendor) -> str:
-    """What a replica has applied so far."""
-    variable = "gtid_slave_pos" if vendor is Vendor.MARIADB else "gtid_executed"
-    return "".join(str(await client.value(f"SELECT @@GLOBAL.{variable}") or "").split())
-
-
-async def logged_gtid(client: SqlClient, vendor: Vendor) -> str:
-    """Everything in the primary's binary log so far, which is what a replica has to reach."""
-    variable = "gtid_binlog_pos" if vendor is Vendor.MARIADB else "gtid_executed"
-    return "".join(str(await client.value(f"SELECT @@GLOBAL.{variable}") or "").split())
 
 
 async def wait_until_caught_up(server: Server, vendor: Vendor, target: str, within: float) -> None:

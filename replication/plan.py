@@ -77,7 +77,7 @@ def decide(primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> Replica
     """What to do to one replica; raises Refused or ReplicationBroken with the remedy when nothing may be done."""
     _check_pair(primary, target, wanted)
     forced = target.name in wanted.force
-    ours = [channel for channel in target.channels if _is_ours(channel, primary, target, wanted)]
+    ours = [channel for channel in target.channels if _is_ours(channel, primary, wanted)]
     if len(ours) < len(target.channels) and not forced:
         raise _foreign(target, next(channel for channel in target.channels if channel not in ours), primary)
     if ours and len(ours) == len(target.channels) and not _was_interrupted(target, primary):
@@ -202,12 +202,12 @@ def _logs_what_it_applies(primary: ServerFacts) -> bool:
     return primary.on("log_slave_updates") or primary.on("log_replica_updates")
 
 
-def _is_ours(channel: Channel, primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> bool:
+def _is_ours(channel: Channel, primary: ServerFacts, wanted: Wanted) -> bool:
     if primary.vendor is Vendor.MYSQL and channel.source_id:
         return channel.source_id == primary.identity
-    if (channel.host, channel.port) == (wanted.host, wanted.port):
-        return True
-    return _marked(target, primary) and channel.source_id == str(primary.server_id)
+    # MariaDB knows its source by address and server_id only, and server_ids of strangers are often equal.
+    known = ((wanted.host, wanted.port), (primary.server.host, primary.server.port))
+    return (channel.host, channel.port) in known
 
 
 def _marked(target: ServerFacts, primary: ServerFacts) -> bool:
@@ -221,6 +221,7 @@ def _was_interrupted(target: ServerFacts, primary: ServerFacts) -> bool:
 def _foreign(target: ServerFacts, channel: Channel, primary: ServerFacts) -> Refused:
     return Refused(
         f"{target.server} follows {channel.host}:{channel.port}, which is not {primary.server}",
+        f"if that is the same server, give --primary-address {channel.host}:{channel.port}; "
         f"if it shall follow {primary.name} from now on and lose its data, run again with --force {target.name}",
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from replication.attach import logged_gtid, wait_until_caught_up
+from replication.attach import wait_until_caught_up
 from replication.copy.engine import Engine
 from replication.copy.replica import Copied, CopyJob, copy_replica, mark
 from replication.copy.stream import StreamEngine
@@ -18,7 +18,7 @@ from replication.plan import Action, ReplicaPlan, Users, Wanted, check_primary, 
 from replication.replicator import ensure_replicator
 from replication.report import Reporter, SilentReporter
 from replication.statements import Source, dialect
-from replication.survey import survey
+from replication.survey import logged_gtid, survey
 from replication.waiting import wait_for_all
 from topology.environment import Deployment
 from topology.errors import ConfigError, ManyreadsError

@@ -40,8 +40,22 @@ async def survey(client: SqlClient, *, lock: str = "") -> ServerFacts:
 
 
 async def current_gtid(client: SqlClient, vendor: Vendor) -> str:
-    """Everything that this server has executed, in its own notation, without line breaks."""
-    variable = "gtid_current_pos" if vendor is Vendor.MARIADB else "gtid_executed"
+    """Everything that this server has executed, whether from clients or from its primary."""
+    return await _gtid(client, "gtid_current_pos" if vendor is Vendor.MARIADB else "gtid_executed")
+
+
+async def logged_gtid(client: SqlClient, vendor: Vendor) -> str:
+    """Everything in a primary's binary log so far, which is what its replicas have to reach."""
+    return await _gtid(client, "gtid_binlog_pos" if vendor is Vendor.MARIADB else "gtid_executed")
+
+
+async def applied_gtid(client: SqlClient, vendor: Vendor) -> str:
+    """What a replica has applied so far."""
+    return await _gtid(client, "gtid_slave_pos" if vendor is Vendor.MARIADB else "gtid_executed")
+
+
+async def _gtid(client: SqlClient, variable: str) -> str:
+    # MySQL breaks long sets into lines.
     return "".join(str(await client.value(f"SELECT @@GLOBAL.{variable}") or "").split())
 
 

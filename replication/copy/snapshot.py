@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from replication.copy.catalog import Catalog, Table
 from replication.copy.definitions import read_catalog
 from replication.errors import NotReady, SchemaChanged
-from replication.survey import current_gtid
-from topology.errors import AccessDenied, ManyreadsError, StatementRefused
+from replication.survey import logged_gtid
+from topology.errors import AccessDenied, StatementRefused
 from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
 
@@ -88,10 +88,14 @@ async def _take(
 ) -> str:
     with suppress(StatementRefused):
         await session.execute("ROLLBACK")
-    if vendor is Vendor.MARIADB:
-        await _lock_tables(lock, locked)
-        return await _take_mariadb(session)
-    return await _take_mysql(session, control, lock, locked)
+    if vendor is Vendor.MYSQL:
+        return await _take_under_lock(session, control, lock, vendor, locked)
+    await _lock_tables(lock, locked)
+    gtid = await _take_without_lock(session)
+    if gtid is not None:
+        return gtid
+    await lock.execute("UNLOCK TABLES")
+    return await _take_under_lock(session, control, lock, vendor, locked)
 
 
 async def _lock_tables(lock: SqlClient, tables: tuple[Table, ...]) -> None:
@@ -99,35 +103,42 @@ async def _lock_tables(lock: SqlClient, tables: tuple[Table, ...]) -> None:
         await _bounded(lock, "LOCK TABLES " + ", ".join(f"{table.full_name} READ" for table in tables))
 
 
-async def _take_mariadb(session: SqlClient) -> str:
+async def _take_without_lock(session: SqlClient) -> str | None:
+    """MariaDB knows the binary log position of a snapshot; its GTID, or None where it cannot be worked out.
+
+    BINLOG_GTID_POS reads the log up to there, and gives up at an event larger than max_allowed_packet (10.11).
+    """
     await session.execute(_SNAPSHOT)
     rows = await session.query("SHOW STATUS LIKE 'Binlog_snapshot_%'")
     at = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in rows}
     position = f"{session.literal(at['binlog_snapshot_file'])}, {int(at['binlog_snapshot_position'])}"
     gtid = await session.value(f"SELECT BINLOG_GTID_POS({position})")
     if gtid is None:
-        raise ManyreadsError(
-            f"{session.server} cannot tell the GTID of its binary log position {position}",
-            "check that its binary log is intact: SHOW BINARY LOGS",
-        )
+        await session.execute("ROLLBACK")
+        return None
     return str(gtid)
 
 
-async def _take_mysql(session: SqlClient, control: SqlClient, lock: SqlClient, locked: tuple[Table, ...]) -> str:
-    # Without the right to it the two readings of the catalog still find out about any change.
-    with suppress(AccessDenied):
-        await _bounded(control, "LOCK INSTANCE FOR BACKUP")
+async def _take_under_lock(
+    session: SqlClient, control: SqlClient, lock: SqlClient, vendor: Vendor, locked: tuple[Table, ...]
+) -> str:
+    """Nobody commits for the moment, normally milliseconds, in which snapshot and GTID are taken."""
+    if vendor is Vendor.MYSQL:
+        # Without the right to it the two readings of the catalog still find out about any change.
+        with suppress(AccessDenied):
+            await _bounded(control, "LOCK INSTANCE FOR BACKUP")
     try:
         await _bounded(control, "FLUSH TABLES WITH READ LOCK")
         try:
             await _lock_tables(lock, locked)
             await session.execute(_SNAPSHOT)
-            return await current_gtid(control, Vendor.MYSQL)
+            return await logged_gtid(control, vendor)
         finally:
             await control.execute("UNLOCK TABLES")
     finally:
-        with suppress(AccessDenied, StatementRefused):
-            await control.execute("UNLOCK INSTANCE")
+        if vendor is Vendor.MYSQL:
+            with suppress(AccessDenied):
+                await control.execute("UNLOCK INSTANCE")
 
 
 async def _bounded(client: SqlClient, sql: str) -> None:
