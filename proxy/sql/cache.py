@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from proxy.sql.classify import Classifier
+from proxy.sql.classify import MAX_PARSED, UNPARSED, Classifier
 from proxy.sql.lexer import ExecutableComment, digest, strip_comments
 from proxy.sql.statement import Kind, Statement, primary
 
@@ -28,6 +28,8 @@ class StatementCache:
 
     def statement(self, text: bytes) -> Statement:
         """The facts about a statement's text, as the client sent it."""
+        if len(text) > MAX_PARSED:
+            return self._classifier.classify(text)
         try:
             stripped = strip_comments(text)
         except ExecutableComment:
@@ -39,10 +41,11 @@ class StatementCache:
         statement = self._old.get(key) or self._young.get(stripped) or self._old.get(stripped)
         if statement is None:
             statement = self._classifier.classify(stripped)
-        if statement.kind is not Kind.SESSION:
+        if statement.kind is not Kind.SESSION and statement.reason != UNPARSED:
             self._remember(key, statement)
         elif len(stripped) <= _MAX_TEXT:
-            # Its literals are what it is about, so it is remembered by its whole text. SET PASSWORD is none of these.
+            # Remembered by the whole text. A setting's literals are what it is about (SET PASSWORD is no setting). And
+            # a text that cannot be parsed may be so because of its literals, an open quote for one.
             self._remember(stripped, statement)
         return statement
 

@@ -14,7 +14,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token
 
 from proxy.sql.builtins import BUILTINS
-from proxy.sql.lexer import digest
+from proxy.sql.lexer import ExecutableComment, digest, strip_comments
 from proxy.sql.nodes import READ_ROOTS
 from proxy.sql.reads import reason_not_a_read, reason_of_calls
 from proxy.sql.settings import classify_set
@@ -27,6 +27,7 @@ logging.getLogger("sqlglot").disabled = True
 # Parsing takes about half a microsecond a byte and happens on the event loop.
 MAX_PARSED: Final = 32 * 1024
 _DIALECT: Final = "mysql"
+UNPARSED: Final = "unparsed"
 
 READ: Final = Statement(Kind.READ, "read")
 _DIAGNOSTIC: Final = Statement(Kind.DIAGNOSTIC, "diagnostic")
@@ -115,12 +116,12 @@ class Classifier:
         classify = self._by_word.get(word[1].upper())
         return classify(text) if classify else primary("unknown", "unknown-statement")
 
-    def _large(self, stripped: bytes) -> Statement:
-        # Too large to parse: judged by its first word, and a read is not taken for one.
-        word = _FIRST_WORD.match(stripped[:64].decode("ascii", "replace"))
+    def _large(self, text: bytes) -> Statement:
+        # Too large to look at in full: judged by its first word, and a read is not taken for one. A semicolon may be
+        # in a string or begin another statement.
+        word = _FIRST_WORD.match(text[:64].decode("ascii", "replace"))
         known = word is not None and word[1].upper() in (*_WRITES.split(), "SELECT", "WITH")
-        several = len(_parts(stripped)) > 1
-        return primary("too-large") if known and not several else primary("too-large", "unknown-statement")
+        return primary("too-large", "" if known and _is_alone(text) else "unknown-statement")
 
     def _several(self, parts: list[bytes]) -> Statement:
         judged = [self._one(part.decode("utf-8", "replace")) for part in parts]
@@ -134,7 +135,7 @@ class Classifier:
             trees = sqlglot.parse(text, dialect=_DIALECT)
             tokens = sqlglot.tokenize(text, dialect=_DIALECT)
         except (SqlglotError, RecursionError):
-            return primary("unparsed")
+            return primary(UNPARSED)
         tree = trees[0] if trees else None
         if tree is None or type(tree).__name__ not in READ_ROOTS:
             return primary("not-a-query")
@@ -158,6 +159,15 @@ class Classifier:
             return READ
         explained = self._one(inner[1])
         return READ if explained.kind is Kind.READ else primary("explain", writes=explained.writes)
+
+
+def _is_alone(text: bytes) -> bool:
+    if b";" not in text.rstrip(b"; \t\r\n"):
+        return True
+    try:
+        return len(_parts(strip_comments(text))) == 1
+    except ExecutableComment:
+        return False
 
 
 def _parts(stripped: bytes) -> list[bytes]:
@@ -198,9 +208,9 @@ def _use(text: str) -> Statement:
     try:
         tree = sqlglot.parse_one(text, dialect=_DIALECT)
     except (SqlglotError, RecursionError):
-        return primary("unparsed", "unknown-statement")
+        return primary(UNPARSED, "unknown-statement")
     if not isinstance(tree, exp.Use) or not isinstance(tree.this, exp.Table):
-        return primary("unparsed", "unknown-statement")
+        return primary(UNPARSED, "unknown-statement")
     return Statement(Kind.SESSION, "session-setting", setting="use", schema=tree.this.name)
 
 
