@@ -4,6 +4,7 @@ After the login the transport gets another protocol, made for speed, with `hand_
 """
 
 import asyncio
+import socket
 from typing import cast
 
 from proxy.wire.framing import PacketReader, frame
@@ -26,6 +27,8 @@ class PacketChannel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
         self.transport = cast(asyncio.Transport, transport)
+        # A peer that vanished without a word is noticed in the end, even while nothing is sent.
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""

@@ -385,6 +385,7 @@ class ClientSession(asyncio.Protocol):
         known = self._links.remove(connection)
         if self._phase is Phase.CLOSED or not known:
             return
+        self._gate.release(Hold.BACKEND_FULL)
         if self._request is not None and self._link is connection:
             self._lost_during_request(self._request, connection, reason)
         elif self._is_primary(connection.server) and not self._machine.movable:

@@ -6,7 +6,7 @@ import secrets
 from typing import Final
 
 from proxy.accounts.table import Account, host_names
-from proxy.backend.login import Identity, open_connection
+from proxy.backend.login import Identity, open_connection, server_lost
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost, SessionError
 from proxy.routing.state import SessionState
@@ -181,10 +181,12 @@ class _Login:
         except ServerLost as error:
             context.monitor.report_failure(server, error.err.message)
             raise
+        if not link.alive:
+            raise ServerLost(server_lost(server, "closed after the login"))
         state.status = link.status
-        session.adopt(link)
         self._channel.send(ok_payload(Ok(status=link.status)))
         try:
+            session.adopt(link)
             self._channel.hand_over(session)
         except ConnectionError:
             link.close()
