@@ -1,0 +1,36 @@
+"""What --dry-run prints."""
+
+from dataclasses import replace
+
+import pytest
+
+from replication.dryrun import describe
+from replication.errors import Refused
+from replication.plan import Action, ReplicaPlan, Users
+from replication.statements import Source
+from tests.unit.replication.test_plan import BLANK, DATA, PRIMARY
+
+SOURCE = Source("10.0.0.1", 3306, "repl", "secret")
+
+
+def lines(action: Action) -> str:
+    plan = ReplicaPlan(replace(BLANK, schemas=DATA), action, "because", 7)
+    return "\n".join(f"{server}: {line}" for server, line in describe(PRIMARY, [plan], SOURCE, Users.COPY))
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_a_password_is_never_shown(action: Action) -> None:
+    assert "secret" not in lines(action)
+    assert "because" in lines(action)
+
+
+def test_a_copy_says_what_is_lost_and_what_comes() -> None:
+    shown = lines(Action.COPY)
+    assert "losing:\n    schema app: 3 tables" in shown
+    assert "dbread1: copy schema app: 3 tables" in shown
+    assert "SET GLOBAL server_id = 7" in shown
+    assert shown.index("RESET MASTER") < shown.index("CHANGE MASTER TO") < shown.index("START SLAVE")
+
+
+def test_nothing_is_planned_for_a_refused_replica() -> None:
+    assert list(describe(PRIMARY, [Refused("no")], SOURCE, Users.COPY)) == []

@@ -1,0 +1,188 @@
+"""Decisions about replicas: facts in, plan or refusal out."""
+
+from dataclasses import replace
+
+import pytest
+
+from replication.errors import Refused, ReplicationBroken
+from replication.facts import Channel, Marker, Phase, SchemaSize, ServerFacts
+from replication.plan import Action, ReplicaPlan, Wanted, check_primary, decide, decide_all, new_server_ids
+from topology.servers import Role, Server, Vendor
+
+UUID = "11111111-1111-1111-1111-111111111111"
+WANTED = Wanted("10.0.0.1", 3306)
+FORCED = Wanted("10.0.0.1", 3306, frozenset({"dbread1"}))
+DATA = (SchemaSize("app", 3, 1000, 5_000_000),)
+CHANNEL = Channel("", "10.0.0.1", 3306, "1", "Yes", "Yes")
+
+
+def facts(name: str, vendor: Vendor = Vendor.MARIADB) -> ServerFacts:
+    primary = name == "dbwrite"
+    return ServerFacts(
+        server=Server(name, "10.0.0.1" if primary else "10.0.0.2", 3306, Role.PRIMARY if primary else Role.REPLICA),
+        vendor=vendor,
+        version=(10, 11, 9) if vendor is Vendor.MARIADB else (8, 4, 1),
+        identity=UUID if primary else name,
+        server_id=1 if primary else 2,
+        variables={"log_bin": "ON", "gtid_mode": "ON", "lower_case_table_names": "0"},
+        schemas=DATA if primary else (),
+    )
+
+
+PRIMARY = facts("dbwrite")
+BLANK = facts("dbread1")
+MARKED = replace(BLANK, marker=Marker(UUID, Phase.DONE), schemas=DATA)
+
+
+def test_a_blank_replica_is_copied() -> None:
+    assert decide(PRIMARY, BLANK, WANTED).action is Action.COPY
+
+
+def test_schemas_without_tables_are_no_data() -> None:
+    assert decide(PRIMARY, replace(BLANK, schemas=(SchemaSize("empty", 0),)), WANTED).action is Action.COPY
+
+
+def test_data_is_only_wiped_by_force() -> None:
+    target = replace(BLANK, schemas=DATA)
+    with pytest.raises(Refused, match="schema app: 3 tables, about 1,000 rows, 5.0 MB") as caught:
+        decide(PRIMARY, target, WANTED)
+    assert "--force dbread1" in caught.value.remedy
+    assert decide(PRIMARY, target, FORCED).action is Action.COPY
+
+
+def test_a_marked_replica_that_does_not_follow_any_more_is_copied_without_force() -> None:
+    assert decide(PRIMARY, MARKED, WANTED).action is Action.COPY
+
+
+def test_the_marker_of_another_primary_does_not_count() -> None:
+    with pytest.raises(Refused, match="holds data"):
+        decide(PRIMARY, replace(MARKED, marker=Marker("another", Phase.DONE)), WANTED)
+
+
+def test_a_former_replica_that_went_its_own_way_is_not_wiped() -> None:
+    target = replace(MARKED, gtid="0-2-11")
+    with pytest.raises(Refused, match="has got transactions since"):
+        decide(replace(PRIMARY, gtid="0-1-10"), target, WANTED)
+
+
+@pytest.mark.parametrize(("phase", "action"), [(Phase.COPYING, Action.COPY), (Phase.ATTACHING, Action.ATTACH)])
+def test_an_interrupted_run_is_taken_up_again(phase: Phase, action: Action) -> None:
+    assert decide(PRIMARY, replace(MARKED, marker=Marker(UUID, phase, "0-1-5")), WANTED).action is action
+
+
+@pytest.mark.parametrize(
+    ("channel", "action"),
+    [
+        (CHANNEL, Action.LEAVE),
+        (replace(CHANNEL, io_running="No", sql_running="No"), Action.RESTART),
+        (replace(CHANNEL, io_running="No", io_errno=1593, io_error="equal ids"), Action.RESTART),
+        (replace(CHANNEL, io_running="Connecting", io_errno=1045, io_error="denied"), Action.REPOINT),
+    ],
+)
+def test_a_replica_that_follows_gets_the_cheapest_repair(channel: Channel, action: Action) -> None:
+    assert decide(PRIMARY, replace(MARKED, channels=(channel,)), WANTED).action is action
+
+
+def test_a_healthy_replica_is_left_alone_even_by_force() -> None:
+    assert decide(PRIMARY, replace(MARKED, channels=(CHANNEL,)), FORCED).action is Action.LEAVE
+
+
+def test_a_replica_that_stopped_with_an_error_needs_force() -> None:
+    target = replace(MARKED, channels=(replace(CHANNEL, sql_running="No", sql_errno=1062, sql_error="Duplicate"),))
+    with pytest.raises(ReplicationBroken, match="error 1062: Duplicate"):
+        decide(PRIMARY, target, WANTED)
+    assert decide(PRIMARY, target, FORCED).action is Action.COPY
+
+
+def test_a_replica_of_another_server_is_refused() -> None:
+    target = replace(BLANK, channels=(replace(CHANNEL, host="10.9.9.9"),))
+    with pytest.raises(Refused, match=r"follows 10\.9\.9\.9:3306"):
+        decide(PRIMARY, target, WANTED)
+    assert decide(PRIMARY, target, FORCED).action is Action.COPY
+
+
+def test_mysql_knows_its_source_by_uuid_whatever_the_address() -> None:
+    primary, target = facts("dbwrite", Vendor.MYSQL), facts("dbread1", Vendor.MYSQL)
+    ours = replace(CHANNEL, host="another-name", source_id=UUID)
+    assert decide(primary, replace(target, channels=(ours,)), WANTED).action is Action.LEAVE
+    with pytest.raises(Refused, match="which is not"):
+        decide(primary, replace(target, channels=(replace(CHANNEL, source_id="stranger"),)), WANTED)
+
+
+def test_an_empty_primary_never_replaces_data() -> None:
+    empty = replace(PRIMARY, schemas=())
+    assert decide(empty, BLANK, WANTED).action is Action.COPY
+    with pytest.raises(Refused, match="holds no data but dbread1"):
+        decide(empty, replace(BLANK, schemas=DATA), FORCED)
+
+
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        (replace(BLANK, is_primary=True), "is the primary itself"),
+        (facts("dbread1", Vendor.MYSQL), "is mysql 8.4.1 but"),
+        (replace(BLANK, version=(10, 6, 20)), "is older than"),
+        (replace(BLANK, followers=("10.0.0.7:5000",)), r"has replicas of its own \(10\.0\.0\.7:5000\)"),
+        (replace(BLANK, variables={"lower_case_table_names": "1"}), "lower_case_table_names = 1"),
+    ],
+)
+def test_an_unfit_replica_is_refused_even_by_force(target: ServerFacts, problem: str) -> None:
+    with pytest.raises(Refused, match=problem) as caught:
+        decide(PRIMARY, target, FORCED)
+    assert caught.value.remedy
+
+
+def test_an_older_patch_level_is_fine() -> None:
+    assert decide(PRIMARY, replace(BLANK, version=(10, 11, 2)), WANTED).action is Action.COPY
+
+
+def test_a_cloned_server_uuid_is_refused() -> None:
+    primary, target = facts("dbwrite", Vendor.MYSQL), facts("dbread1", Vendor.MYSQL)
+    with pytest.raises(Refused, match="same server_uuid") as caught:
+        decide(primary, replace(target, identity=UUID), WANTED)
+    assert "auto.cnf" in caught.value.remedy
+
+
+def test_a_loopback_primary_cannot_be_reached_from_elsewhere() -> None:
+    with pytest.raises(Refused, match="loopback") as caught:
+        decide(PRIMARY, BLANK, Wanted("127.0.0.1", 3306))
+    assert "--primary-address" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("primary", "problem"),
+    [
+        (replace(PRIMARY, variables={"log_bin": "OFF"}), "log_bin is OFF"),
+        (replace(PRIMARY, server_id=0), "server_id 0"),
+        (replace(facts("dbwrite", Vendor.MYSQL), variables={"log_bin": "ON", "gtid_mode": "OFF"}), "gtid_mode OFF"),
+        (replace(PRIMARY, channels=(CHANNEL,)), "does not log what it applies"),
+    ],
+)
+def test_an_unfit_primary_is_refused(primary: ServerFacts, problem: str) -> None:
+    with pytest.raises(Refused, match=problem) as caught:
+        check_primary(primary)
+    assert caught.value.remedy
+
+
+def test_a_fit_primary_passes() -> None:
+    check_primary(PRIMARY)
+    check_primary(facts("dbwrite", Vendor.MYSQL))
+
+
+def test_equal_server_ids_become_different() -> None:
+    targets = [replace(facts(f"dbread{n}"), server_id=number) for n, number in enumerate((1, 5, 5, 0), 1)]
+    assert new_server_ids(PRIMARY, targets) == {"dbread1": 6, "dbread3": 7, "dbread4": 8}
+
+
+def test_a_renumbered_replica_in_step_is_restarted() -> None:
+    target = replace(MARKED, channels=(CHANNEL,), server_id=1)
+    plan = decide_all(PRIMARY, [target], WANTED)["dbread1"]
+    assert isinstance(plan, ReplicaPlan)
+    assert (plan.action, plan.new_server_id) == (Action.RESTART, 2)
+
+
+def test_one_refusal_does_not_touch_the_others() -> None:
+    other = replace(facts("dbread2"), schemas=DATA, server_id=3)
+    plans = decide_all(PRIMARY, [BLANK, other], WANTED)
+    assert isinstance(plans["dbread1"], ReplicaPlan)
+    assert isinstance(plans["dbread2"], Refused)

@@ -1,0 +1,56 @@
+"""The SQL of both vendors, and that no password is shown."""
+
+import pytest
+
+from replication.facts import Marker, Phase
+from replication.statements import Source, Statement, account, dialect, name, text, write_marker
+from topology.servers import Vendor
+
+SOURCE = Source("db.example", 3306, "repl", "it's\\secret", tls=True)
+
+
+def test_names_and_literals_are_quoted() -> None:
+    assert name("a`b") == "`a``b`"
+    assert text("it's \\ ü") == "'it''s \\\\ ü'"
+    assert account("o'dd", "%") == "'o''dd'@'%'"
+
+
+@pytest.mark.parametrize("vendor", list(Vendor))
+def test_a_password_is_in_the_sql_but_is_not_shown(vendor: Vendor) -> None:
+    words = dialect(vendor)
+    statements = [*words.follow(SOURCE, "", has_binlog=True), *words.create_replicator("repl", SOURCE.password)]
+    secret = [statement for statement in statements if "secret" in statement.sql]
+    assert len(secret) == 3
+    assert not any("secret" in f"{statement}{statement!s}" for statement in statements)
+    assert "***" in str(secret[0])
+
+
+def test_mariadb_follows_by_gtid_with_tls_said_explicitly() -> None:
+    reset, position, change = dialect(Vendor.MARIADB).follow(SOURCE, "0-1-5", has_binlog=True)
+    assert (reset.sql, position.sql) == ("RESET MASTER", "SET GLOBAL gtid_slave_pos = '0-1-5'")
+    assert "MASTER_USE_GTID = slave_pos" in change.sql
+    assert "MASTER_SSL = 1" in change.sql
+
+
+def test_mariadb_without_a_binary_log_has_nothing_to_reset() -> None:
+    assert len(dialect(Vendor.MARIADB).follow(SOURCE, "", has_binlog=False)) == 2
+
+
+def test_mysql_has_an_older_spelling_of_each_renamed_statement() -> None:
+    reset, purged, change = dialect(Vendor.MYSQL).follow(SOURCE, "u:1-5", has_binlog=True)
+    assert (reset.sql, reset.older) == ("RESET BINARY LOGS AND GTIDS", "RESET MASTER")
+    assert purged.sql == "SET GLOBAL gtid_purged = 'u:1-5'"
+    assert "SOURCE_AUTO_POSITION = 1" in change.sql
+    assert "MASTER_AUTO_POSITION = 1" in change.older
+    assert "SOURCE" not in change.older.replace("db.example", "")
+
+
+@pytest.mark.parametrize("vendor", list(Vendor))
+def test_a_server_that_follows_nobody_has_nothing_to_forget(vendor: Vendor) -> None:
+    assert dialect(vendor).forget_source([]) == []
+    assert len(dialect(vendor).forget_source([""])) == 2
+
+
+def test_the_marker_holds_identity_phase_and_position() -> None:
+    last: Statement = write_marker(Marker("it's me", Phase.ATTACHING, "0-1-5"))[-1]
+    assert "'it''s me', 'attaching', '0-1-5'" in last.sql
