@@ -9,8 +9,9 @@ from proxy.wire.constants import SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_IN_TRAN
 # A session that keeps setting new things is cheaper to pin than to repeat.
 MAX_SETTINGS: Final = 64
 MAX_SETTINGS_BYTES: Final = 32 * 1024
-# The setting under which the default schema is kept; a reset leaves it.
+# The settings under which the default schema and the multi-statement option are kept; a reset leaves both.
 USE: Final = "use"
+OPTION: Final = "option"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,9 @@ class SessionState:
         self.pin = self.pin or reason
 
     def reset(self) -> None:
-        """COM_RESET_CONNECTION: everything but the default schema is as after the login."""
-        schema = self._settings.get(USE)
-        self._settings = {USE: schema} if schema else {}
-        self._size = len(schema.packet) if schema else 0
+        """COM_RESET_CONNECTION: everything but the default schema and the option is as after the login."""
+        self._settings = {name: kept for name, kept in self._settings.items() if name in (USE, OPTION)}
+        self._size = sum(len(setting.packet) for setting in self._settings.values())
         self.pin = ""
         self.private = False
         self.resets += 1

@@ -100,8 +100,9 @@ class ClientSession(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Called by the event loop."""
         self._client_slow = False
-        if self._link is not None:
-            self._link.resume_reading()
+        # The connection that was paused may have no request any more: its reply can be over before the client took it.
+        for link in self._links:
+            link.resume_reading()
 
     def drain(self) -> None:
         """Close as soon as nothing would be lost: between commands and outside of a transaction."""
@@ -379,6 +380,13 @@ class ClientSession(asyncio.Protocol):
             self._rest()
 
     # --- a server goes away ------------------------------------------------------------------------------------------
+
+    def abandon(self, server: Server) -> None:
+        """`server` does not answer its probes: a read that waits for its first byte from there need not wait longer."""
+        link = self._links.get(server.name)
+        if link is None or self._is_primary(server) or (link is self._link and self._forwarded):
+            return
+        link.abort("it does not answer")
 
     def connection_broken(self, connection: BackendConnection, reason: str) -> None:
         """Called by a connection of this session."""

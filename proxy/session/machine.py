@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.routing.policy import Route, Target, decide
-from proxy.routing.state import USE, Seen, SessionState
+from proxy.routing.state import OPTION, USE, Seen, SessionState
 from proxy.session.prepared import Prepared, renumbered
 from proxy.sql.statement import Kind, Statement, primary
 from proxy.wire import constants as c
@@ -108,6 +108,8 @@ class Machine:
         elif code == c.COM_INIT_DB:
             name = packet[5:].decode("utf-8", "replace")
             statement = Statement(Kind.SESSION, "session-setting", setting=USE, schema=name)
+        elif code == c.COM_SET_OPTION:
+            statement = Statement(Kind.SESSION, "session-setting", setting=OPTION)
         return Request(packet, statement, _TO_PRIMARY, reply)
 
     def _execute(self, packet: bytes) -> Request | Err:

@@ -1,0 +1,195 @@
+"""A client that speaks raw packets: it sees what drivers hide, and can send what no driver would."""
+
+import hashlib
+import socket
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+from proxy.wire import constants as c
+from proxy.wire.exchange import Exchange, Reply
+from proxy.wire.framing import frame
+from proxy.wire.handshake import Greeting, HandshakeResponse, parse_greeting, response_payload
+from proxy.wire.login import ClientLogin, secret_of
+from proxy.wire.replies import Err, Ok, parse_err
+
+CAPABILITIES: Final = (
+    c.CLIENT_LONG_PASSWORD
+    | c.CLIENT_LONG_FLAG
+    | c.CLIENT_PROTOCOL_41
+    | c.CLIENT_TRANSACTIONS
+    | c.CLIENT_SECURE_CONNECTION
+    | c.CLIENT_MULTI_STATEMENTS
+    | c.CLIENT_MULTI_RESULTS
+    | c.CLIENT_PS_MULTI_RESULTS
+    | c.CLIENT_PLUGIN_AUTH
+)
+TIMEOUT: Final = 60.0
+UTF8MB4: Final = 45
+
+Packet = tuple[int, bytes]
+
+
+@dataclass
+class Login:
+    """Whom to log in as, and how. `pace` sends each packet in pieces of so many bytes, 0 for all at once."""
+
+    user: str
+    password: str = field(repr=False)
+    database: str = ""
+    capabilities: int = CAPABILITIES
+    pace: int = 0
+
+
+class Refused(Exception):
+    """The login was answered with an error packet."""
+
+    def __init__(self, err: Err) -> None:
+        super().__init__(f"{err.errno} ({err.sqlstate}): {err.message}")
+        self.err = err
+
+
+class WireClient(AbstractContextManager["WireClient"]):
+    """One TCP connection. `greeting` is the server's first packet; `log_in` or anything else may follow."""
+
+    def __init__(self, host: str, port: int, source: str = "", receive_buffer: int = 0) -> None:
+        self.socket = socket.socket()
+        self.socket.settimeout(TIMEOUT)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.bind((source, 0))
+        self.socket.connect((host, port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+        self.capabilities = 0
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.socket.close()
+
+    def log_in(self, login: Login) -> Self:
+        """Go through the whole login. Raises Refused."""
+        greeting = self.greeting()
+        state = ClientLogin(secret_of(login.password.encode()), greeting.nonce, greeting.plugin)
+        self.capabilities = login.capabilities | (c.CLIENT_CONNECT_WITH_DB if login.database else 0)
+        response = HandshakeResponse(
+            capabilities=self.capabilities,
+            max_packet_size=1 << 30,
+            collation_id=UTF8MB4,
+            user=login.user,
+            auth=state.first_answer(),
+            database=login.database,
+            plugin=state.plugin,
+        )
+        self.send_bytes(frame(response_payload(response), 1), login.pace)
+        while True:
+            sequence, payload = self.packet()
+            match state.answer(payload):
+                case Ok():
+                    return self
+                case Err() as err:
+                    raise Refused(err)
+                case bytes(answer):
+                    self.send_bytes(frame(answer, sequence + 1), login.pace)
+                case None:
+                    continue
+
+    def greeting(self) -> Greeting:
+        """The server's greeting. Raises Refused when there is an error in its place."""
+        _, payload = self.packet()
+        if payload[:1] == bytes((c.ERR_HEADER,)):
+            raise Refused(parse_err(payload))
+        return parse_greeting(payload)
+
+    def send_bytes(self, data: bytes, pace: int = 0) -> None:
+        """Send these very bytes, in pieces of `pace` bytes if it is not 0."""
+        for at in range(0, len(data), pace or max(1, len(data))):
+            self.socket.sendall(data[at : at + (pace or len(data))])
+
+    def send(self, payload: bytes) -> None:
+        """Send one command."""
+        self.send_bytes(frame(payload, 0))
+
+    def command(self, payload: bytes, reply: Reply = Reply.RESULT) -> list[Packet]:
+        """Send one command; all packets of its reply."""
+        self.send(payload)
+        return self.reply(reply)
+
+    def query(self, sql: str) -> list[Packet]:
+        """One COM_QUERY; all packets of its reply."""
+        return self.command(query(sql))
+
+    def reply(self, shape: Reply = Reply.RESULT) -> list[Packet]:
+        """The packets of the next reply, those of 16 MiB and their continuations as they came."""
+        exchange = Exchange(shape, bool(self.capabilities & c.CLIENT_DEPRECATE_EOF))
+        packets = []
+        while not exchange.done:
+            packet = self.packet()
+            exchange.feed(len(packet[1]).to_bytes(3, "little") + bytes((packet[0],)) + packet[1])
+            packets.append(packet)
+        return packets
+
+    def packet(self) -> Packet:
+        """The next packet as (sequence, payload). Raises ConnectionResetError at the end."""
+        header = self._read(c.HEADER_SIZE)
+        return header[3], self._read(int.from_bytes(header[:3], "little"))
+
+    def is_closed(self) -> bool:
+        """Whether the server closes the connection, whatever it may say before."""
+        try:
+            while self.socket.recv(65536):
+                pass
+        except ConnectionResetError:
+            return True
+        except TimeoutError:
+            return False
+        return True
+
+    def _read(self, count: int) -> bytes:
+        pieces = [self._buffer]
+        have = len(self._buffer)
+        while have < count:
+            piece = self.socket.recv(1 << 20)
+            if not piece:
+                raise ConnectionResetError("the server closed the connection")
+            pieces.append(piece)
+            have += len(piece)
+        data = b"".join(pieces)
+        self._buffer = data[count:]
+        return data[:count]
+
+
+def query(sql: str | bytes) -> bytes:
+    """A COM_QUERY."""
+    return bytes((c.COM_QUERY,)) + (sql.encode() if isinstance(sql, str) else sql)
+
+
+def statement_command(code: int, number: int, rest: bytes = b"") -> bytes:
+    """A COM_STMT_* about statement `number`."""
+    return bytes((code,)) + number.to_bytes(4, "little") + rest
+
+
+def execute(number: int, values: Iterable[tuple[int, bytes | None]] = (), cursor: int = 0, types: bool = True) -> bytes:
+    """A COM_STMT_EXECUTE; `values` are pairs of field type and encoded value, None for NULL."""
+    parameters = list(values)
+    rest = bytes((cursor,)) + (1).to_bytes(4, "little")
+    if parameters:
+        nulls = sum(1 << index for index, (_, value) in enumerate(parameters) if value is None)
+        rest += nulls.to_bytes((len(parameters) + 7) // 8, "little") + bytes((types,))
+        if types:
+            rest += b"".join(kind.to_bytes(2, "little") for kind, _ in parameters)
+        rest += b"".join(value for _, value in parameters if value is not None)
+    return statement_command(c.COM_STMT_EXECUTE, number, rest)
+
+
+def first_error(packets: list[Packet]) -> Err | None:
+    """The error that a reply is, if it is one."""
+    return parse_err(packets[-1][1]) if packets[-1][1][:1] == bytes((c.ERR_HEADER,)) else None
+
+
+def digest(packets: list[Packet]) -> list[tuple[int, int, str]]:
+    """Packets as (sequence, length, hash), for those too large to be shown."""
+    return [(sequence, len(payload), hashlib.sha256(payload).hexdigest()[:16]) for sequence, payload in packets]
