@@ -39,6 +39,7 @@ async def run(
             tasks=tasks,
         )
         monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))
+        monitor.on_silence(context.abandon)
         watching = tasks.create_task(monitor.run())
         listener = Listener(context)
         host, port = await listener.open(*settings.host_and_port)

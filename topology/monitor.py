@@ -34,6 +34,7 @@ class Monitor:
         self._max_lag = max_lag
         self._tracks = {server.name: health.begin(server) for server in deployment.servers}
         self._listeners: list[Callable[[Snapshot], None]] = []
+        self._silence_listeners: list[Callable[[Server], None]] = []
         self._first_round = asyncio.Event()
         self._unseen = {server.name for server in deployment.servers}
         self._written = asyncio.Event()
@@ -59,6 +60,10 @@ class Monitor:
     def on_change(self, listener: Callable[[Snapshot], None]) -> None:
         """Call `listener` with each Snapshot that differs from the one before."""
         self._listeners.append(listener)
+
+    def on_silence(self, listener: Callable[[Server], None]) -> None:
+        """Call `listener` with each server that went down because its probes were not answered."""
+        self._silence_listeners.append(listener)
 
     def note_write(self) -> None:
         """A write was acknowledged by the primary."""
@@ -88,6 +93,9 @@ class Monitor:
     def _take(self, server: Server, seen: Observation) -> None:
         primary = self._tracks[self._deployment.primary.name].state.observation
         self._update(health.judge(self._tracks[server.name], seen, primary, self._max_lag))
+        if seen.error and self._tracks[server.name].state.health is Health.DOWN:
+            for listener in self._silence_listeners:
+                listener(server)
         self._unseen.discard(server.name)
         if not self._unseen:
             self._first_round.set()

@@ -96,6 +96,10 @@ class BackendConnection(asyncio.Protocol):
             self._transport.abort()
         self._sink.connection_broken(self, reason)
 
+    def abort(self, reason: str) -> None:
+        """Give the server up: whatever was under way here is reported as broken."""
+        self._break(reason)
+
     def close(self) -> None:
         """Part from the server: politely between commands, at once in the middle of one. Safe to call twice."""
         if self._closing or self._transport is None:

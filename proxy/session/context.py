@@ -12,19 +12,23 @@ from proxy.sql.cache import StatementCache
 from proxy.wire.auth import RsaKey
 from topology.config import Settings
 from topology.monitor import Monitor
+from topology.servers import Server
 
 # Far above the ids that servers hand out, so that a KILL with a proxy's id cannot hit a stranger's server connection.
 _FIRST_CONNECTION_ID = 1 << 30
 
 
-class Drainable(Protocol):
-    """A session as the listener sees it."""
+class Session(Protocol):
+    """A session as the rest of the process sees it."""
 
     def drain(self) -> None:
         """Close as soon as nothing would be lost."""
 
     def close(self) -> None:
         """Close now."""
+
+    def abandon(self, server: Server) -> None:
+        """Wait no longer for `server`."""
 
 
 @dataclass(slots=True)
@@ -41,19 +45,24 @@ class Context:
     tasks: asyncio.TaskGroup
     cache: StatementCache | None = None
     balancer: RoundRobin = field(default_factory=RoundRobin)
-    sessions: set[Drainable] = field(default_factory=set)
+    sessions: set[Session] = field(default_factory=set)
     logins: int = 0
     draining: bool = False
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))
 
-    def enter(self, session: Drainable) -> None:
+    def enter(self, session: Session) -> None:
         """A session begins."""
         self.sessions.add(session)
         self.empty.clear()
 
-    def leave(self, session: Drainable) -> None:
+    def leave(self, session: Session) -> None:
         """A session has ended; `empty` is set with the last one."""
         self.sessions.discard(session)
         if not self.sessions:
             self.empty.set()
+
+    def abandon(self, server: Server) -> None:
+        """`server` does not answer its probes."""
+        for session in list(self.sessions):
+            session.abandon(server)
