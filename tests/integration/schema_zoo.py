@@ -54,9 +54,10 @@ _TABLES = (
         _koi8r 0xC1C2,'ü',0x6100,0x00FF275C,'',REPEAT(0x00275C,1000),'😀 lots'),
        (2,'','','','','','','','','','','','','','',''),
        (3,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL),
-       (4,'😀','%s %d %%','x''41''','NULL',0x0041,'\\\\','~','~','NULL','0x41','NULL  ','NULL','x''',UNHEX(REPEAT('27',9)),'')""",
-    "CREATE TABLE choices (id INT PRIMARY KEY, e ENUM('','a','ü''\"','1') CHARACTER SET latin1, n ENUM('x','y') NOT NULL,"
-    " s SET(" + ",".join(f"'m{n}'" for n in range(64)) + "))",
+       (4,'😀','%s %d %%','x''41''','NULL',0x0041,'\\\\','~','~','NULL','0x41','NULL  ','NULL','x''',
+        UNHEX(REPEAT('27',9)),'')""",
+    "CREATE TABLE choices (id INT PRIMARY KEY, e ENUM('','a','ü''\"','1') CHARACTER SET latin1, "
+    "n ENUM('x','y') NOT NULL, s SET(" + ",".join(f"'m{n}'" for n in range(64)) + "))",
     "INSERT INTO choices VALUES (1,'a','x','m0,m63'),(2,'','y',''),(3,NULL,'x',NULL),(4,'1','wrong','m1'),"
     "(5,'wrong','y','m53,m54,m62'),(6,'ü''\"','x','m5')",
     """CREATE TABLE times (id INT PRIMARY KEY, d DATE, t TIME(6), dt DATETIME(6), ts TIMESTAMP(3) NULL,
@@ -94,7 +95,8 @@ _TABLES = (
     "INSERT INTO aaa_child VALUES (1,1,2),(2,NULL,1),(3,999,NULL)",
     "INSERT INTO zzz_parent VALUES (1,1)",
     """CREATE TABLE `odd ``na-me'ü%s`.`sel``ect 'x' %s "ü` (`col``umn` INT, `%s` INT, `from` INT, `a b"c'd` INT,
-       `zoo_id` INT, KEY `i``x` (`col``umn`), CONSTRAINT `f``k` FOREIGN KEY (`zoo_id`) REFERENCES zoo.zzz_parent (id))""",
+       `zoo_id` INT, KEY `i``x` (`col``umn`),
+       CONSTRAINT `f``k` FOREIGN KEY (`zoo_id`) REFERENCES zoo.zzz_parent (id))""",
     """INSERT INTO `odd ``na-me'ü%s`.`sel``ect 'x' %s "ü` VALUES (1,2,3,4,1)""",
     f"CREATE TABLE `odd ``na-me'ü%s`.`{'n' * 64}` (`{'c' * 64}` INT PRIMARY KEY)",
     "CREATE TABLE old_style (id INT PRIMARY KEY, v VARCHAR(20)) ENGINE=MyISAM",
@@ -110,11 +112,13 @@ _TABLES = (
 
 _OBJECTS = (
     "CREATE DEFINER='app'@'%' FUNCTION twice(x INT) RETURNS INT DETERMINISTIC SQL SECURITY INVOKER RETURN x * 2",
-    "CREATE PROCEDURE noted(IN a VARCHAR(20), OUT b INT) READS SQL DATA COMMENT 'ü ''x''' BEGIN /* kept */ SET b = 1; END",
+    "CREATE PROCEDURE noted(IN a VARCHAR(20), OUT b INT) READS SQL DATA COMMENT 'ü ''x''' "
+    "BEGIN /* kept */ SET b = 1; END",
     "CREATE VIEW zzz_view AS SELECT id, twice(id) AS t, 'ü' AS u FROM numbers WHERE id > 0 WITH CASCADED CHECK OPTION",
     "CREATE ALGORITHM=MERGE DEFINER='app'@'%' SQL SECURITY INVOKER VIEW aaa_needs_zzz AS SELECT * FROM zzz_view",
     "CREATE TRIGGER first_one BEFORE INSERT ON counted FOR EACH ROW SET NEW.v = NEW.v + 100",
-    "CREATE DEFINER='app'@'%' TRIGGER another BEFORE INSERT ON counted FOR EACH ROW FOLLOWS first_one SET NEW.v = -NEW.v",
+    "CREATE DEFINER='app'@'%' TRIGGER another BEFORE INSERT ON counted FOR EACH ROW "
+    "FOLLOWS first_one SET NEW.v = -NEW.v",
     """CREATE EVENT `on completion preserve enable` ON SCHEDULE EVERY 1 HOUR STARTS '2030-01-01 00:00:00'
        ON COMPLETION PRESERVE ENABLE COMMENT 'ON COMPLETION PRESERVE ENABLE' DO DELETE FROM zoo.empty_table""",
     "CREATE EVENT sleeping ON SCHEDULE AT '2037-01-01 00:00:00' DISABLE DO SET @x = 1",
@@ -140,7 +144,8 @@ _MARIADB = (
     "CREATE TABLE from_seq (id INT DEFAULT NEXTVAL(plain_seq) PRIMARY KEY, v INT)",
     "INSERT INTO from_seq (v) VALUES (1), (2)",
     "CREATE TABLE modern (id UUID PRIMARY KEY, i6 INET6, i4 INET4, z LONGTEXT COMPRESSED)",
-    "INSERT INTO modern VALUES ('123e4567-e89b-12d3-a456-426655440000','2001:db8::ff00:42:8329','192.0.2.1',REPEAT('z',9999)),"
+    "INSERT INTO modern VALUES "
+    "('123e4567-e89b-12d3-a456-426655440000','2001:db8::ff00:42:8329','192.0.2.1',REPEAT('z',9999)),"
     "('00000000-0000-0000-0000-000000000000',NULL,NULL,'')",
     "CREATE TABLE versioned (id INT PRIMARY KEY, v INT) WITH SYSTEM VERSIONING",
     "INSERT INTO versioned VALUES (1,1),(2,1)",
@@ -163,7 +168,8 @@ _MYSQL = (
     "CREATE TABLE functional (id INT PRIMARY KEY, j JSON, s VARCHAR(20), KEY ((LOWER(s))), KEY hidden (s) INVISIBLE,"
     " KEY multi ((CAST(j->'$.t' AS UNSIGNED ARRAY))), CHECK (id > 0) NOT ENFORCED)",
     """INSERT INTO functional VALUES (1,'{"t": [1, 2]}','A'),(2,NULL,NULL)""",
-    "CREATE TABLE projected (id INT PRIMARY KEY, p POINT NOT NULL SRID 4326, u BINARY(16) DEFAULT (UUID_TO_BIN(UUID())))",
+    "CREATE TABLE projected (id INT PRIMARY KEY, p POINT NOT NULL SRID 4326, "
+    "u BINARY(16) DEFAULT (UUID_TO_BIN(UUID())))",
     "INSERT INTO projected (id, p) VALUES (1, ST_SRID(POINT(10, 20), 4326))",
     "SET SESSION sql_generate_invisible_primary_key = 1",
     "CREATE TABLE gipk (v INT)",

@@ -157,8 +157,8 @@ def contents(cluster: Cluster, name: str) -> dict[str, Any]:
             f"COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN {in_zoo} ORDER BY 1, 2, 4"
         )
         found["triggers"] = rows(
-            "SELECT TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_ORDER, ACTION_STATEMENT, SQL_MODE, DEFINER, "
-            "CHARACTER_SET_CLIENT, COLLATION_CONNECTION, DATABASE_COLLATION FROM information_schema.TRIGGERS "
+            "SELECT TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_ORDER, ACTION_STATEMENT, SQL_MODE, "
+            "DEFINER, CHARACTER_SET_CLIENT, COLLATION_CONNECTION, DATABASE_COLLATION FROM information_schema.TRIGGERS "
             f"WHERE TRIGGER_SCHEMA IN {in_zoo} ORDER BY 1, 2"
         )
         found["routines"] = rows(

@@ -44,7 +44,7 @@ def test_schemas_without_tables_are_no_data() -> None:
 
 def test_data_is_only_wiped_by_force() -> None:
     target = replace(BLANK, schemas=DATA)
-    with pytest.raises(Refused, match="schema app: 3 tables, about 1,000 rows, 5.0 MB") as caught:
+    with pytest.raises(Refused, match=r"schema app: 3 tables, about 1,000 rows, 5\.0 MB") as caught:
         decide(PRIMARY, target, WANTED)
     assert "--force dbread1" in caught.value.remedy
     assert decide(PRIMARY, target, FORCED).action is Action.COPY
