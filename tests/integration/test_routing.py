@@ -28,9 +28,11 @@ def settle(client: Connection, cluster: Cluster) -> None:
 
     def leaves_the_primary() -> bool:
         counters = Counters(cluster, READS)
-        for _ in range(4):
+        for _ in range(40):
             run(client, "SELECT COUNT(*) FROM item")
-        return counters.difference()["dbread1"] == counters.difference()["dbread2"] == 2
+        counts = counters.difference()
+        # The monitor's own SELECTs come on top, so nothing is compared exactly.
+        return counts["dbwrite"] < 20 and counts["dbread1"] >= 10 and counts["dbread2"] >= 10
 
     wait_until(leaves_the_primary, "reads go to both replicas")
 
