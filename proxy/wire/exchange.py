@@ -31,26 +31,23 @@ class Reply(IntEnum):
     NONE = 4  # the server does not answer
 
 
-class _At(IntEnum):
-    """What the next packet is."""
-
-    FIRST = 0
-    COLUMNS = 1
-    COLUMNS_END = 2
-    ROWS = 3
-    PREPARED = 4
-    DEFINITIONS = 5
-    DEFINITIONS_END = 6
-    SINGLE = 7
-    DONE = 8
-
+# What the next packet is. Plain numbers: looking a member of an enumeration up costs more than the rest of a packet.
+_FIRST: Final = 0
+_COLUMNS: Final = 1
+_COLUMNS_END: Final = 2
+_ROWS: Final = 3
+_PREPARED: Final = 4
+_DEFINITIONS: Final = 5
+_DEFINITIONS_END: Final = 6
+_SINGLE: Final = 7
+_DONE: Final = 8
 
 _BEGINNINGS: Final = {
-    Reply.RESULT: _At.FIRST,
-    Reply.ROWS: _At.ROWS,
-    Reply.PREPARED: _At.PREPARED,
-    Reply.SINGLE: _At.SINGLE,
-    Reply.NONE: _At.DONE,
+    Reply.RESULT: _FIRST,
+    Reply.ROWS: _ROWS,
+    Reply.PREPARED: _PREPARED,
+    Reply.SINGLE: _SINGLE,
+    Reply.NONE: _DONE,
 }
 # An EOF packet is the header, the warnings and the status; anything longer with that first byte is something else.
 _EOF_LIMIT: Final = 9
@@ -84,14 +81,14 @@ class Exchange:
     )
 
     def __init__(self, reply: Reply, deprecate_eof: bool) -> None:
-        self._at: _At = _BEGINNINGS[reply]
+        self._at = _BEGINNINGS[reply]
         self._deprecate_eof = deprecate_eof
         self._skip = 0
         self._tail = b""
         self._continued = False
         self._remaining = 0
         self._groups: tuple[int, ...] = ()
-        self.done = reply is Reply.NONE
+        self.done = self._at == _DONE
         self.begun = False
         self.status = -1
         self.errno = 0
@@ -111,29 +108,56 @@ class Exchange:
             at = self._finish_tail(chunk)
         if self._skip:
             at = self._skip_body(at, end)
-        while not self.done and at < end:
-            if self._at == _At.ROWS and not self._continued:
-                at = self._walk_rows(chunk, at, end)
-                if self.done or at >= end or self._tail:
+        while at < end and not self.done:
+            if not self._continued:
+                at = self._walk(chunk, at, end)
+                if self.done or at >= end:
                     break
             at = self._step(chunk, at, end)
         return at
 
-    def _walk_rows(self, chunk: bytes, at: int, end: int) -> int:
-        """Step over whole and half rows, the bulk of all bytes, without a call per row."""
+    def _walk(self, chunk: bytes, at: int, end: int) -> int:
+        """Handle packets that are whole and ordinary; returns where another one begins.
+
+        Nearly all replies are over before this returns, so there is little here for packets that decide nothing.
+        """
         while end - at >= _PEEK:
-            first = chunk[at + 4]
-            if first >= EOF_HEADER:
-                return at
+            if self._at == _ROWS:
+                at = self._walk_rows(chunk, at, end)
+                if end - at < _PEEK:
+                    return at
             length = chunk[at] | chunk[at + 1] << 8 | chunk[at + 2] << 16
-            if length == 0 or length == MAX_PAYLOAD:
+            behind = at + HEADER_SIZE + length
+            if behind > end or length == 0 or length == MAX_PAYLOAD:
                 return at
             self.sequence = chunk[at + 3]
-            self.begun = True
+            if self._at == _COLUMNS or self._at == _DEFINITIONS:
+                self._count_definition()
+            elif self._at == _ROWS and not self._ends_rows(chunk[at + 4], length):
+                self.begun = True
+            else:
+                self._decide(chunk[at + HEADER_SIZE : behind])
+            at = behind
+            if self.done:
+                break
+        return at
+
+    def _walk_rows(self, chunk: bytes, at: int, end: int) -> int:
+        """Step over whole and half rows, the bulk of all bytes, with as little as possible for each."""
+        begin = row = at
+        last = end - _PEEK
+        while at <= last and chunk[at + 4] < EOF_HEADER:
+            length = chunk[at] | chunk[at + 1] << 8 | chunk[at + 2] << 16
+            if length == 0 or length == MAX_PAYLOAD:
+                break
+            row = at
             at += HEADER_SIZE + length
-            if at > end:
-                self._skip = at - end
-                return end
+        if at > begin:
+            self.begun = True
+            self.sequence = chunk[row + 3]
+        if at > end:
+            self._skip = at - end
+            return end
         return at
 
     def _step(self, chunk: bytes, at: int, end: int) -> int:
@@ -151,7 +175,7 @@ class Exchange:
         if not length:
             raise MalformedPacket("an empty packet inside a reply")
         first = chunk[at + 4]
-        if self._at == _At.ROWS and not self._ends_rows(first, length):
+        if self._at == _ROWS and not self._ends_rows(first, length):
             self.begun = True
             return self._pass_packet(length, at, end)
         if end - at < HEADER_SIZE + length:
@@ -161,7 +185,7 @@ class Exchange:
         return at + HEADER_SIZE + length
 
     def _passes(self) -> bool:
-        return self._at in (_At.COLUMNS, _At.DEFINITIONS)
+        return self._at in (_COLUMNS, _DEFINITIONS)
 
     def _pass_packet(self, length: int, at: int, end: int) -> int:
         if not self._continued and self._passes():
@@ -204,15 +228,15 @@ class Exchange:
         """Act on a packet that decides how the reply goes on."""
         if payload[0] == ERR_HEADER:
             self._fail(payload)
-        elif self._at == _At.ROWS:
+        elif self._at == _ROWS:
             self._end_result(payload)
-        elif self._at == _At.FIRST:
+        elif self._at == _FIRST:
             self._first(payload)
-        elif self._at == _At.COLUMNS_END:
+        elif self._at == _COLUMNS_END:
             self._end_columns(payload)
-        elif self._at == _At.PREPARED:
+        elif self._at == _PREPARED:
             self._prepared(payload)
-        elif self._at == _At.DEFINITIONS_END:
+        elif self._at == _DEFINITIONS_END:
             self._next_definitions()
         else:
             self._finish()
@@ -221,12 +245,12 @@ class Exchange:
         if len(payload) < 3:
             raise MalformedPacket("an ERR packet without a number")
         self.errno = payload[1] | payload[2] << 8
-        self._at = _At.DONE
+        self._at = _DONE
         self.done = True
 
     def _finish(self) -> None:
         self.begun = True
-        self._at = _At.DONE
+        self._at = _DONE
         self.done = True
 
     def _first(self, payload: bytes) -> None:
@@ -241,18 +265,18 @@ class Exchange:
         else:
             self.begun = True
             self._remaining, _ = read_lenenc_int(payload, 0)
-            self._at = _At.COLUMNS
+            self._at = _COLUMNS
 
     def _count_definition(self) -> None:
         self._remaining -= 1
         if self._remaining:
             return
-        if self._at == _At.COLUMNS:
-            self._at = _At.ROWS if self._deprecate_eof else _At.COLUMNS_END
+        if self._at == _COLUMNS:
+            self._at = _ROWS if self._deprecate_eof else _COLUMNS_END
         elif self._deprecate_eof:
             self._next_definitions()
         else:
-            self._at = _At.DEFINITIONS_END
+            self._at = _DEFINITIONS_END
 
     def _end_columns(self, payload: bytes) -> None:
         self.status = _eof_status(payload)
@@ -260,14 +284,14 @@ class Exchange:
             # The rows wait on the server until the client fetches them.
             self._finish()
         else:
-            self._at = _At.ROWS
+            self._at = _ROWS
 
     def _end_result(self, payload: bytes) -> None:
         eof = payload[0] == EOF_HEADER and len(payload) < _EOF_LIMIT and not self._is_short_ok(payload)
         self.status = _eof_status(payload) if eof else _ok_status(payload)
         if self.status & SERVER_MORE_RESULTS_EXISTS:
             self.begun = True
-            self._at = _At.FIRST
+            self._at = _FIRST
         else:
             self._finish()
 
@@ -288,7 +312,7 @@ class Exchange:
     def _next_definitions(self) -> None:
         if self._groups:
             self._remaining, self._groups = self._groups[0], self._groups[1:]
-            self._at = _At.DEFINITIONS
+            self._at = _DEFINITIONS
         else:
             self._finish()
 
