@@ -46,5 +46,19 @@ def find_processes(output: str) -> list[str]:
     """The processes that have the demo's directory in their command lines."""
     match = re.search(r"the servers:\s+(\S+)/environment.json", output)
     assert match, output
-    listing = subprocess.run(["ps", "-ewwo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listing.splitlines() if match[1] in line]
+    return [command for command in command_lines() if match[1] in command]
+
+
+def command_lines() -> list[str]:
+    """The command line of every process on this machine."""
+    if Path("/proc/self/cmdline").exists():
+        return [text.replace("\0", " ") for text in map(read_or_nothing, Path("/proc").glob("[0-9]*/cmdline"))]
+    return subprocess.run(["ps", "-axww", "-o", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def read_or_nothing(file: Path) -> str:
+    """A process can end before its file is read."""
+    try:
+        return file.read_text(errors="replace")
+    except OSError:
+        return ""
