@@ -12,12 +12,12 @@ from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity, open_connection, server_lost
 from proxy.errors import ServerLost, ServerRefused
 from proxy.flow import Hold, ReadGate
-from proxy.routing.policy import Route, Target
+from proxy.routing.policy import LAST, REPLICA, Route, Target
 from proxy.session.context import Context
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
 from proxy.session.links import Links
 from proxy.session.machine import Machine, Prelude, Request
-from proxy.session.phases import TRANSITIONS, Phase
+from proxy.session.phases import CLOSED, IDLE, STREAMING, TRANSITIONS, WORKING, Phase
 from proxy.session.preludes import PreludeRun
 from proxy.session.prepared import renumbered
 from proxy.wire import constants as c
@@ -45,7 +45,7 @@ class ClientSession(asyncio.Protocol):
         self._identity = identity
         self._machine = machine
         self._name = name
-        self._phase = Phase.IDLE
+        self._phase: Phase = IDLE
         self._inbox = Inbox()
         self._links = Links()
         self._last = ""
@@ -77,9 +77,9 @@ class ClientSession(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
         try:
-            if self._phase is Phase.IDLE and not self._inbox and is_one_packet(data):
+            if self._phase is IDLE and not self._inbox and is_one_packet(data):
                 self._take(data)
-            elif self._phase is Phase.STREAMING and self._link is not None:
+            elif self._phase is STREAMING and self._link is not None:
                 self._stream(data)
             else:
                 self._inbox.add(data)
@@ -106,14 +106,14 @@ class ClientSession(asyncio.Protocol):
 
     def drain(self) -> None:
         """Close as soon as nothing would be lost: between commands and outside of a transaction."""
-        if self._phase is Phase.IDLE and not self._machine.state.in_transaction:
+        if self._phase is IDLE and not self._machine.state.in_transaction:
             self.close()
 
     def close(self) -> None:
         """End the session and give up its server connections. Safe to call twice."""
-        if self._phase is Phase.CLOSED:
+        if self._phase is CLOSED:
             return
-        self._enter(Phase.CLOSED)
+        self._enter(CLOSED)
         self._context.leave(self)
         if self._task is not None:
             self._task.cancel()
@@ -133,7 +133,7 @@ class ClientSession(asyncio.Protocol):
             return
         self._proceeding = True
         try:
-            while self._phase is Phase.IDLE and self._inbox:
+            while self._phase is IDLE and self._inbox:
                 if (packet := self._inbox.take()) is not None:
                     self._take(packet)
                 elif (large := self._inbox.take_large()) is not None:
@@ -142,7 +142,7 @@ class ClientSession(asyncio.Protocol):
                     break
         finally:
             self._proceeding = False
-        if self._phase is Phase.WORKING and len(self._inbox) > HIGH_WATER:
+        if self._phase is WORKING and len(self._inbox) > HIGH_WATER:
             self._gate.hold(Hold.INBOX_FULL)
 
     def _take(self, packet: bytes) -> None:
@@ -157,7 +157,7 @@ class ClientSession(asyncio.Protocol):
         if isinstance(request, Err):
             self._answer(request, code)
             return
-        self._enter(Phase.WORKING)
+        self._enter(WORKING)
         self._start(request)
 
     def _take_large(self, length: int, head: bytes) -> None:
@@ -165,7 +165,7 @@ class ClientSession(asyncio.Protocol):
         request = self._machine.streamed(head)
         if isinstance(request, Err):
             raise MalformedPacket(request.message)
-        self._enter(Phase.STREAMING)
+        self._enter(STREAMING)
         self._body = BodyStream(length)
         used = c.HEADER_SIZE + self._body.feed(head[c.HEADER_SIZE :])
         self._inbox.add(head[used:])
@@ -186,7 +186,7 @@ class ClientSession(asyncio.Protocol):
             if request.reply is Reply.NONE:
                 self._rest()
             else:
-                self._enter(Phase.WORKING)
+                self._enter(WORKING)
 
     def _close_statement(self, packet: bytes) -> None:
         prepared = self._machine.close_statement(packet)
@@ -238,11 +238,11 @@ class ClientSession(asyncio.Protocol):
             link = self._links.get(request.server)
             return link.server if link is not None else None
         target = request.route.target
-        if target is Target.REPLICA:
+        if target is REPLICA:
             picked = self._context.balancer.pick(snapshot, self._context.monitor.freshness, request.avoid)
             if picked is not None:
                 return picked
-        elif target is Target.LAST and (last := self._links.get(self._last)) is not None:
+        elif target is LAST and (last := self._links.get(self._last)) is not None:
             return last.server
         return snapshot.primary.server
 
@@ -254,7 +254,7 @@ class ClientSession(asyncio.Protocol):
             self._cannot_open(server, request, error)
             return
         self._task = None
-        if self._phase is Phase.CLOSED:
+        if self._phase is CLOSED:
             link.close()
         elif link.alive:
             self._links.add(link)
@@ -301,7 +301,7 @@ class ClientSession(asyncio.Protocol):
         if self._client_slow:
             link.pause_reading()
         link.send(packet, exchange, self)
-        if self._phase is Phase.STREAMING:
+        if self._phase is STREAMING:
             self._gate.release(Hold.NO_SERVER_YET)
             self._stream(self._inbox.take_all())
         elif exchange.done:
@@ -312,7 +312,7 @@ class ClientSession(asyncio.Protocol):
     def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
         """Called by the connection that runs the current request."""
         request = self._request
-        if request is None or self._phase is Phase.CLOSED:
+        if request is None or self._phase is CLOSED:
             return
         if not self._forwarded:
             if not exchange.begun:
@@ -357,7 +357,7 @@ class ClientSession(asyncio.Protocol):
     def _rest(self) -> None:
         """The current request is over."""
         self._request = self._link = self._exchange = None
-        self._enter(Phase.IDLE)
+        self._enter(IDLE)
         # Answered before the whole of it was sent, a large command leaves bytes behind that are no commands.
         if (
             self._body is not None
@@ -371,7 +371,7 @@ class ClientSession(asyncio.Protocol):
 
     def _fail(self, err: Err) -> None:
         """Answer the current request with an error of ours."""
-        if self._phase is Phase.STREAMING:
+        if self._phase is STREAMING:
             # The rest of the command is still to come and has nowhere to go.
             self._transport.write(frame(err_payload(err), 1))
             self.close()
@@ -391,7 +391,7 @@ class ClientSession(asyncio.Protocol):
     def connection_broken(self, connection: BackendConnection, reason: str) -> None:
         """Called by a connection of this session."""
         known = self._links.remove(connection)
-        if self._phase is Phase.CLOSED or not known:
+        if self._phase is CLOSED or not known:
             return
         self._gate.release(Hold.BACKEND_FULL)
         if self._request is not None and self._link is connection:
@@ -428,7 +428,7 @@ class ClientSession(asyncio.Protocol):
         """The primary's connection took session state with it; a plain server would have closed on the client too."""
         log.info("%s: %s closed its connection, and session state with it: %s", self._name, link.server, reason)
         self._doomed = True
-        if self._phase is Phase.IDLE:
+        if self._phase is IDLE:
             self.close()
 
     def pause_client(self) -> None:

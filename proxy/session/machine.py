@@ -7,7 +7,7 @@ from typing import Final
 from proxy.routing.policy import Route, Target, decide
 from proxy.routing.state import OPTION, USE, Seen, SessionState
 from proxy.session.prepared import Prepared, renumbered
-from proxy.sql.statement import Kind, Statement, primary
+from proxy.sql.statement import PRIMARY, SESSION, TRANSACTION, Kind, Statement, primary
 from proxy.wire import constants as c
 from proxy.wire.commands import REPLIES, statement_id
 from proxy.wire.errors import MalformedPacket
@@ -15,6 +15,7 @@ from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err
 
+_RESULT: Final = Reply.RESULT
 _NEUTRAL: Final = primary("command", writes=False)
 _TO_PRIMARY: Final = Route(Target.PRIMARY, "command")
 _TOO_LARGE: Final = primary("too-large", "unknown-statement")
@@ -80,7 +81,7 @@ class Machine:
         code = packet[c.HEADER_SIZE]
         if code == c.COM_QUERY:
             statement = self._statement_of(packet[5:])
-            return Request(packet, statement, decide(statement, self.state), Reply.RESULT)
+            return Request(packet, statement, decide(statement, self.state), _RESULT)
         if code == c.COM_STMT_EXECUTE:
             return self._execute(packet)
         if code in _PREPARED_COMMANDS:
@@ -122,7 +123,7 @@ class Machine:
             return Err(c.ER_PROXY_INTERNAL, str(error))
         # Long data was sent to the primary, so the execution that it is for has to run there.
         route = Route(Target.PRIMARY, "long-data") if prepared.long_data else decide(prepared.statement, self.state)
-        return Request(packet, prepared.statement, route, Reply.RESULT, prepared)
+        return Request(packet, prepared.statement, route, _RESULT, prepared)
 
     def _prepared_command(self, packet: bytes) -> Request | Err:
         code = packet[c.HEADER_SIZE]
@@ -183,9 +184,9 @@ class Machine:
         statement = request.statement
         if request.code == c.COM_STMT_PREPARE:
             return
-        if statement.pin and statement.kind is Kind.PRIMARY:
+        if statement.pin and statement.kind is PRIMARY:
             self.state.pin_down(statement.pin)
-        if statement.kind is Kind.PRIMARY and statement.reason.startswith(_PRIVATE):
+        if statement.kind is PRIMARY and statement.reason.startswith(_PRIVATE):
             self.state.private = True
         if request.prepared is not None:
             request.prepared.server = server
@@ -195,7 +196,7 @@ class Machine:
         statement = request.statement
         if request.code == c.COM_STMT_PREPARE:
             return False
-        if statement.kind is Kind.TRANSACTION or statement.kind is Kind.SESSION:
+        if statement.kind is TRANSACTION or statement.kind is SESSION:
             # COMMIT, or a SET autocommit that commits: counts only if something was written in the transaction.
             return self._dirty
         if statement.writes:
@@ -211,7 +212,7 @@ class Machine:
             request.prepared.long_data = False
         if exchange.errno:
             return
-        if request.statement.kind is Kind.SESSION and request.code != c.COM_STMT_PREPARE:
+        if request.statement.kind is SESSION and request.code != c.COM_STMT_PREPARE:
             self._apply(request, seen)
         elif request.code == c.COM_RESET_CONNECTION:
             self._reset(seen)
