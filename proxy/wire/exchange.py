@@ -51,6 +51,10 @@ _BEGINNINGS: Final = {
 }
 # An EOF packet is the header, the warnings and the status; anything longer with that first byte is something else.
 _EOF_LIMIT: Final = 9
+# Under CLIENT_DEPRECATE_EOF the packet that ends rows is an OK in all but its header, of at least so many bytes.
+_SHORTEST_OK: Final = 7
+# A smaller first byte of a length-encoded integer is the integer.
+_ONE_BYTE_LIMIT: Final = 0xFB
 _PREPARED_SIZE: Final = 12
 # An OK or ERR packet has to be read whole. Longer ones (session state information) are still bounded by the protocol.
 _PEEK: Final = HEADER_SIZE + 1
@@ -68,6 +72,7 @@ class Exchange:
         "_at",
         "_continued",
         "_deprecate_eof",
+        "_eof_limit",
         "_groups",
         "_remaining",
         "_skip",
@@ -83,6 +88,7 @@ class Exchange:
     def __init__(self, reply: Reply, deprecate_eof: bool) -> None:
         self._at = _BEGINNINGS[reply]
         self._deprecate_eof = deprecate_eof
+        self._eof_limit = _SHORTEST_OK if deprecate_eof else _EOF_LIMIT
         self._skip = 0
         self._tail = b""
         self._continued = False
@@ -133,6 +139,8 @@ class Exchange:
             self.sequence = chunk[at + 3]
             if self._at == _COLUMNS or self._at == _DEFINITIONS:
                 self._count_definition()
+            elif self._at == _FIRST and length == 1 and 0 < chunk[at + 4] < _ONE_BYTE_LIMIT:
+                self._begin_columns(chunk[at + 4])
             elif self._at == _ROWS and not self._ends_rows(chunk[at + 4], length):
                 self.begun = True
             else:
@@ -263,9 +271,12 @@ class Exchange:
         elif first == LOCAL_INFILE_HEADER:
             raise MalformedPacket("the server asks for a local file, which was not offered to it")
         else:
-            self.begun = True
-            self._remaining, _ = read_lenenc_int(payload, 0)
-            self._at = _COLUMNS
+            self._begin_columns(read_lenenc_int(payload, 0)[0])
+
+    def _begin_columns(self, count: int) -> None:
+        self.begun = True
+        self._remaining = count
+        self._at = _COLUMNS
 
     def _count_definition(self) -> None:
         self._remaining -= 1
@@ -287,17 +298,13 @@ class Exchange:
             self._at = _ROWS
 
     def _end_result(self, payload: bytes) -> None:
-        eof = payload[0] == EOF_HEADER and len(payload) < _EOF_LIMIT and not self._is_short_ok(payload)
+        eof = payload[0] == EOF_HEADER and len(payload) < self._eof_limit
         self.status = _eof_status(payload) if eof else _ok_status(payload)
         if self.status & SERVER_MORE_RESULTS_EXISTS:
             self.begun = True
             self._at = _FIRST
         else:
             self._finish()
-
-    def _is_short_ok(self, payload: bytes) -> bool:
-        # Under CLIENT_DEPRECATE_EOF the packet that ends rows is an OK in all but its header, at least 7 bytes long.
-        return self._deprecate_eof and len(payload) >= 7
 
     def _prepared(self, payload: bytes) -> None:
         if payload[0] != OK_HEADER or len(payload) < _PREPARED_SIZE - 3:
