@@ -1,5 +1,6 @@
 """Account rows of both vendors as values, and which of them a client is. Pure."""
 
+import functools
 import ipaddress
 import json
 import re
@@ -102,6 +103,7 @@ def host_names(address: str) -> tuple[str, ...]:
     return ("localhost", address) if loopback else (address,)
 
 
+@functools.lru_cache(4096)
 def host_fits(pattern: str, address: str) -> bool:
     """Whether an account's host part covers `address`: a name, `%` and `_` wildcards, or an address/netmask."""
     if "/" in pattern:
