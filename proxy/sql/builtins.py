@@ -1,9 +1,10 @@
 """Functions of MySQL and MariaDB that change nothing and do not depend on the session that calls them.
 
 An allow-list: a function that is missing here costs speed, never correctness. Left out on purpose: locks (GET_LOCK and
-its family), sequences, waits for replication, LOAD_FILE, CONNECTION_ID, UUID_SHORT, and those that ask about the
-previous statement. A name that only one vendor knows can be a user's own function on the other, so there are three
-lists. Source: the function reference of the MySQL 9 manual and of the MariaDB knowledge base.
+its family), sequences, waits for replication, LOAD_FILE, CONNECTION_ID, UUID_SHORT, those that ask about the previous
+statement, and the XPath functions, whose expressions can read user variables (`'//a[$@n]'`). A name that only one
+vendor knows can be a user's own function on the other, so there are three lists. Source: the function reference of the
+MySQL 9 manual and of the MariaDB knowledge base.
 """
 
 from typing import Final
@@ -17,7 +18,7 @@ _COMMON: Final = frozenset(
     COLLATION COMPRESS CONCAT CONCAT_WS CONV CONVERT CONVERT_TZ COS COT COUNT CRC32 CUME_DIST CURDATE
     CURRENT_DATE CURRENT_ROLE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER CURTIME DATABASE DATE DATEDIFF
     DATE_ADD DATE_FORMAT DATE_SUB DAY DAYNAME DAYOFMONTH DAYOFWEEK DAYOFYEAR DEFAULT DEGREES DENSE_RANK ELT EXP
-    EXPORT_SET EXTRACT EXTRACTVALUE FIELD FIND_IN_SET FIRST_VALUE FLOOR FORMAT FROM_BASE64 FROM_DAYS
+    EXPORT_SET EXTRACT FIELD FIND_IN_SET FIRST_VALUE FLOOR FORMAT FROM_BASE64 FROM_DAYS
     FROM_UNIXTIME GEOMETRYCOLLECTION GET_FORMAT GREATEST GROUP_CONCAT HEX HOUR IF IFNULL INET6_ATON INET6_NTOA
     INET_ATON INET_NTOA INSERT INSTR INTERVAL ISNULL IS_IPV4 IS_IPV4_COMPAT IS_IPV4_MAPPED IS_IPV6 JSON_ARRAY
     JSON_ARRAYAGG JSON_ARRAY_APPEND JSON_ARRAY_INSERT JSON_CONTAINS JSON_CONTAINS_PATH JSON_DEPTH JSON_EXTRACT
@@ -39,7 +40,7 @@ _COMMON: Final = frozenset(
     ST_STARTPOINT ST_SYMDIFFERENCE ST_TOUCHES ST_UNION ST_WITHIN ST_X ST_Y SUBDATE SUBSTR SUBSTRING
     SUBSTRING_INDEX SUBTIME SUM SYSDATE SYSTEM_USER TAN TIME TIMEDIFF TIMESTAMP TIMESTAMPADD TIMESTAMPDIFF
     TIME_FORMAT TIME_TO_SEC TO_BASE64 TO_DAYS TO_SECONDS TRIM TRUNCATE UCASE UNCOMPRESS UNCOMPRESSED_LENGTH
-    UNHEX UNIX_TIMESTAMP UPDATEXML UPPER USER UTC_DATE UTC_TIME UTC_TIMESTAMP UUID VALUES VARIANCE VAR_POP
+    UNHEX UNIX_TIMESTAMP UPPER USER UTC_DATE UTC_TIME UTC_TIMESTAMP UUID VALUES VARIANCE VAR_POP
     VAR_SAMP VERSION WEEK WEEKDAY WEEKOFYEAR WEIGHT_STRING YEAR YEARWEEK
     """.split()
 )
@@ -74,3 +75,11 @@ SYNTAX_WORDS: Final = frozenset(
 
 # About the previous statement of the session, wherever that ran.
 DIAGNOSTICS: Final = frozenset({"FOUND_ROWS", "ROW_COUNT"})
+
+# About the primary's connection, files or position: they change no data, but only the primary has the answer.
+PRIMARY_ONLY: Final = frozenset(
+    """
+    CONNECTION_ID GET_LOCK IS_FREE_LOCK IS_USED_LOCK LAST_INSERT_ID LOAD_FILE MASTER_GTID_WAIT MASTER_POS_WAIT
+    RELEASE_ALL_LOCKS RELEASE_LOCK SOURCE_POS_WAIT UUID_SHORT WAIT_FOR_EXECUTED_GTID_SET
+    """.split()
+)

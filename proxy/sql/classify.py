@@ -8,15 +8,23 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.dialects.mysql import MySQL
 from sqlglot.tokenizer_core import Token
 
 from proxy.sql.builtins import BUILTINS
 from proxy.sql.lexer import ExecutableComment, digest, strip_comments
+from proxy.sql.limits import too_complex
 from proxy.sql.nodes import READ_ROOTS
-from proxy.sql.reads import reason_not_a_read, reason_of_calls
+from proxy.sql.reads import (
+    asks_about_statement_before,
+    asks_the_primary,
+    covers,
+    reads_tables,
+    reason_not_a_read,
+    reason_of_calls,
+    reason_of_words,
+)
 from proxy.sql.settings import classify_set
 from proxy.sql.statement import Kind, Statement, primary
 from topology.servers import Vendor
@@ -26,7 +34,9 @@ logging.getLogger("sqlglot").disabled = True
 
 # Parsing takes about half a microsecond a byte and happens on the event loop.
 MAX_PARSED: Final = 32 * 1024
-_DIALECT: Final = "mysql"
+_DIALECT: Final = MySQL()
+# Servers remove this from both ends before they look at a text.
+_GARBAGE: Final = b"; \t\n\v\f\r"
 UNPARSED: Final = "unparsed"
 
 READ: Final = Statement(Kind.READ, "read")
@@ -36,9 +46,10 @@ _WRITE: Final = primary("write")
 _EMPTY: Final = primary("empty", writes=False)
 
 _FIRST_WORD: Final = re.compile(r"[\s(;]*([A-Za-z_]+)")
+_BACKQUOTED: Final = re.compile(rb"`(?:[^`]|``)*+`")
 _TEMPORARY: Final = re.compile(r"\s*CREATE\s+(OR\s+REPLACE\s+)?TEMPORARY\b", re.IGNORECASE)
 _STORED_PROGRAM: Final = re.compile(
-    r"\s*(CREATE|ALTER)\b[^(]*?\b(PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)\b", re.IGNORECASE
+    r"\s*(CREATE|ALTER)\b[^(;]*?\b(PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)\b", re.IGNORECASE
 )
 _GLOBAL_LOCK: Final = re.compile(r"\bREAD\s+LOCK\b|\bFOR\s+EXPORT\b", re.IGNORECASE)
 _REPLICATION: Final = re.compile(r"\s*START\s+(SLAVE|REPLICA|ALL|GROUP)", re.IGNORECASE)
@@ -47,6 +58,7 @@ _SET_ROLE: Final = re.compile(r"\s*SET\s+ROLE\s+[\w`'\"@.,%\s]+\Z", re.IGNORECAS
 _EXPLAIN: Final = re.compile(
     r"\s*(?:EXPLAIN|DESCRIBE|DESC)\s+(?:(?:EXTENDED|PARTITIONS|FORMAT\s*=\s*\w+)\s+)?(.*)", re.IGNORECASE | re.DOTALL
 )
+_USE: Final = re.compile(r"\s*USE(?:\s+(?P<plain>[\w$]+)|\s*`(?P<quoted>(?:[^`]|``)+)`)\s*\Z", re.IGNORECASE)
 _TABLE_NAME: Final = re.compile(r"(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))?(?:\s+(?:`[^`]+`|\w+|'[^']*'))?\s*;?\s*\Z")
 _SHOW: Final = re.compile(
     r"""\s*SHOW\s+(?:(?:FULL|EXTENDED)\s+)*(?:
@@ -58,9 +70,10 @@ _SHOW: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_EXPRESSION: Final = re.compile(rb"[(@]")
 _WRITES: Final = """
     INSERT UPDATE DELETE REPLACE LOAD ALTER DROP TRUNCATE RENAME GRANT REVOKE ANALYZE OPTIMIZE REPAIR CHECK
-    CHECKSUM PURGE CHANGE INSTALL UNINSTALL IMPORT STOP RESET DO CACHE SIGNAL RESIGNAL
+    CHECKSUM PURGE CHANGE INSTALL UNINSTALL IMPORT STOP RESET CACHE SIGNAL RESIGNAL
 """
 _PINNING: Final = {
     "CALL": "procedure",
@@ -81,7 +94,7 @@ class Classifier:
     def __init__(self, vendor: Vendor) -> None:
         self._builtins = BUILTINS[vendor]
         self._by_word: dict[str, Callable[[str], Statement]] = {
-            **dict.fromkeys(_WRITES.split(), lambda _: _WRITE),
+            **dict.fromkeys(_WRITES.split(), _write),
             **{word: _pinning(word.lower(), pin) for word, pin in _PINNING.items()},
             **dict.fromkeys(("COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"), lambda _: _TRANSACTION),
             **dict.fromkeys(("SELECT", "WITH", "TABLE", "VALUES"), self._query),
@@ -89,6 +102,7 @@ class Classifier:
             "BEGIN": _begin,
             "START": _start,
             "CREATE": _create,
+            "DO": lambda _: primary("do"),
             "FLUSH": _flush,
             "KILL": lambda _: primary("kill", writes=False),
             "SET": _set,
@@ -101,9 +115,10 @@ class Classifier:
         """The facts about a text from which comments were taken (`proxy.sql.lexer.strip_comments`)."""
         if len(stripped) > MAX_PARSED:
             return self._large(stripped)
-        try:
-            text = stripped.decode()
-        except UnicodeDecodeError:
+        stripped = stripped.strip(_GARBAGE)
+        text = stripped.decode("utf-8", "replace")
+        if "\ufffd" in text and not digest(stripped).isascii():
+            # Some bytes are white space in one character set and letters in another; inside of strings all are equal.
             return primary("not-utf8", "not-utf8")
         if b";" in stripped and (parts := _parts(stripped)) and len(parts) > 1 and not _STORED_PROGRAM.match(text):
             return self._several(parts)
@@ -131,25 +146,29 @@ class Classifier:
         return primary("multi-statement", "" if free else "multi-statement")
 
     def _query(self, text: str) -> Statement:
-        try:
-            trees = sqlglot.parse(text, dialect=_DIALECT)
-            tokens = sqlglot.tokenize(text, dialect=_DIALECT)
-        except (SqlglotError, RecursionError):
+        parsed = _parse(text)
+        if parsed is None:
             return primary(UNPARSED)
-        tree = trees[0] if trees else None
-        if tree is None or type(tree).__name__ not in READ_ROOTS:
+        tree, tokens = parsed
+        if type(tree).__name__ not in READ_ROOTS:
             return primary("not-a-query")
-        return self._judge(tree, tokens)
+        return self._judge(text, tree, tokens)
 
-    def _judge(self, tree: exp.Expr, tokens: list[Token]) -> Statement:
-        relations = frozenset(cte.alias.upper() for cte in tree.find_all(exp.CTE))
-        reason = reason_of_calls(tokens, self._builtins, relations) or reason_not_a_read(tree)
-        if reason == "diagnostic":
-            return _DIAGNOSTIC
-        if not reason:
+    def _judge(self, text: str, tree: exp.Expr, tokens: list[Token]) -> Statement:
+        reason = (
+            reason_of_calls(text, tokens, self._builtins)
+            or reason_not_a_read(tree, self._builtins)
+            or reason_of_words(text, tokens)
+        )
+        if reason:
+            # A locking read or a server's own table changes nothing; a function that is not known may.
+            return primary(reason, writes=reason.startswith(("unknown-function", "node", "word", "select-into")))
+        if asks_the_primary(tokens):
+            return primary("primary-function", writes=False)
+        if not asks_about_statement_before(tree):
             return READ
-        # A locking read or a server's own table changes nothing; a function that is not known may.
-        return primary(reason, writes=reason.startswith(("unknown-function", "node", "select-into")))
+        # What the server before this one has in its tables may be older than what the session must see.
+        return primary("diagnostic-with-tables", writes=False) if reads_tables(tree) else _DIAGNOSTIC
 
     def _explain(self, text: str) -> Statement:
         inner = _EXPLAIN.match(text)
@@ -159,6 +178,18 @@ class Classifier:
             return READ
         explained = self._one(inner[1])
         return READ if explained.kind is Kind.READ else primary("explain", writes=explained.writes)
+
+
+def _parse(text: str) -> tuple[exp.Expr, list[Token]] | None:
+    """The tree and the tokens of one statement; None for what is not understood."""
+    try:
+        tokens = _DIALECT.tokenize(text)
+        if too_complex(tokens) or not covers(text, tokens):
+            return None
+        trees = _DIALECT.parser().parse(tokens, text)
+    except Exception:  # a parser of this size has errors of its own, which are none of the client's
+        return None
+    return (trees[0], tokens) if len(trees) == 1 and trees[0] is not None else None
 
 
 def _is_alone(text: bytes) -> bool:
@@ -171,13 +202,20 @@ def _is_alone(text: bytes) -> bool:
 
 
 def _parts(stripped: bytes) -> list[bytes]:
-    # The digest has no literals left, so a semicolon in it ends a statement (or is part of an odd identifier).
-    return [part for part in digest(stripped).split(b";") if part.strip()]
+    # The digest has no literals left, so a semicolon in it ends a statement or is part of an odd identifier.
+    key = digest(stripped)
+    parts = key.split(b";") if b";" in _BACKQUOTED.sub(b"", key) else [key]
+    return [part for part in parts if part.strip()]
 
 
 def _pinning(reason: str, pin: str) -> Callable[[str], Statement]:
     statement = primary(reason, pin)
     return lambda _: statement
+
+
+def _write(text: str) -> Statement:
+    # LOAD DATA and `:=` set user variables, which other reads may ask for.
+    return primary("user-variable") if "@" in text and b"@" in digest(text.encode()) else _WRITE
 
 
 def _begin(text: str) -> Statement:
@@ -201,24 +239,25 @@ def _show(text: str) -> Statement:
     match = _SHOW.match(text)
     if match is None:
         return primary("server-local", writes=False)
-    return READ if match["read"] else _DIAGNOSTIC
+    if not match["read"]:
+        return _DIAGNOSTIC
+    # The condition of a SHOW can call functions and hold queries.
+    return primary("show-expression") if _EXPRESSION.search(digest(text.encode())) else READ
 
 
 def _use(text: str) -> Statement:
-    try:
-        tree = sqlglot.parse_one(text, dialect=_DIALECT)
-    except (SqlglotError, RecursionError):
+    match = _USE.match(text)
+    if match is None:
         return primary(UNPARSED, "unknown-statement")
-    if not isinstance(tree, exp.Use) or not isinstance(tree.this, exp.Table):
-        return primary(UNPARSED, "unknown-statement")
-    return Statement(Kind.SESSION, "session-setting", setting="use", schema=tree.this.name)
+    schema = match["plain"] or match["quoted"].replace("``", "`")
+    return Statement(Kind.SESSION, "session-setting", setting="use", schema=schema)
 
 
 def _set(text: str) -> Statement:
     if _SET_ROLE.match(text):
         return Statement(Kind.SESSION, "session-setting", setting="role")
-    try:
-        tree = sqlglot.parse_one(text, dialect=_DIALECT)
-    except (SqlglotError, RecursionError):
+    parsed = _parse(text)
+    tree = parsed[0] if parsed else None
+    if not isinstance(tree, exp.Set) or not tree.expressions:
         return primary("set-unknown", "set-unknown")
-    return classify_set(tree, text) if isinstance(tree, exp.Set) else primary("set-unknown", "set-unknown")
+    return classify_set(tree, text)

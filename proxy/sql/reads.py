@@ -1,12 +1,12 @@
 """Is a parsed statement a plain read? Judged twice: by the types in its tree, and by the names in its text."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Final
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from proxy.sql.builtins import DIAGNOSTICS, SYNTAX_WORDS
+from proxy.sql.builtins import DIAGNOSTICS, PRIMARY_ONLY, SYNTAX_WORDS
 from proxy.sql.nodes import READ_NODES
 from proxy.sql.statement import SERVER_SCHEMAS
 
@@ -19,16 +19,26 @@ _LOCAL_VARIABLES: Final = frozenset(
     """.split()
 )
 _DIAGNOSTIC_VARIABLES: Final = frozenset({"warning_count", "error_count"})
-_NAMES: Final = (TokenType.VAR, TokenType.IDENTIFIER)
+_WRITING_WORDS: Final = frozenset(
+    """
+    ALTER ANALYZE CALL CREATE DELETE DROP GRANT INTO KILL LOAD LOCK OUTFILE PROCEDURE PURGE RELEASE RENAME REVOKE
+    UNLOCK UPDATE
+    """.split()
+)
+_ALSO_FUNCTIONS: Final = frozenset({"INSERT", "REPLACE"})
+_BEFORE_WITH_TABLE: Final = (TokenType.WITH, TokenType.RECURSIVE, TokenType.COMMA)
+_QUOTES: Final = "'\"`"
+# What servers skip between two tokens; Python's str.strip() would take more.
+_SPACES: Final = " \t\n\v\f\r"
 
 
-def reason_not_a_read(tree: exp.Expr) -> str:
+def reason_not_a_read(tree: exp.Expr, builtins: frozenset[str]) -> str:
     """Why the tree is not made of plain reading nodes only; empty when it is."""
     for node in tree.walk():
         name = type(node).__name__
         if name not in READ_NODES:
             return _node_reason(name)
-        if reason := _special_reason(node):
+        if reason := _special_reason(node, builtins):
             return reason
     return ""
 
@@ -37,11 +47,13 @@ def _node_reason(name: str) -> str:
     return {"Lock": "locking-read", "Into": "select-into", "Parameter": "user-variable"}.get(name, f"node:{name}")
 
 
-def _special_reason(node: exp.Expr) -> str:
+def _special_reason(node: exp.Expr, builtins: frozenset[str]) -> str:
     if isinstance(node, exp.Table):
         return _table_reason(node)
     if isinstance(node, exp.SessionParameter):
         return _variable_reason(node)
+    if isinstance(node, exp.Anonymous):
+        return _function_reason(node, builtins)
     return "locking-read" if isinstance(node, exp.Select) and node.args.get("locks") else ""
 
 
@@ -49,56 +61,132 @@ def _table_reason(table: exp.Table) -> str:
     schema, name = table.db.lower(), table.name.lower()
     if schema in SERVER_SCHEMAS:
         return "server-local"
-    if schema == "information_schema" and (name == "processlist" or name.startswith("innodb_")):
+    # Without a schema the name counts too: information_schema may be the default one.
+    if schema in ("information_schema", "") and (name == "processlist" or name.startswith("innodb_")):
         return "server-local"
     return ""
 
 
+def _function_reason(function: exp.Anonymous, builtins: frozenset[str]) -> str:
+    # A word of the grammar before a parenthesis, which passes in the text, can be a user's function after all.
+    name = function.name.upper()
+    known = name in builtins or name in DIAGNOSTICS or name in PRIMARY_ONLY or name == "ROW"
+    return "" if known else f"unknown-function:{function.name}"
+
+
 def _variable_reason(parameter: exp.SessionParameter) -> str:
     name = parameter.name.lower()
-    if name in _DIAGNOSTIC_VARIABLES:
-        return "diagnostic"
     if str(parameter.args.get("kind") or "").lower() == "global":
         return "server-local"
     local = name in _LOCAL_VARIABLES or name.startswith(_LOCAL_VARIABLE_PREFIXES)
     return "server-local" if local else ""
 
 
-def reason_of_calls(tokens: Collection[Token], builtins: frozenset[str], relations: frozenset[str]) -> str:
-    """Why one of the functions called in the text is not known to be harmless; empty when all are.
+def asks_about_statement_before(tree: exp.Expr) -> bool:
+    """Whether the answer depends on the statement that the session ran before."""
+    return any(
+        (isinstance(node, exp.Anonymous) and node.name.upper() in DIAGNOSTICS)
+        or (isinstance(node, exp.SessionParameter) and node.name.lower() in _DIAGNOSTIC_VARIABLES)
+        for node in tree.walk()
+    )
 
-    `relations` are the upper-case names of the statement's own WITH tables, which may carry a list of columns.
+
+def asks_the_primary(tokens: Sequence[Token]) -> bool:
+    """Whether a function is called that changes no data, but that only the primary can answer."""
+    return any(
+        _is_paren(token) and tokens[at - 1].text.upper() in PRIMARY_ONLY for at, token in enumerate(tokens) if at
+    )
+
+
+def reads_tables(tree: exp.Expr) -> bool:
+    """Whether the statement reads any table."""
+    return any(table.name.upper() != "DUAL" for table in tree.find_all(exp.Table))
+
+
+def covers(text: str, tokens: Sequence[Token]) -> bool:
+    """Whether the tokens are all of the text, cut where a server would cut it.
+
+    A parser that takes a no-break space for white space, or `1abs` for two words, reads another statement than the
+    server, where either can be a part of a function's name.
     """
-    before: tuple[Token | None, Token | None] = (None, None)
+    end = 0
     for token in tokens:
-        if token.token_type is TokenType.L_PAREN:
-            reason = _call_reason(*before, token, builtins, relations)
-            if reason:
-                return reason
-        before = (before[1], token)
+        gap = text[end : token.start]
+        if "\0" in text[token.start : token.end + 1] and text[token.end] not in _QUOTES:
+            return False
+        if gap.strip(_SPACES) or (not gap and end and _in_name(text[end - 1]) and _in_name(text[token.start])):
+            return False
+        end = token.end + 1
+    return not text[end:].strip(_SPACES)
+
+
+def reason_of_words(text: str, tokens: Sequence[Token]) -> str:
+    """Which word of the text no plain read can hold; empty when there is none.
+
+    The words are reserved, so that they cannot be names. This is the net under a parser that drops what it skips.
+    """
+    for at, token in enumerate(tokens):
+        behind = tokens[at + 1] if at + 1 < len(tokens) else None
+        if text[token.end] in _QUOTES or (at and tokens[at - 1].token_type is TokenType.DOT):
+            continue
+        for word in text[token.start : token.end + 1].upper().split():
+            if word in _WRITING_WORDS or (word in _ALSO_FUNCTIONS and not _is_paren(behind)):
+                return f"word:{word}"
+            if word == "FOR" and behind is not None and behind.text.upper() == "SHARE":
+                return "locking-read"
     return ""
 
 
-def _call_reason(
-    previous: Token | None, called: Token | None, paren: Token, builtins: frozenset[str], relations: frozenset[str]
-) -> str:
-    if called is None or not _is_word(called):
+def reason_of_calls(text: str, tokens: Sequence[Token], builtins: frozenset[str]) -> str:
+    """Why one of the functions called in the text is not known to be harmless; empty when all are."""
+    for at, token in enumerate(tokens):
+        if at and _is_paren(token) and (reason := _call_reason(text, tokens, at, builtins)):
+            return reason
+    return ""
+
+
+def _call_reason(text: str, tokens: Sequence[Token], at: int, builtins: frozenset[str]) -> str:
+    """Judge what stands before the parenthesis that is token number `at`."""
+    called = tokens[at - 1]
+    if not _is_word(text, called):
         return ""
-    name = called.text.upper()
-    if previous is not None and previous.token_type is TokenType.DOT:
-        return f"unknown-function:{called.text}"
-    if name in relations:
+    unknown = f"unknown-function:{called.text}"
+    if at > 1 and tokens[at - 2].token_type is TokenType.DOT:
+        return unknown
+    if _heads_with_table(tokens, at):
         return ""
-    if name in DIAGNOSTICS:
-        return "diagnostic"
-    if called.token_type is TokenType.IDENTIFIER:
-        return f"unknown-function:{called.text}"
-    if name in SYNTAX_WORDS:
+    if text[called.end] == "`":
+        return unknown
+    # A token can be of several words, such as ORDER BY.
+    name = called.text.upper().split()[-1]
+    if name in SYNTAX_WORDS or name in DIAGNOSTICS or name in PRIMARY_ONLY:
         return ""
     # Without IGNORE_SPACE a space before the parenthesis can make a built-in's name mean a user's function.
-    adjacent = called.end + 1 == paren.start
-    return "" if name in builtins and adjacent else f"unknown-function:{called.text}"
+    adjacent = called.end + 1 == tokens[at].start
+    return "" if name in builtins and adjacent else unknown
 
 
-def _is_word(token: Token) -> bool:
-    return token.token_type in _NAMES or (token.text[:1].isidentifier() and token.token_type is not TokenType.STRING)
+def _heads_with_table(tokens: Sequence[Token], at: int) -> bool:
+    """Whether the parenthesis encloses the columns of a WITH table: `WITH name (a, b) AS (`."""
+    if at < 2 or tokens[at - 2].token_type not in _BEFORE_WITH_TABLE:
+        return False
+    close = at + 1
+    while close < len(tokens) and tokens[close].token_type is not TokenType.R_PAREN:
+        if _is_paren(tokens[close]):
+            return False
+        close += 1
+    behind = tokens[close + 1 : close + 3]
+    return len(behind) == 2 and behind[0].token_type is TokenType.ALIAS and _is_paren(behind[1])
+
+
+def _is_paren(token: Token | None) -> bool:
+    return token is not None and token.token_type is TokenType.L_PAREN
+
+
+def _is_word(text: str, token: Token) -> bool:
+    # A number counts too: servers take `1f` and `0x1g` for names.
+    return text[token.end] == "`" or _in_name(text[token.end])
+
+
+def _in_name(char: str) -> bool:
+    return char.isalnum() or char in "_$" or ord(char) > 0x7F

@@ -10,7 +10,7 @@ from proxy.sql.statement import Kind, Statement, primary
 _CONNECTION_ONLY: Final = frozenset(
     """
     sql_log_bin sql_log_off timestamp insert_id last_insert_id identity rand_seed1 rand_seed2 gtid_next
-    gtid_domain_id gtid_seq_no server_id skip_replication binlog_format check_constraint_checks
+    gtid_domain_id gtid_seq_no server_id skip_replication binlog_format check_constraint_checks sql_auto_is_null
     """.split()
 )
 _NEXT_TRANSACTION: Final = frozenset({"transaction_isolation", "tx_isolation", "transaction_read_only", "tx_read_only"})
@@ -44,11 +44,18 @@ def classify_set(tree: exp.Set, text: str) -> Statement:
     if kinds == {Kind.SESSION}:
         return _merged(judged)
     if kinds == {Kind.PRIMARY}:
-        return judged[0]
-    # A mix of session and global or user variables: as a whole neither repeatable nor free of session state.
-    if any(statement.reason == "set-global" for statement in judged):
+        return _of_primary(judged)
+    # A mix of session and global or user variables is as a whole neither repeatable nor free of session state, but for
+    # user variables that are set to literals.
+    if any(statement.kind is Kind.PRIMARY and statement.reason != "user-literal" for statement in judged):
         return primary("set-mixed", "set-mixed")
     return _merged([statement for statement in judged if statement.kind is Kind.SESSION])
+
+
+def _of_primary(judged: list[Statement]) -> Statement:
+    if any(statement.reason.startswith("user-") for statement in judged):
+        return primary("user-variable", writes=any(statement.writes for statement in judged))
+    return judged[0]
 
 
 def _merged(judged: list[Statement]) -> Statement:
@@ -78,6 +85,8 @@ def _judge_transaction(text: str) -> Statement:
 
 
 def _judge_user_variable(assignment: exp.EQ) -> Statement:
+    if _is_literal(assignment.expression):
+        return primary("user-literal", writes=False)
     harmless = all(
         isinstance(node, (*_LITERALS, exp.Neg, exp.Parameter, exp.SessionParameter, exp.Identifier))
         for node in assignment.expression.walk()
@@ -87,6 +96,9 @@ def _judge_user_variable(assignment: exp.EQ) -> Statement:
 
 def _judge_system_variable(assignment: exp.EQ, kind: str) -> Statement:
     target, value = assignment.this, assignment.expression
+    if isinstance(target, exp.Column) and target.table:
+        # A component's variable, a key cache, or a mistake.
+        return primary("set-unknown", "set-unknown")
     name = target.name.lower()
     if isinstance(target, exp.SessionParameter):
         scope = str(target.args.get("kind") or "").lower()
@@ -108,10 +120,13 @@ def _is_literal(value: exp.Expr) -> bool:
 
 
 def _session(name: str, value: exp.Expr) -> Statement:
-    return Statement(Kind.SESSION, "session-setting", _pin_of(name, value.name), name)
+    return Statement(Kind.SESSION, "session-setting", _pin_of(name, value), name)
 
 
-def _pin_of(name: str, value: str) -> str:
-    if name in _CHARACTER_SETS and value.lower() in UNSAFE_CHARACTER_SETS:
+def _pin_of(name: str, value: exp.Expr) -> str:
+    # A number, a string with escapes, or the server's default does not tell by itself which value it stands for.
+    word = isinstance(value, exp.Var) and value.name.upper() != "DEFAULT"
+    told = (value.is_string or word) and "\\" not in value.name
+    if name in _CHARACTER_SETS and not (told and value.name.lower() not in UNSAFE_CHARACTER_SETS):
         return "character-set"
-    return "sql-mode" if name == "sql_mode" and unsafe_sql_mode(value) else ""
+    return "sql-mode" if name == "sql_mode" and not (told and not unsafe_sql_mode(value.name)) else ""
