@@ -30,10 +30,15 @@ class Listener:
         return name[0], name[1]
 
     async def drain(self, patience: float) -> None:
-        """Accept nobody any more, close sessions as they come to rest, and the others after `patience` seconds."""
+        """Accept nobody any more, close sessions as they come to rest, and the others after `patience` seconds.
+
+        A login under way is broken off: it has nothing to lose, and its client may take its time.
+        """
         self._context.draining = True
         if self._server is not None:
             self._server.close()
+        for login in list(self._context.logins):
+            login.cancel()
         sessions = self._context.sessions
         for session in list(sessions):
             session.drain()

@@ -10,15 +10,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
 from topology.environment import Deployment, Environment, deployment, refuse_shared_addresses
 from topology.errors import ConfigError
 from topology.servers import Role, server_from_url
 
 PREFIX = "MANYREADS_"
+_HIGHEST_PORT = 65535
 Seconds = Annotated[float, Field(gt=0, le=86400)]
-ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$")]
+
+
+def _with_possible_port(address: str) -> str:
+    port = int(address.rpartition(":")[2])
+    if port > _HIGHEST_PORT:
+        raise ValueError(f"there is no port {port}, the highest is {_HIGHEST_PORT}")
+    return address
+
+
+ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
 
 
 class ConfiguredAccount(BaseModel):

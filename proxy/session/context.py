@@ -35,7 +35,7 @@ class Session(Protocol):
 class Context:
     """Shared by all sessions of one process.
 
-    `cache` is there once the vendor of the primary is known; `logins` counts clients that are logging in.
+    `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in.
     """
 
     settings: Settings
@@ -46,7 +46,7 @@ class Context:
     cache: StatementCache | None = None
     balancer: RoundRobin = field(default_factory=RoundRobin)
     sessions: set[Session] = field(default_factory=set)
-    logins: int = 0
+    logins: set[asyncio.Task[None]] = field(default_factory=set)
     draining: bool = False
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))

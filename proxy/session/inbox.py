@@ -32,7 +32,11 @@ class Inbox:
 
     def take(self) -> bytes | None:
         """The next whole command packet, or None: none is complete, or the next one is large."""
-        if len(self._buffer) <= HEADER_SIZE:
+        if len(self._buffer) < HEADER_SIZE:
+            return None
+        # Before the command's first byte is there: behind an empty command none will come.
+        check_header(payload_length(self._buffer), self._buffer[3])
+        if len(self._buffer) == HEADER_SIZE:
             return None
         length = self._checked_length()
         end = HEADER_SIZE + length
@@ -59,7 +63,6 @@ class Inbox:
 
     def _checked_length(self) -> int:
         length = payload_length(self._buffer)
-        check_header(length, self._buffer[3])
         if length == MAX_PAYLOAD and not self._is_large(length):
             raise MalformedPacket(f"command 0x{self._buffer[HEADER_SIZE]:02x} of 16 MiB or more")
         return length

@@ -41,7 +41,9 @@ class ClientChannel(PacketChannel):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
         super().connection_made(transport)
-        self._context.tasks.create_task(serve_login(self._context, self))
+        task = self._context.tasks.create_task(serve_login(self._context, self))
+        self._context.logins.add(task)
+        task.add_done_callback(self._context.logins.discard)
 
 
 async def serve_login(context: Context, channel: PacketChannel) -> None:
@@ -49,7 +51,6 @@ async def serve_login(context: Context, channel: PacketChannel) -> None:
     peer = channel.transport.get_extra_info("peername")
     address, port = (peer[0], peer[1]) if peer else ("", 0)
     name = f"client {address}:{port}"
-    context.logins += 1
     try:
         await _Login(context, channel, address, name).run()
     except SessionError as error:
@@ -66,8 +67,6 @@ async def serve_login(context: Context, channel: PacketChannel) -> None:
     except BaseException:
         channel.transport.abort()
         raise
-    finally:
-        context.logins -= 1
 
 
 class _Login:
@@ -95,7 +94,7 @@ class _Login:
         context = self._context
         if context.draining:
             raise ClientFault(Err(c.ER_SERVER_SHUTDOWN, "The proxy is shutting down", "08S01"))
-        if len(context.sessions) + context.logins > context.settings.max_connections:
+        if len(context.sessions) + len(context.logins) > context.settings.max_connections:
             raise ClientFault(Err(c.ER_CON_COUNT, "Too many connections", "08004"))
         state = context.monitor.snapshot.primary
         if state.observation is None or context.cache is None:

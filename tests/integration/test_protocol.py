@@ -35,7 +35,7 @@ MEBIBYTE = 1024 * 1024
 def schema(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[None]:
     for server in shared_cluster.servers:
         with direct(shared_cluster, server) as connection:
-            run(connection, f"SET GLOBAL max_allowed_packet = {256 * MEBIBYTE}")
+            run(connection, f"SET GLOBAL max_allowed_packet = {64 * MEBIBYTE}")
     with connect(shared_cluster, shared_proxy) as connection:
         run(connection, f"DROP DATABASE IF EXISTS {SCHEMA}")
         run(connection, f"CREATE DATABASE {SCHEMA}")
@@ -343,9 +343,8 @@ def test_large_values_of_prepared_statements(shared_cluster: Cluster, shared_pro
 
 
 def test_a_command_above_max_allowed_packet(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> None:
-    with connect(shared_cluster, shared_proxy) as connection:
-        with pytest.raises(Exception, match=r"1153|2006|2013"):
-            run(connection, "SELECT LENGTH('" + "x" * (300 * MEBIBYTE) + "')")
+    with connect(shared_cluster, shared_proxy) as connection, pytest.raises(Exception, match=r"1153|2006|2013"):
+        run(connection, "SELECT LENGTH('" + "x" * (80 * MEBIBYTE) + "')")
     with connect(shared_cluster, shared_proxy) as connection:
         assert run(connection, "SELECT 1") == ((1,),)
 

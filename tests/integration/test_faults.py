@@ -1,0 +1,238 @@
+"""Servers that die, freeze, stop and lag under load; the proxy that is told to stop; clients that do not read."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from replication.sandbox import Cluster, Flavor, LocalServer
+from tests.support.clients import READS, Connection, Counters, connect, direct, run
+from tests.support.clusters import replicating_cluster
+from tests.support.load import Load, reading
+from tests.support.proxies import ProxyProcess, running_proxy
+from tests.support.waiting import wait_until
+from tests.support.wireclient import Login, WireClient, query
+
+SCHEMA = "faults_test"
+COUNT = f"SELECT COUNT(*) FROM {SCHEMA}.item"
+FAST_PROBES = ("--probe-interval", "0.2", "--probe-timeout", "0.5")
+MEBIBYTE = 1024 * 1024
+REFUSED, GONE, LOST = 2003, 2006, 2013
+
+
+@pytest.fixture(scope="module", params=list(Flavor))
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Servers of these tests' own. Each test starts again what it stopped."""
+    with replicating_cluster(Flavor(request.param)) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def proxy(cluster: Cluster) -> Iterator[ProxyProcess]:
+    with running_proxy(cluster, *FAST_PROBES) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def client(cluster: Cluster, proxy: ProxyProcess) -> Iterator[Connection]:
+    """A client with a table of three rows, which is on all servers."""
+    with connect(cluster, proxy) as connection:
+        run(connection, f"DROP DATABASE IF EXISTS {SCHEMA}")
+        run(connection, f"CREATE DATABASE {SCHEMA}")
+        connection.select_db(SCHEMA)
+        run(connection, "CREATE TABLE item (id INT PRIMARY KEY AUTO_INCREMENT, value INT) ENGINE=InnoDB")
+        run(connection, "INSERT INTO item (value) VALUES (1), (2), (3)")
+        wait_until(lambda: all(serves_reads(cluster, connection).values()), "reads go to both replicas")
+        yield connection
+
+
+@pytest.fixture
+def load(cluster: Cluster, proxy: ProxyProcess, client: Connection) -> Iterator[Load]:
+    """Eight clients that read the table, which nobody changes."""
+    with reading(cluster, proxy, COUNT, 3) as load:
+        yield load
+
+
+def serves_reads(cluster: Cluster, client: Connection) -> dict[str, bool]:
+    """Which of the running replicas answered some of a few reads; a probe's own are too few to count."""
+    running = [server for server in cluster.servers[1:] if server.running()]
+    counters = Counters(cluster, READS) if len(running) == len(cluster.servers) - 1 else None
+    if counters is None:
+        return {}
+    for _ in range(60):
+        run(client, COUNT)
+    counts = counters.difference()
+    return {server.name: counts[server.name] >= 20 for server in running}
+
+
+def is_down(proxy: ProxyProcess, server: LocalServer) -> bool:
+    """Whether the last that the proxy logged of a server is that it is out of use."""
+    lines = [line for line in proxy.log.splitlines() if f"monitor: {server.name} " in line]
+    return bool(lines) and "-> healthy" not in lines[-1]
+
+
+def wait_until_back(proxy: ProxyProcess, server: LocalServer) -> None:
+    wait_until(lambda: not is_down(proxy, server), f"{server.name} is used again", lambda: proxy.log)
+
+
+def replica_statement(cluster: Cluster, verb: str) -> str:
+    return f"{verb} {'SLAVE' if cluster.flavor is Flavor.MARIADB else 'REPLICA'}"
+
+
+@pytest.mark.parametrize("ending", [LocalServer.kill, LocalServer.stop], ids=["kill -9", "clean shutdown"])
+def test_no_client_notices_the_end_of_a_replica(
+    cluster: Cluster, proxy: ProxyProcess, client: Connection, load: Load, ending: Callable[[LocalServer], None]
+) -> None:
+    replica = cluster.server("dbread1")
+    try:
+        ending(replica)
+        load.wait_for_progress(100)
+        wait_until(lambda: is_down(proxy, replica), "the replica is out of use", lambda: proxy.log)
+    finally:
+        replica.start()
+    wait_until_back(proxy, replica)
+    load.wait_for_progress()
+    wait_until(lambda: serves_reads(cluster, client)["dbread1"], "the replica serves reads again")
+    load.stop()
+
+
+def test_reads_go_on_while_a_replica_is_frozen(cluster: Cluster, proxy: ProxyProcess, client: Connection) -> None:
+    replica = cluster.server("dbread1")
+    with reading(cluster, proxy, COUNT, 3) as load:
+        try:
+            replica.freeze()
+            wait_until(lambda: is_down(proxy, replica), "the replica is out of use", lambda: proxy.log)
+            with connect(cluster, proxy) as other:
+                for _ in range(20):
+                    assert run(other, COUNT) == ((3,),)
+        finally:
+            replica.thaw()
+        wait_until_back(proxy, replica)
+        load.wait_for_progress()
+
+
+def test_a_replica_that_no_longer_replicates_gets_no_reads(
+    cluster: Cluster, proxy: ProxyProcess, client: Connection
+) -> None:
+    replica = cluster.server("dbread1")
+    with direct(cluster, replica) as control:
+        try:
+            run(control, replica_statement(cluster, "STOP"))
+            wait_until(lambda: is_down(proxy, replica), "the replica is out of use", lambda: proxy.log)
+            assert serves_reads(cluster, client) == {"dbread1": False, "dbread2": True}
+        finally:
+            run(control, replica_statement(cluster, "START"))
+    wait_until_back(proxy, replica)
+
+
+def test_a_lagging_replica_never_answers_with_old_data(
+    cluster: Cluster, proxy: ProxyProcess, client: Connection
+) -> None:
+    with direct(cluster, cluster.server("dbread1")) as lock, connect(cluster, proxy, database=SCHEMA) as other:
+        run(lock, f"LOCK TABLES {SCHEMA}.item READ")
+        for number in range(200):
+            run(client, f"UPDATE item SET value = {number} WHERE id = 1")
+            for reader in (other, client, other):
+                assert run(reader, "SELECT value FROM item WHERE id = 1") == ((number,),)
+        assert run(lock, f"SELECT value FROM {SCHEMA}.item WHERE id = 1") == ((1,),), "the replica did not lag"
+        run(lock, "UNLOCK TABLES")
+
+
+def test_a_dead_primary_is_named_and_used_again(cluster: Cluster, proxy: ProxyProcess, client: Connection) -> None:
+    primary = cluster.servers[0]
+    with connect(cluster, proxy, database=SCHEMA) as in_transaction, connect(cluster, proxy) as idle:
+        run(in_transaction, "BEGIN")
+        run(in_transaction, "INSERT INTO item (value) VALUES (4)")
+        try:
+            primary.kill()
+            assert error_of(lambda: run(client, "INSERT INTO item (value) VALUES (5)"))[0] in (REFUSED, GONE, LOST)
+            assert error_of(lambda: run(in_transaction, "COMMIT"))[0] in (GONE, LOST)
+            number, message = error_of(lambda: run(idle, f"DELETE FROM {SCHEMA}.item"))
+            assert number == REFUSED
+            assert "dbwrite" in message
+            number, message = error_of(lambda: connect(cluster, proxy))
+            assert number == REFUSED
+            assert "dbwrite" in message
+        finally:
+            primary.start()
+        wait_until_back(proxy, primary)
+        assert run(idle, COUNT) == ((3,),)
+        run(idle, f"INSERT INTO {SCHEMA}.item (value) VALUES (6)")
+        assert run(idle, COUNT) == ((4,),)
+    for replica in cluster.servers[1:]:
+        wait_until_back(proxy, replica)
+
+
+def error_of(action: Callable[[], Any]) -> tuple[int, str]:
+    """The number and text of the MySQL error that `action` raises."""
+    with pytest.raises(pymysql.err.MySQLError) as caught:
+        action()
+    number, message = caught.value.args
+    return number, message
+
+
+def test_a_stopping_proxy_lets_statements_finish(cluster: Cluster) -> None:
+    # A client that does not go on with its login must not hold the proxy up.
+    with running_proxy(cluster, "--login-timeout", "86400") as proxy, WireClient(proxy.host, proxy.port) as silent:
+        silent.greeting()
+        results: list[object] = []
+        busy, idle = connect(cluster, proxy), connect(cluster, proxy)
+        thread = threading.Thread(target=lambda: results.append(run(busy, "SELECT SLEEP(1.5), 'finished'")))
+        thread.start()
+        wait_until(lambda: is_running(cluster, "SELECT SLEEP(1.5)"), "the statement runs")
+        proxy.process.terminate()
+        proxy.wait_for_log("stopping")
+        assert error_of(lambda: run(idle, "SELECT 1"))[0] in (GONE, LOST)
+        assert error_of(lambda: connect(cluster, proxy))[0] == REFUSED
+        thread.join()
+        assert results == [((0, "finished"),)]
+        assert proxy.stop() == 0
+
+
+def is_running(cluster: Cluster, text: str) -> bool:
+    """Whether some server runs a statement that begins with `text`."""
+    for server in cluster.servers:
+        with direct(cluster, server) as connection:
+            if any(str(row[7]).startswith(text) for row in run(connection, "SHOW FULL PROCESSLIST")):
+                return True
+    return False
+
+
+def test_a_client_that_does_not_read_costs_little_memory(cluster: Cluster, proxy: ProxyProcess) -> None:
+    primary = cluster.servers[0]
+    rows = 200
+    numbers = f"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
+    with WireClient(proxy.host, proxy.port, receive_buffer=65536) as client:
+        client.log_in(Login(primary.user, primary.password))
+        client.query("SELECT REPEAT('x', 100000)")
+        before = resident(proxy)
+        client.send(query(f"{numbers} SELECT REPEAT('x', {MEBIBYTE}) FROM n"))
+        most = settled(lambda: resident(proxy))
+        received = 0
+        for _ in range(rows + 4):
+            received += len(client.packet()[1])
+            most = max(most, resident(proxy))
+    assert received > rows * MEBIBYTE
+    assert most - before < 40 * MEBIBYTE
+
+
+def resident(proxy: ProxyProcess) -> int:
+    """The memory in use by the proxy, in bytes."""
+    status = Path(f"/proc/{proxy.process.pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
+
+
+def settled(value: Callable[[], int]) -> int:
+    """`value` once it was the same at twenty looks in a row."""
+    looks: list[int] = []
+
+    def same() -> bool:
+        looks.append(value())
+        return len(looks) >= 20 and len(set(looks[-20:])) == 1
+
+    wait_until(same, "a value does not change any more", lambda: str(looks[-20:]))
+    return looks[-1]
