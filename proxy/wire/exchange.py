@@ -137,7 +137,7 @@ class Exchange:
             if behind > end or length == 0 or length == MAX_PAYLOAD:
                 return at
             self.sequence = chunk[at + 3]
-            if self._at == _COLUMNS or self._at == _DEFINITIONS:
+            if (self._at == _COLUMNS or self._at == _DEFINITIONS) and chunk[at + 4] != ERR_HEADER:
                 self._count_definition()
             elif self._at == _FIRST and length == 1 and 0 < chunk[at + 4] < _ONE_BYTE_LIMIT:
                 self._begin_columns(chunk[at + 4])
@@ -175,7 +175,7 @@ class Exchange:
             return end
         length = chunk[at] | chunk[at + 1] << 8 | chunk[at + 2] << 16
         self.sequence = chunk[at + 3]
-        if self._continued or self._passes():
+        if self._continued:
             return self._pass_packet(length, at, end)
         if end - at < _PEEK and length:
             self._tail = chunk[at:]
@@ -189,15 +189,14 @@ class Exchange:
         if end - at < HEADER_SIZE + length:
             self._tail = chunk[at:]
             return end
-        self._decide(chunk[at + HEADER_SIZE : at + HEADER_SIZE + length])
+        if self._at in (_COLUMNS, _DEFINITIONS) and first != ERR_HEADER:
+            # Only a whole one counts: the last definition of a prepared statement can be the end of the reply.
+            self._count_definition()
+        else:
+            self._decide(chunk[at + HEADER_SIZE : at + HEADER_SIZE + length])
         return at + HEADER_SIZE + length
 
-    def _passes(self) -> bool:
-        return self._at in (_COLUMNS, _DEFINITIONS)
-
     def _pass_packet(self, length: int, at: int, end: int) -> int:
-        if not self._continued and self._passes():
-            self._count_definition()
         # A payload of the maximal length goes on in the next packet, whose first byte then means nothing.
         self._continued = length == MAX_PAYLOAD
         at += HEADER_SIZE + length
@@ -274,6 +273,8 @@ class Exchange:
             self._begin_columns(read_lenenc_int(payload, 0)[0])
 
     def _begin_columns(self, count: int) -> None:
+        if not count:
+            raise MalformedPacket("a result without columns")
         self.begun = True
         self._remaining = count
         self._at = _COLUMNS

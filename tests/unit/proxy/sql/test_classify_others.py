@@ -207,9 +207,9 @@ def test_a_select_into_is_found_wherever_it_is(into: str) -> None:
 
 FRAGMENTS = st.sampled_from(
     """SELECT FROM WHERE t a 1 'x' "y" `z` ( ) , . ; = := @ @@ INTO FOR UPDATE SHARE LOCK IN MODE OUTFILE f( abs( db.f(
-    AS UNION WITH JOIN ON USING ORDER BY LIMIT -- # /* */ /*! */ ' " ` \\ \n \0 \u00a0 DELETE INSERT SET CALL - + * ? NOT
-    PROCEDURE INTERVAL DAY CASE WHEN END GET_LOCK( NEXTVAL( FOUND_ROWS() 0x 1e -1 { } [ ] $ : x' N' _utf8 EXISTS(
-    VALUES TABLE ROW( SHOW TABLES EXPLAIN USE NAMES gbk""".split(" ")
+    AS UNION WITH JOIN ON USING ORDER BY LIMIT -- # /* */ /*! */ ' " ` \\ \n \0 \u00a0 DELETE INSERT SET CALL - + * ?
+    NOT PROCEDURE INTERVAL DAY CASE WHEN END GET_LOCK( NEXTVAL( FOUND_ROWS() 0x 1e -1 { } [ ] $ : x' N' _utf8
+    EXISTS( VALUES TABLE ROW( SHOW TABLES EXPLAIN USE NAMES gbk""".split(" ")
 )
 DANGEROUS = ("INTO", "UPDATE", "LOCK", "OUTFILE", "DELETE", "INSERT", "CALL", "PROCEDURE", "@ ", ":=")
 
