@@ -21,6 +21,10 @@ class ReadGate:
         self._transport = transport
         self._holds: set[Hold] = set()
 
+    def held(self, reason: Hold) -> bool:
+        """Whether reading is stopped for `reason`."""
+        return reason in self._holds
+
     def hold(self, reason: Hold) -> None:
         """Stop reading for `reason`."""
         if not self._holds and not self._transport.is_closing():

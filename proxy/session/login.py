@@ -176,7 +176,7 @@ class _Login:
         session = ClientSession(context, identity, Machine(cache.statement, state), self._name)
         server = context.monitor.snapshot.primary.server
         try:
-            link = await open_connection(server, identity, session, context.settings.connect_timeout)
+            link = await open_connection(server, identity, session.runner, context.settings.connect_timeout)
         except ServerLost as error:
             context.monitor.report_failure(server, error.err.message)
             raise
@@ -185,7 +185,7 @@ class _Login:
         state.status = link.status
         self._channel.send(ok_payload(Ok(status=link.status)))
         try:
-            session.adopt(link)
+            session.runner.adopt(link)
             self._channel.hand_over(session)
         except ConnectionError:
             link.close()

@@ -27,11 +27,11 @@ STREAMED: Final = frozenset({c.COM_QUERY, c.COM_STMT_EXECUTE, c.COM_STMT_SEND_LO
 class Request:
     """One command on its way to a server.
 
-    `server` is the name of the one that it must go to, empty when its route decides. `avoid` holds the names of servers
-    that could not serve it.
+    `server` is the name of the one that it must go to, empty when its route decides. `streamed` says that `packet` is
+    only its beginning. `avoid` holds the names of servers that could not serve it.
     """
 
-    __slots__ = ("avoid", "code", "packet", "prepared", "reply", "route", "server", "statement")
+    __slots__ = ("avoid", "code", "packet", "prepared", "reply", "route", "server", "statement", "streamed")
 
     def __init__(
         self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None
@@ -43,6 +43,7 @@ class Request:
         self.reply = reply
         self.prepared = prepared
         self.server = ""
+        self.streamed = False
         self.avoid: frozenset[str] = frozenset()
 
 
@@ -90,12 +91,13 @@ class Machine:
 
     def streamed(self, head: bytes) -> Request | Err:
         """The request that a large command makes, from its first bytes: always for the primary."""
-        code = head[c.HEADER_SIZE]
-        if code == c.COM_QUERY:
-            return Request(head, _TOO_LARGE, Route(Target.PRIMARY, "too-large"), Reply.RESULT)
-        request = self.request(head)
+        if head[c.HEADER_SIZE] == c.COM_QUERY:
+            request: Request | Err = Request(head, _TOO_LARGE, _TO_PRIMARY, Reply.RESULT)
+        else:
+            request = self.request(head)
         if isinstance(request, Request):
             request.route = Route(Target.PRIMARY, "too-large")
+            request.streamed = True
         return request
 
     def _other(self, packet: bytes) -> Request | Err:

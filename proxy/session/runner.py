@@ -1,0 +1,339 @@
+"""Runs a session's requests on its server connections, one at a time: finds the server, connects, catches up, sends,
+gives the reply back, and tries elsewhere what can be tried elsewhere.
+
+Callbacks only: no task and no future per query. A task is made where a server connection has to be opened.
+"""
+
+import asyncio
+import functools
+import logging
+from typing import Final, Protocol
+
+from proxy.backend.connection import BackendConnection
+from proxy.backend.login import Identity, open_connection, server_lost
+from proxy.errors import ServerLost, ServerRefused
+from proxy.routing.policy import LAST, REPLICA, Route, Target
+from proxy.session.context import Context
+from proxy.session.links import Links
+from proxy.session.machine import Machine, Prelude, Request
+from proxy.session.preludes import PreludeRun
+from proxy.session.prepared import renumbered
+from proxy.wire import constants as c
+from proxy.wire.exchange import Exchange
+from proxy.wire.replies import Err
+from topology.servers import Server
+
+log = logging.getLogger(__name__)
+
+# Somebody wanted the statement to end: interrupted, killed, or out of its time. Running it again would be wrong.
+_MEANT_TO_FAIL: Final = frozenset({1028, 1317, 1907, 1969, 3024})
+
+
+class Client(Protocol):
+    """The client's side of a session, as its runner needs it."""
+
+    def forward(self, data: bytes) -> None:
+        """Send bytes of a reply to the client."""
+
+    def request_sent(self) -> None:
+        """The (first bytes of the) request were given to a server."""
+
+    def request_over(self) -> None:
+        """The reply to the request is complete."""
+
+    def refuse(self, request: Request, err: Err) -> None:
+        """Answer the request with an error of ours; it was not run."""
+
+    def lose(self, err: Err, sequence: int) -> None:
+        """The reply will not be completed: tell the client in packet number `sequence`, unless that is 0, and close."""
+
+    def state_lost(self) -> None:
+        """The session cannot go on: state of it is gone that a server would have kept."""
+
+    def pause_client(self) -> None:
+        """The server takes no more bytes for now."""
+
+    def resume_client(self) -> None:
+        """The server takes bytes again."""
+
+
+class Runner:
+    """One session's side towards the servers. Made with its connection to the primary, which checked the account."""
+
+    def __init__(self, context: Context, identity: Identity, machine: Machine, name: str, client: Client) -> None:
+        self._context = context
+        self._identity = identity
+        self._machine = machine
+        self._name = name
+        self._client = client
+        self._links = Links()
+        self._last = ""
+        self._unfit: frozenset[str] = frozenset()
+        self._request: Request | None = None
+        self._link: BackendConnection | None = None
+        self._exchange: Exchange | None = None
+        self._held = b""
+        self._forwarded = False
+        self._task: asyncio.Task[None] | None = None
+        self._client_slow = False
+        self._closed = False
+
+    def adopt(self, link: BackendConnection) -> None:
+        """Take over a connection that was opened during the login."""
+        self._links.add(link)
+
+    def close(self) -> None:
+        """Give up everything. Safe to call twice."""
+        self._closed = True
+        self._request = None
+        if self._task is not None:
+            self._task.cancel()
+        self._links.close()
+
+    # --- a request in ------------------------------------------------------------------------------------------------
+
+    def start(self, request: Request) -> None:
+        """Run a request; the one before must be over."""
+        if self._unfit:
+            request.avoid = self._unfit
+        self._request = request
+        self._forwarded = False
+        self._dispatch(request)
+
+    def stream(self, data: bytes) -> None:
+        """Pass on more bytes of a large request that was sent."""
+        if self._link is not None:
+            self._link.write(data)
+
+    def close_statement(self, packet: bytes) -> None:
+        """COM_STMT_CLOSE, which has no reply: tell every server that has prepared the statement."""
+        prepared = self._machine.close_statement(packet)
+        if prepared is not None:
+            for link, number in self._links.close_statement(prepared.number):
+                link.write(renumbered(packet, number))
+
+    def _dispatch(self, request: Request) -> None:
+        """Bring `request` one step further: find its server, connect, catch up, send."""
+        server = self._server_for(request)
+        if server is None:
+            self._refuse(
+                request, Err(c.ER_UNKNOWN_STMT_HANDLER, "The server that holds the statement's cursor is gone")
+            )
+            return
+        link = self._links.get(server.name)
+        if link is None:
+            self._link = None
+            self._task = self._context.tasks.create_task(self._open(server, request))
+            return
+        prelude = self._machine.prelude(link.seen, request)
+        if prelude is not None:
+            self._link, self._exchange = link, None
+            done = functools.partial(self._prelude_over, link, request, prelude)
+            PreludeRun(self, done).start(link, prelude)
+            return
+        self._send(link, request)
+
+    def _server_for(self, request: Request) -> Server | None:
+        snapshot = self._context.monitor.snapshot
+        if request.server:
+            link = self._links.get(request.server)
+            return link.server if link is not None else None
+        target = request.route.target
+        if target is REPLICA:
+            picked = self._context.balancer.pick(snapshot, self._context.monitor.freshness, request.avoid)
+            if picked is not None:
+                return picked
+        elif target is LAST and (last := self._links.get(self._last)) is not None:
+            return last.server
+        return snapshot.primary.server
+
+    async def _open(self, server: Server, request: Request) -> None:
+        try:
+            link = await open_connection(server, self._identity, self, self._context.settings.connect_timeout)
+        except (ServerLost, ServerRefused) as error:
+            self._task = None
+            self._cannot_open(server, request, error)
+            return
+        self._task = None
+        if self._closed:
+            link.close()
+        elif link.alive:
+            self._links.add(link)
+            self._dispatch(request)
+        else:
+            self._cannot_open(server, request, ServerLost(server_lost(server, "closed after the login")))
+
+    def _cannot_open(self, server: Server, request: Request, error: ServerLost | ServerRefused) -> None:
+        log.warning("%s: %s: %s", self._name, server, error)
+        if isinstance(error, ServerLost):
+            self._context.monitor.report_failure(server, error.err.message)
+        if self._is_primary(server):
+            self._refuse(request, error.err)
+            return
+        if isinstance(error, ServerRefused):
+            self._unfit |= {server.name}
+        request.avoid |= {server.name}
+        self._dispatch(request)
+
+    def _prelude_over(
+        self, link: BackendConnection, request: Request, prelude: Prelude, exchange: Exchange, reply: bytes
+    ) -> None:
+        if not exchange.errno:
+            self._machine.prelude_done(prelude, link.seen, exchange)
+            self._dispatch(request)
+        elif self._is_primary(link.server):
+            self._client.forward(reply)
+            self._over()
+        else:
+            # This replica cannot be brought into the session's state; another server may.
+            log.info("%s: %s refused to follow the session (error %d)", self._name, link.server, exchange.errno)
+            self._unfit |= {link.server.name}
+            request.avoid |= {link.server.name}
+            self._dispatch(request)
+
+    def _send(self, link: BackendConnection, request: Request) -> None:
+        packet = self._machine.packet_for(link.seen, request)
+        self._machine.sent(request, link.server.name)
+        exchange = Exchange(request.reply, link.deprecate_eof)
+        self._link, self._exchange = link, exchange
+        self._held, self._forwarded = b"", False
+        if request.code in (c.COM_QUERY, c.COM_STMT_EXECUTE):
+            self._last = link.server.name
+        if self._client_slow:
+            link.pause_reading()
+        link.send(packet, exchange, self)
+        if request.streamed:
+            self._client.request_sent()
+        elif exchange.done:
+            self._over()
+
+    def _refuse(self, request: Request, err: Err) -> None:
+        self._request = self._link = self._exchange = None
+        self._client.refuse(request, err)
+
+    # --- replies back ------------------------------------------------------------------------------------------------
+
+    def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
+        """Called by the connection that runs the current request."""
+        request = self._request
+        if request is None:
+            return
+        if not self._forwarded:
+            if not exchange.begun:
+                if not exchange.done:
+                    self._held += chunk
+                    return
+                if self._run_again(request, connection, exchange):
+                    return
+            chunk = self._first_chunk(request, connection, exchange, chunk)
+        if self._machine.wrote(request):
+            self._context.monitor.note_write()
+        if exchange.done:
+            self._machine.replied(request, exchange, connection.seen, self._is_primary(connection.server))
+            self._client.forward(chunk)
+            self._over()
+        else:
+            self._client.forward(chunk)
+
+    def _first_chunk(self, request: Request, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bytes:
+        self._forwarded = True
+        if self._held:
+            chunk, self._held = self._held + chunk, b""
+        if exchange.prepared is None:
+            return chunk
+        return renumbered(chunk, self._machine.prepared(request, exchange, link.seen))
+
+    def _run_again(self, request: Request, link: BackendConnection, exchange: Exchange) -> bool:
+        """Whether a statement that a replica answered with an error is run on the primary instead.
+
+        The primary has the last word on every error: a replica can lack a table or a grant for a moment, or refuse what
+        turned out to be a write.
+        """
+        if request.route.target is not REPLICA or self._is_primary(link.server):
+            return False
+        if exchange.errno in _MEANT_TO_FAIL:
+            return False
+        log.debug("%s: %s answered error %d; asking the primary", self._name, link.server, exchange.errno)
+        request.route = Route(Target.PRIMARY, f"replica-error:{exchange.errno}")
+        self._dispatch(request)
+        return True
+
+    def _over(self) -> None:
+        """The current request is done with."""
+        self._request = self._link = self._exchange = None
+        self._client.request_over()
+
+    # --- a server goes away ------------------------------------------------------------------------------------------
+
+    def abandon(self, server: Server) -> None:
+        """`server` does not answer its probes: a read that waits for its first byte from there need not wait longer."""
+        link = self._links.get(server.name)
+        if link is None or self._is_primary(server) or (link is self._link and self._forwarded):
+            return
+        link.abort("it does not answer")
+
+    def connection_broken(self, connection: BackendConnection, reason: str) -> None:
+        """Called by a connection of this session."""
+        known = self._links.remove(connection)
+        if self._closed or not known:
+            return
+        self._client.resume_client()
+        if self._request is not None and self._link is connection:
+            self._lost_during_request(self._request, connection, reason)
+        elif self._is_primary(connection.server) and not self._machine.movable:
+            self._lost_state(connection, reason)
+
+    def _lost_during_request(self, request: Request, link: BackendConnection, reason: str) -> None:
+        self._context.monitor.report_failure(link.server, reason)
+        if self._machine.wrote(request):
+            self._context.monitor.note_write()
+        if self._may_move(request, link):
+            request.avoid |= {link.server.name}
+            self._dispatch(request)
+            return
+        log.warning("%s: lost %s during a statement: %s", self._name, link.server, reason)
+        self._client.lose(server_lost(link.server, reason), self._next_sequence())
+
+    def _may_move(self, request: Request, link: BackendConnection) -> bool:
+        """Whether a request can be run elsewhere: nothing of its reply reached the client, and it only reads."""
+        if self._forwarded:
+            return False
+        return request.route.target is REPLICA and not self._is_primary(link.server)
+
+    def _next_sequence(self) -> int:
+        """The number of the next packet to the client; 0 in the middle of a packet, where none can begin."""
+        exchange = self._exchange
+        if not self._forwarded or exchange is None:
+            return 1
+        return exchange.sequence + 1 if exchange.boundary else 0
+
+    def _lost_state(self, link: BackendConnection, reason: str) -> None:
+        """The primary's connection took session state with it; a plain server would have closed on the client too."""
+        log.info("%s: %s closed its connection, and session state with it: %s", self._name, link.server, reason)
+        self._client.state_lost()
+
+    # --- back-pressure -----------------------------------------------------------------------------------------------
+
+    def client_slow(self) -> None:
+        """The client does not take its reply: stop reading from the server that sends it."""
+        self._client_slow = True
+        if self._link is not None:
+            self._link.pause_reading()
+
+    def client_ready(self) -> None:
+        """The client takes bytes again."""
+        self._client_slow = False
+        # The connection that was paused may have no request any more: its reply can be over before the client took it.
+        for link in self._links:
+            link.resume_reading()
+
+    def pause_client(self) -> None:
+        """Called by a connection of this session."""
+        self._client.pause_client()
+
+    def resume_client(self) -> None:
+        """Called by a connection of this session."""
+        self._client.resume_client()
+
+    def _is_primary(self, server: Server) -> bool:
+        return server is self._context.monitor.snapshot.primary.server
