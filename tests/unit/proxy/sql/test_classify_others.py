@@ -98,6 +98,7 @@ def test_a_write_with_values_that_are_not_utf8_pins_nothing() -> None:
     [
         (Kind.READ, Kind.PRIMARY, "SELECT NVL(a, b) FROM t"),
         (Kind.READ, Kind.PRIMARY, "SELECT CHR(65)"),
+        (Kind.READ, Kind.PRIMARY, "SELECT MD5(a), SHA1(a), SHA(a) FROM t"),
         (Kind.READ, Kind.PRIMARY, "SELECT MEDIAN(a) OVER () FROM t"),
         (Kind.PRIMARY, Kind.READ, "SELECT ANY_VALUE(a) FROM t"),
         (Kind.PRIMARY, Kind.READ, "SELECT BIN_TO_UUID(a) FROM t"),

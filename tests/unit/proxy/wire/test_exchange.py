@@ -1,5 +1,6 @@
 """Every shape of reply, however it is cut into chunks, ends where it ends and with the status that it has."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -206,13 +207,12 @@ def test_what_comes_behind_is_not_taken(case: Case) -> None:
 
 @every_case
 def test_it_is_at_a_boundary_only_between_packets(case: Case) -> None:
-    exchange, seen = Exchange(case.reply, case.deprecate), 0
+    exchange = Exchange(case.reply, case.deprecate)
     ends = {0}
     for payload in case.payloads:
         ends.add(max(ends) + 4 + len(payload))
-    for byte in case.bytes[:2000]:
+    for seen, byte in enumerate(case.bytes[:2000], 1):
         exchange.feed(bytes((byte,)))
-        seen += 1
         assert exchange.boundary == (seen in ends)
 
 
@@ -296,8 +296,7 @@ def test_what_no_server_sends_is_malformed(reply: Reply, data: bytes, deprecate:
         Exchange(reply, deprecate).feed(data)
     exchange = Exchange(reply, deprecate)
     with pytest.raises(MalformedPacket):
-        for byte in data:
-            exchange.feed(bytes((byte,)))
+        deque(exchange.feed(bytes((byte,))) for byte in data)
 
 
 def test_a_missing_end_of_columns_is_malformed() -> None:
