@@ -25,8 +25,9 @@ from topology.sqlclient import connected
 
 log = logging.getLogger(__name__)
 
-# A stranger with wrong passwords must not make the primary's account table be read all the time.
-_REFRESH_PAUSE = 1.0
+# A stranger with wrong passwords must not make the primary's account table be read all the time. He waits so long, and
+# so does who comes with a new password meanwhile.
+_REFRESH_PAUSE = 0.2
 
 
 class Directory:
@@ -61,17 +62,18 @@ class Directory:
         """Keep the secret that a login has proved."""
         self._secrets[_key(account)] = secret
 
-    async def refresh(self) -> bool:
-        """Read the accounts again unless that was done a moment ago; returns whether they were read.
+    async def refresh(self) -> None:
+        """Read the accounts: afterwards everything is known that the primary knew at the time of the call.
 
         Raises ServerError when the primary cannot be asked.
         """
+        asked_at = time.monotonic()
         async with self._lock:
-            if time.monotonic() - self._read_at < _REFRESH_PAUSE:
-                return False
+            if self._read_at > asked_at:
+                return
+            await asyncio.sleep(self._read_at + _REFRESH_PAUSE - asked_at)
             self._read_at = time.monotonic()
             await self._read()
-            return True
 
     async def refresh_quietly(self) -> None:
         """As `refresh`, but a failure is logged: what is known stays in use."""

@@ -8,7 +8,7 @@ from typing import Final
 from proxy.accounts.table import Account, host_names
 from proxy.backend.login import Identity, open_connection, server_lost
 from proxy.channel import PacketChannel
-from proxy.errors import ClientFault, ServerLost, SessionError
+from proxy.errors import ClientFault, ServerLost, ServerRefused, SessionError
 from proxy.routing.state import SessionState
 from proxy.session.client import ClientSession
 from proxy.session.context import Context
@@ -115,28 +115,30 @@ class _Login:
 
     async def _verify(self, login: ServerLogin, response: HandshakeResponse, primary: Observation) -> Accept:
         account = await self._find(response.user)
-        if account is not None and not account.supported:
-            message = f"The account uses the authentication method {account.plugin!r}, which the proxy cannot verify"
-            raise ClientFault(Err(c.ER_NOT_SUPPORTED_AUTH_MODE, message, "08004"))
+        _refuse_unsupported(account)
         # A stranger must not learn from the dialogue which accounts exist.
         credentials = account.credentials() if account else Credentials(_default_plugin(primary), b"\0")
-        step: Step = login.judge(response, credentials)
-        while isinstance(step, Send):
-            self._channel.send(step.payload)
-            step = login.answer(await self._channel.receive())
+        step = await self._dialogue(login, login.judge(response, credentials))
+        if isinstance(step, Deny):
+            step = await self._dialogue(login, await self._second_look(login, response.user, step))
         if isinstance(step, Verify):
             step = await self._verify_password(response.user, step.password, account)
-        elif isinstance(step, Deny):
-            step = await self._second_look(login, response.user, step)
         if not isinstance(step, Accept):
             raise self._denied(response.user, step)
         if account := self._context.directory.find(response.user, self._address):
             self._context.directory.learn(account, step.secret)
         return step
 
+    async def _dialogue(self, login: ServerLogin, step: Step) -> Step:
+        """Exchange packets with the client until a step needs none."""
+        while isinstance(step, Send):
+            self._channel.send(step.payload)
+            step = login.answer(await self._channel.receive())
+        return step
+
     async def _find(self, user: str) -> Account | None:
         account = self._context.directory.find(user, self._address)
-        if account is None:
+        if account is None or not account.supported:
             await self._context.directory.refresh_quietly()
             account = self._context.directory.find(user, self._address)
         return account
@@ -154,6 +156,7 @@ class _Login:
     async def _second_look(self, login: ServerLogin, user: str, denied: Deny) -> Step:
         await self._context.directory.refresh_quietly()
         account = self._context.directory.find(user, self._address)
+        _refuse_unsupported(account)
         return login.judge_again(account.credentials()) if account is not None else denied
 
     def _denied(self, user: str, step: Step) -> ClientFault:
@@ -161,6 +164,15 @@ class _Login:
         host = host_names(self._address)[0]
         message = f"Access denied for user '{user}'@'{host}' (using password: {used})"
         return ClientFault(Err(c.ER_ACCESS_DENIED, message, "28000"))
+
+    async def _refused_by_primary(self, user: str, error: ServerRefused) -> SessionError:
+        """What the client is told. MySQL answers for an account that it does not know with a method of its choice."""
+        if error.err.errno != c.ER_NOT_SUPPORTED_AUTH_MODE:
+            return error
+        await self._context.directory.refresh_quietly()
+        if self._context.directory.find(user, self._address) is not None:
+            return error
+        return self._denied(user, Deny(used_password=True))
 
     async def _begin_session(
         self, response: HandshakeResponse, accept: Accept, primary: Observation, cache: StatementCache
@@ -180,6 +192,8 @@ class _Login:
         except ServerLost as error:
             context.monitor.report_failure(server, error.err.message)
             raise
+        except ServerRefused as error:
+            raise await self._refused_by_primary(response.user, error) from None
         if not link.alive:
             raise ServerLost(server_lost(server, "closed after the login"))
         state.status = link.status
@@ -190,6 +204,12 @@ class _Login:
         except ConnectionError:
             link.close()
             raise
+
+
+def _refuse_unsupported(account: Account | None) -> None:
+    if account is not None and not account.supported:
+        message = f"The account uses the authentication method {account.plugin!r}, which the proxy cannot verify"
+        raise ClientFault(Err(c.ER_NOT_SUPPORTED_AUTH_MODE, message, "08004"))
 
 
 def _identity(response: HandshakeResponse, secret: Secret) -> Identity:

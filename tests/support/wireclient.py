@@ -65,6 +65,9 @@ class WireClient(AbstractContextManager["WireClient"]):
         self._buffer = b""
         self.capabilities = 0
 
+    def __enter__(self) -> Self:
+        return self
+
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
