@@ -7,7 +7,6 @@ from proxy.wire.constants import HEADER_SIZE, MAX_PAYLOAD
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import payload_length
 
-_ID: Final = slice(5, 9)
 # COM_STMT_EXECUTE: header, command, statement, flags, iterations; then the NULL bitmap.
 _BITMAP_AT: Final = HEADER_SIZE + 10
 
@@ -17,16 +16,19 @@ class Prepared:
 
     `packet` is the COM_STMT_PREPARE that made it. `types` are the parameter types that the client sent last.
     `long_data` tells that the primary holds parts of a parameter for the next execution. `server` is where it was
-    executed last, and so where a cursor of it would be.
+    executed last, and so where a cursor of it would be. `meaning` is that of the session when it was prepared.
     """
 
-    __slots__ = ("long_data", "number", "packet", "parameters", "server", "statement", "types")
+    __slots__ = ("long_data", "meaning", "number", "packet", "parameters", "server", "statement", "types")
 
-    def __init__(self, number: int, packet: bytes, statement: Statement, parameters: int) -> None:
+    def __init__(
+        self, number: int, packet: bytes, statement: Statement, parameters: int, meaning: tuple[str, int]
+    ) -> None:
         self.number = number
         self.packet = packet
         self.statement = statement
         self.parameters = parameters
+        self.meaning = meaning
         self.types = b""
         self.long_data = False
         self.server = ""
@@ -60,4 +62,4 @@ class Prepared:
 def renumbered(packet: bytes, number: int) -> bytes:
     """A COM_STMT_* packet, or the first packet of a COM_STMT_PREPARE's reply, with another statement number."""
     wanted = number.to_bytes(4, "little")
-    return packet if packet[_ID] == wanted else packet[:5] + wanted + packet[9:]
+    return packet if packet[5:9] == wanted else packet[:5] + wanted + packet[9:]
