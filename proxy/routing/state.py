@@ -12,6 +12,10 @@ MAX_SETTINGS_BYTES: Final = 32 * 1024
 # The settings under which the default schema and the multi-statement option are kept; a reset leaves both.
 USE: Final = "use"
 OPTION: Final = "option"
+# What these say of quotes began with the login, which a reset goes back to.
+_LASTING_PINS: Final = frozenset({"character-set", "sql-mode"})
+# Settings that change what a text means when it is parsed.
+_OF_TEXTS: Final = ("names", "character", "collation", "sql_mode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +46,17 @@ class SessionState:
     """State of one client session, brought up to date after each reply.
 
     `version` counts changes, so that a connection knows which settings it has not seen. `status` is the last status
-    word of the primary. `schema` is the default schema, empty for none. `resets` counts COM_RESET_CONNECTIONs. `pin` is
-    the reason to stay on the primary. `private` says that the primary's connection may hold what cannot be repeated,
+    word of the primary. `schema` is the default schema, empty for none. `meaning` is equal while a text means the same:
+    it changes with the schema and with what decides how texts are parsed. `resets` counts COM_RESET_CONNECTIONs. `pin`
+    is the reason to stay on the primary. `private` says that the primary's connection may hold what cannot be repeated,
     such as user variables, so that losing it must end the session.
     """
 
-    __slots__ = ("_settings", "_size", "pin", "private", "resets", "schema", "status", "version")
+    __slots__ = ("_settings", "_size", "meaning", "pin", "private", "resets", "schema", "status", "version")
 
     def __init__(self, schema: str, status: int) -> None:
         self.schema = schema
+        self.meaning = (schema, 0)
         self.status = status
         self.version = 0
         self.resets = 0
@@ -70,6 +76,8 @@ class SessionState:
             self.pin_down(statement.pin)
         if statement.schema:
             self.schema = statement.schema
+        changed = any(name.startswith(_OF_TEXTS) for name in statement.setting.split(","))
+        self.meaning = (self.schema, self.meaning[1] + changed)
         self._remember(statement.setting, packet)
 
     def pin_down(self, reason: str) -> None:
@@ -80,7 +88,8 @@ class SessionState:
         """COM_RESET_CONNECTION: everything but the default schema and the option is as after the login."""
         self._settings = {name: kept for name, kept in self._settings.items() if name in (USE, OPTION)}
         self._size = sum(len(setting.packet) for setting in self._settings.values())
-        self.pin = ""
+        if self.pin not in _LASTING_PINS:
+            self.pin = ""
         self.private = False
         self.resets += 1
 

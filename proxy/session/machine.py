@@ -19,6 +19,8 @@ _RESULT: Final = Reply.RESULT
 _NEUTRAL: Final = primary("command", writes=False)
 _TO_PRIMARY: Final = Route(Target.PRIMARY, "command")
 _TOO_LARGE: Final = primary("too-large", "unknown-statement")
+_LONG_DATA: Final = Route(Target.PRIMARY, "long-data")
+_OTHER_MEANING: Final = Route(Target.PRIMARY, "prepared-before-a-setting")
 _RESET: Final = frame(bytes((c.COM_RESET_CONNECTION,)), 0)
 # Of these a large one is not held but passed through to the primary.
 STREAMED: Final = frozenset({c.COM_QUERY, c.COM_STMT_EXECUTE, c.COM_STMT_SEND_LONG_DATA})
@@ -123,9 +125,16 @@ class Machine:
             prepared.types = prepared.types_in(packet) or prepared.types
         except MalformedPacket as error:
             return Err(c.ER_PROXY_INTERNAL, str(error))
-        # Long data was sent to the primary, so the execution that it is for has to run there.
-        route = Route(Target.PRIMARY, "long-data") if prepared.long_data else decide(prepared.statement, self.state)
-        return Request(packet, prepared.statement, route, _RESULT, prepared)
+        return Request(packet, prepared.statement, self._route(prepared), _RESULT, prepared)
+
+    def _route(self, prepared: Prepared) -> Route:
+        if prepared.long_data:
+            # It was sent to the primary, so the execution that it is for has to run there.
+            return _LONG_DATA
+        if prepared.meaning != self.state.meaning:
+            # Prepared on a replica now, the same text would name tables of another schema.
+            return _OTHER_MEANING
+        return decide(prepared.statement, self.state)
 
     def _prepared_command(self, packet: bytes) -> Request | Err:
         code = packet[c.HEADER_SIZE]
@@ -135,7 +144,7 @@ class Machine:
         if code == c.COM_STMT_SEND_LONG_DATA:
             prepared.long_data = True
         request = Request(packet, _NEUTRAL, _TO_PRIMARY, REPLIES[code], prepared)
-        if not prepared.long_data:
+        if code == c.COM_STMT_FETCH or not prepared.long_data:
             # A cursor is where the statement was executed last.
             request.server = prepared.server
         return request
@@ -190,7 +199,7 @@ class Machine:
             self.state.pin_down(statement.pin)
         if statement.kind is PRIMARY and statement.reason.startswith(_PRIVATE):
             self.state.private = True
-        if request.prepared is not None:
+        if request.code == c.COM_STMT_EXECUTE and request.prepared is not None:
             request.prepared.server = server
 
     def wrote(self, request: Request) -> bool:
@@ -240,14 +249,19 @@ class Machine:
         assert exchange.prepared is not None
         number, _, parameters = exchange.prepared
         self._last_number += 1
-        self._prepared[self._last_number] = Prepared(self._last_number, request.packet, request.statement, parameters)
+        self._prepared[self._last_number] = Prepared(
+            self._last_number, request.packet, request.statement, parameters, self.state.meaning
+        )
         seen.statements[self._last_number] = number
         return self._last_number
 
 
 _PREPARED_COMMANDS: Final = frozenset({c.COM_STMT_SEND_LONG_DATA, c.COM_STMT_RESET, c.COM_STMT_FETCH})
 # Statements that may leave something behind in the primary's connection that does not change how reads are answered.
-_PRIVATE: Final = ("user-variable", "unknown-function", "unlock")
+_PRIVATE: Final = (
+    *("user-variable", "unknown-function", "primary-function", "do", "select-into", "node", "word", "not-a-query"),
+    *("unparsed", "too-large", "multi-statement", "unlock"),
+)
 
 
 def _unknown_statement(packet: bytes) -> Err:

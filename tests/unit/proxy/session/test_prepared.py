@@ -1,0 +1,57 @@
+"""The bytes of COM_STMT_EXECUTE: where the types are, and how they are put in."""
+
+import pytest
+
+from proxy.session.prepared import Prepared, renumbered
+from proxy.sql.statement import primary
+from proxy.wire.constants import MAX_PAYLOAD
+from proxy.wire.errors import MalformedPacket
+from proxy.wire.framing import frame, payload_length
+
+
+def prepared(parameters: int) -> Prepared:
+    return Prepared(1, b"", primary("write"), parameters, ("", 0))
+
+
+def execution(parameters: int, types: bytes | None, values: bytes) -> bytes:
+    bitmap = bytes((parameters + 7) // 8)
+    flag = b"\0" if types is None else b"\1" + types
+    return frame(b"\x17\1\0\0\0\0\1\0\0\0" + bitmap + flag + values, 0)
+
+
+@pytest.mark.parametrize("parameters", [1, 2, 7, 8, 9, 16, 17, 300])
+def test_types_are_found_and_put_back(parameters: int) -> None:
+    types = bytes(number % 251 for number in range(2 * parameters))
+    statement = prepared(parameters)
+    full, bare = execution(parameters, types, b"values"), execution(parameters, None, b"values")
+    assert statement.types_in(full) == types
+    assert statement.types_in(bare) == b""
+    statement.types = types
+    assert statement.with_types(bare) == full
+
+
+def test_a_statement_without_parameters_has_no_types() -> None:
+    assert prepared(0).types_in(frame(b"\x17\1\0\0\0\0\1\0\0\0", 0)) == b""
+    assert prepared(3).types_in(frame(b"\x17\1\0\0\0\0\1\0\0\0", 0)) == b""
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3, 4])
+def test_types_that_were_cut_off_are_malformed(missing: int) -> None:
+    with pytest.raises(MalformedPacket):
+        prepared(2).types_in(execution(2, bytes(4)[missing:], b""))
+
+
+def test_the_beginning_of_a_large_execution_gets_the_length_of_its_whole_packet() -> None:
+    statement = prepared(1)
+    statement.types = b"\xfd\0"
+    whole = (5_000_000).to_bytes(3, "little") + execution(1, None, b"x" * 100)[3:]
+    assert payload_length(statement.with_types(whole)) == 5_000_002
+    with pytest.raises(MalformedPacket):
+        statement.with_types((MAX_PAYLOAD - 2).to_bytes(3, "little") + whole[3:])
+
+
+def test_renumbering_changes_four_bytes() -> None:
+    packet = frame(b"\x17\1\2\3\4rest", 0)
+    assert renumbered(packet, 0x04030201) is packet
+    assert renumbered(packet, 7) == frame(b"\x17\7\0\0\0rest", 0)
+    assert renumbered(packet, 0xFFFFFFFF) == frame(b"\x17\xff\xff\xff\xffrest", 0)
