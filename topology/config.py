@@ -131,7 +131,7 @@ def _readable(error: ValidationError, sources: Mapping[str, str]) -> ConfigError
     for problem in error.errors(include_input=False, include_url=False):
         key = str(problem["loc"][0]) if problem["loc"] else ""
         where = f" (from {sources[key]})" if key in sources else ""
-        if problem["type"] == "extra_forbidden":
+        if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
             lines.append(f"unknown key {key!r}{where}; known are {', '.join(Settings.model_fields)}")
         else:
             lines.append(f"{'.'.join(map(str, problem['loc']))}{where}: {problem['msg']}")

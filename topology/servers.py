@@ -1,5 +1,6 @@
 """The servers of a deployment and what was last seen of them: frozen values without any I/O."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from topology.errors import ConfigError
 
 DEFAULT_PORT = 3306
+_SCHEMA_PATH = re.compile(r"/?[\w$-]*")
 
 
 class Role(StrEnum):
@@ -48,14 +50,17 @@ def server_from_url(url: str, name: str, role: Role) -> Server:
 
     Raises ConfigError naming the part that is missing; the message never holds the URL, which carries a password.
     """
+    malformed = ConfigError(
+        f"the URL of {name} is malformed", "write mysql://user:password@host:port, special characters as %XX"
+    )
     try:
         parts = urlsplit(url)
-        port = parts.port or DEFAULT_PORT
+        port = DEFAULT_PORT if parts.port is None else parts.port
     except ValueError:
-        raise ConfigError(
-            f"the URL of {name} is malformed",
-            "write mysql://user:password@host:port, special characters as %XX",
-        ) from None
+        raise malformed from None
+    if not port or parts.query or parts.fragment or not _SCHEMA_PATH.fullmatch(parts.path):
+        # A `/`, `?` or `#` in a password that is not encoded ends the host's part, and the user would be the host.
+        raise malformed
     if parts.scheme not in ("mysql", "mariadb"):
         raise ConfigError(
             f"the URL of {name} begins with {parts.scheme or 'no scheme'!r}",

@@ -9,6 +9,7 @@ send the password itself, over TLS or encrypted with the server's RSA key.
 import hmac
 from hashlib import sha1, sha256
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -137,11 +138,14 @@ def encrypt_password(password: bytes, nonce: bytes, public_pem: bytes) -> bytes:
     """A client's full authentication packet for a server's public key. Raises MalformedPacket for a bad key."""
     try:
         key = serialization.load_pem_public_key(public_pem)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise MalformedPacket("the server's public key is no PEM") from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise MalformedPacket("the server's public key is no RSA key")
-    return key.encrypt(_xor_repeating(password + b"\0", nonce), _OAEP)
+    try:
+        return key.encrypt(_xor_repeating(password + b"\0", nonce), _OAEP)
+    except ValueError:
+        raise MalformedPacket("the server's public key is too small for the password") from None
 
 
 def _xor_repeating(data: bytes, key: bytes) -> bytes:

@@ -1,0 +1,162 @@
+"""Settings from three sources: who wins, what each error says, and that secrets stay secret."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from topology.config import Settings, configured_deployment, load_settings
+from topology.environment import Environment
+from topology.errors import ConfigError
+
+NO_ENVIRONMENT = Environment({}, "nowhere")
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "manyreads.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_flags_win_over_variables_and_variables_over_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "max_lag = 1\nprobe_interval = 2\nprobe_timeout = 3\n")
+    variables = {"MANYREADS_PROBE_INTERVAL": "20", "MANYREADS_PROBE_TIMEOUT": "30", "MAX_LAG": "9"}
+    settings = load_settings(file, variables, {"probe_timeout": 300.0, "max_lag": None, "readers": ()})
+    assert (settings.max_lag, settings.probe_interval, settings.probe_timeout) == (1, 20, 300)
+
+
+def test_defaults() -> None:
+    assert load_settings(None, {}, {}) == Settings()  # type: ignore[call-arg]
+
+
+def test_readers_of_a_variable_are_separated_by_white_space() -> None:
+    settings = load_settings(None, {"MANYREADS_READERS": "mysql://a  mysql://b\n"}, {})
+    assert [reader.get_secret_value() for reader in settings.readers] == ["mysql://a", "mysql://b"]
+
+
+def test_dotclouds_port_is_listened_on_unless_an_address_is_set() -> None:
+    assert load_settings(None, {"PORT_MYSQL": "4711"}, {}).host_and_port == ("0.0.0.0", 4711)
+    both = {"PORT_MYSQL": "4711", "MANYREADS_LISTEN": "[::1]:5"}
+    assert load_settings(None, both, {}).host_and_port == ("::1", 5)
+
+
+SOURCES = ["file", "variable", "flag"]
+
+
+def load_from(source: str, key: str, value: Any, tmp_path: Path) -> Settings:
+    if source == "file":
+        text = value if isinstance(value, str) and not value.replace(".", "").replace("-", "").isdigit() else None
+        return load_settings(written(tmp_path, f"{key} = {value}\n" if text is None else f"{key} = '{text}'\n"), {}, {})
+    if source == "variable":
+        return load_settings(None, {f"MANYREADS_{key.upper()}": str(value)}, {})
+    return load_settings(None, {}, {key: value})
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("probe_interval", "0"), ("probe_timeout", "-1"), ("max_lag", "99999999"), ("connect_timeout", "soon"),
+     ("login_timeout", "nan"), ("drain_timeout", "0"), ("max_connections", "0"), ("max_connections", "1.5"),
+     ("digest_cache_size", "-1"), ("listen", "nowhere"), ("listen", "h:99999"), ("listen", "h:x"), ("listen", "a b:1")],
+)  # fmt: skip
+def test_an_error_names_the_key_and_where_it_was_set(source: str, key: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_from(source, key, value, tmp_path)
+    where = {"file": "manyreads.toml", "variable": "the environment", "flag": "the command line"}[source]
+    assert key in str(caught.value)
+    assert where in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(written(tmp_path, "max_lag = 0\nlisten = 'x'\n"), {}, {"max_connections": -1})
+    assert all(key in str(caught.value) for key in ("max_lag", "listen", "max_connections"))
+
+
+def test_an_unknown_key_is_named_with_those_that_are_known(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"unknown key 'maxlag' \(from .*manyreads.toml\); known are listen, "
+    ) as caught:
+        load_settings(written(tmp_path, "maxlag = 1\n"), {}, {})
+    assert "max_lag" in str(caught.value)
+
+
+def test_an_unknown_key_of_an_account_is_named(tmp_path: Path) -> None:
+    file = written(tmp_path, '[[accounts]]\nuser = "u"\npassword = "hunter2"\npasword = "hunter3"\n')
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file, {}, {})
+    assert "accounts.0.pasword" in str(caught.value)
+    assert "'accounts'" not in str(caught.value)
+    assert "hunter" not in str(caught.value)
+
+
+def test_a_missing_key_of_an_account_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"accounts\.0\.password \(from "):
+        load_settings(written(tmp_path, '[[accounts]]\nuser = "u"\n'), {}, {})
+
+
+@pytest.mark.parametrize(
+    "text", ["max_lag = ", "= 1", "max_lag = 1\nmax_lag = 2", "writer = 'mysql://u:hunter2@h", "\udc80"]
+)
+def test_a_file_that_is_not_toml(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "manyreads.toml"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ConfigError, match=r"manyreads.toml is not TOML") as caught:
+        load_settings(file, {}, {})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read .*none.toml"):
+        load_settings(tmp_path / "none.toml", {}, {})
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_secrets_are_in_no_message_and_no_repr(source: str, tmp_path: Path) -> None:
+    settings = load_from(source, "writer", "mysql://u:hunter2@h", tmp_path)
+    assert "hunter2" not in f"{settings!r} {settings}"
+    for text in ("writer = ['mysql://u:hunter2@h']", "readers = 'mysql://u:hunter2@h'", "readers = [['mysql://u:hunter2@h']]",
+                 "[accounts]\nuser = 'u'\npassword = 'hunter2'", "accounts = ['hunter2']"):  # fmt: skip
+        with pytest.raises(ConfigError) as caught:
+            load_settings(written(tmp_path, text), {}, {})
+        assert "hunter2" not in str(caught.value)
+
+
+# --- the servers ------------------------------------------------------------------------------------------------------
+
+
+def settings_of(writer: str | None, *readers: str) -> Settings:
+    return load_settings(None, {}, {"writer": writer, "readers": readers})
+
+
+def test_servers_of_urls_are_named_by_their_place() -> None:
+    found = configured_deployment(settings_of("mysql://w:pw@h:1", "mysql://h:2", "mysql://h:3"), NO_ENVIRONMENT)
+    assert [(server.name, server.port) for server in found.servers] == [("dbwrite", 1), ("dbread1", 2), ("dbread2", 3)]
+
+
+@pytest.mark.parametrize(
+    ("writer", "readers", "message"),
+    [
+        (None, ["mysql://h:2"], "no writer"),
+        ("mysql://h:1", ["mysql://h:1"], "dbwrite and dbread1 are both at h:1"),
+        ("mysql://h:1", ["mysql://h:2", "mysql://h:2"], "dbread1 and dbread2 are both at h:2"),
+        ("h:1", [], "dbwrite"),
+        ("mysql://h:1", ["mysql://h:2", "mysql://u:hunter2@h:x"], "dbread2"),
+    ],
+)
+def test_servers_that_cannot_be(writer: str | None, readers: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        configured_deployment(settings_of(writer, *readers), NO_ENVIRONMENT)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_replicas_of_the_environment_use_the_primarys_account() -> None:
+    keys = {"HOST": "h", "LOGIN": "root"}
+    variables = {
+        f"DOTCLOUD_{name}_MYSQL_{key}": value for name in ("DBWRITE", "DBREAD1") for key, value in keys.items()
+    }
+    variables |= {"DOTCLOUD_DBWRITE_MYSQL_PORT": "1", "DOTCLOUD_DBREAD1_MYSQL_PORT": "2"}
+    variables |= {"DOTCLOUD_DBWRITE_MYSQL_PASSWORD": "right", "DOTCLOUD_DBREAD1_MYSQL_PASSWORD": "replaced"}
+    found = configured_deployment(settings_of(None), Environment(variables, "environment.json"))
+    assert [server.password for server in found.servers] == ["right", "right"]

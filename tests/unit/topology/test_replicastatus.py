@@ -1,0 +1,39 @@
+"""SHOW REPLICA STATUS under the names of both vendors and of old versions."""
+
+from typing import Any
+
+import pytest
+
+from topology.replicastatus import replica_status
+from topology.servers import ReplicaStatus, Vendor
+
+MYSQL = {"Source_UUID": "u", "Replica_IO_Running": "Yes", "Replica_SQL_Running": "Yes", "Seconds_Behind_Source": 3}
+OLD_MYSQL = {"Master_UUID": "u", "Slave_IO_Running": "Yes", "Slave_SQL_Running": "Yes", "Seconds_Behind_Master": 3}
+MARIADB = {"Master_Server_Id": 5, "Slave_IO_Running": "Yes", "Slave_SQL_Running": "Yes", "Seconds_Behind_Master": 3}
+
+
+@pytest.mark.parametrize(
+    ("row", "vendor", "source"),
+    [(MYSQL, Vendor.MYSQL, "u"), (OLD_MYSQL, Vendor.MYSQL, "u"), (MARIADB, Vendor.MARIADB, "5")],
+)
+def test_each_vendors_names(row: dict[str, Any], vendor: Vendor, source: str) -> None:
+    assert replica_status(row, vendor) == ReplicaStatus(source, True, True, 3.0)
+
+
+def test_no_row_means_no_primary() -> None:
+    assert replica_status({}, Vendor.MYSQL) is None
+
+
+@pytest.mark.parametrize("state", ["No", "Connecting", "Preparing", "", None])
+def test_only_yes_means_running(state: str | None) -> None:
+    status = replica_status(MYSQL | {"Replica_IO_Running": state}, Vendor.MYSQL)
+    assert status is not None
+    assert (status.io_running, status.sql_running) == (False, True)
+
+
+def test_an_unknown_lag_is_none_and_errors_are_joined() -> None:
+    row = MARIADB | {"Seconds_Behind_Master": None, "Last_IO_Error": "a", "Last_SQL_Error": "b"}
+    assert replica_status(row, Vendor.MARIADB) == ReplicaStatus("5", True, True, None, "a b")
+    assert replica_status(MARIADB | {"Seconds_Behind_Master": "0"}, Vendor.MARIADB) == ReplicaStatus(
+        "5", True, True, 0.0
+    )
