@@ -68,7 +68,7 @@ def mariadb_accounts(rows: Iterable[Mapping[str, Any]]) -> list[Account]:
 
 def _mariadb_account(user: str, host: str, privileges: Mapping[str, Any]) -> Account:
     # An empty object in auth_or stands for the method named outside of it.
-    methods = [method or privileges for method in privileges.get("auth_or", [{}])]
+    methods = [method or privileges for method in privileges.get("auth_or") or [{}]]
     candidates = [
         Account(user, host, plugin, _stored(plugin, str(method.get("authentication_string", "")).encode()))
         for method in methods
@@ -97,22 +97,34 @@ def find_account(accounts: Iterable[Account], user: str, address: str) -> Accoun
 def host_names(address: str) -> tuple[str, ...]:
     """The names under which an address is compared; servers know loopback as localhost."""
     try:
-        loopback = ipaddress.ip_address(address).is_loopback
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return (address,)
-    return ("localhost", address) if loopback else (address,)
+    # A socket for both families shows 192.0.2.1 as ::ffff:192.0.2.1.
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    name = str(mapped or address)
+    return ("localhost", name) if (mapped or parsed).is_loopback else (name,)
 
 
 @functools.lru_cache(4096)
 def host_fits(pattern: str, address: str) -> bool:
     """Whether an account's host part covers `address`: a name, `%` and `_` wildcards, or an address/netmask."""
     if "/" in pattern:
-        try:
-            return ipaddress.ip_address(address) in ipaddress.ip_network(pattern, strict=False)
-        except ValueError:
-            return False
+        return _mask_fits(pattern, host_names(address)[-1])
     expression = re.compile(_like(pattern or "%"), re.IGNORECASE | re.DOTALL)
     return any(expression.fullmatch(name) for name in host_names(address))
+
+
+def _mask_fits(pattern: str, address: str) -> bool:
+    # Servers compare `client & netmask` with the host's part as it is written: bits outside of the mask fit nobody.
+    host, _, mask = pattern.partition("/")
+    try:
+        bits = (
+            int(ipaddress.IPv4Address(mask)) if "." in mask else int(ipaddress.IPv4Network(f"0.0.0.0/{mask}").netmask)
+        )
+        return int(ipaddress.IPv4Address(address)) & bits == int(ipaddress.IPv4Address(host))
+    except ValueError:
+        return False
 
 
 def _like(pattern: str) -> str:
@@ -121,7 +133,10 @@ def _like(pattern: str) -> str:
 
 
 def _sort_key(account: Account) -> tuple[int, int, bool]:
-    host = account.host or "%"
+    host = account.host
+    if not host:
+        # It fits every host too, but servers look at it after `%`.
+        return 3, 0, account.user == ""
     wildcard = next((at for at, char in enumerate(host) if char in "%_"), None)
     if wildcard is None:
         return (0 if "/" not in host else 1, 0, account.user == "")
