@@ -46,6 +46,7 @@ class ClientSession(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._gate = ReadGate(self._transport)
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_WATER)
+        self.runner.attach(self._transport.write)
         self._context.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -167,10 +168,6 @@ class ClientSession(asyncio.Protocol):
         self.close()
 
     # --- what the runner tells ---------------------------------------------------------------------------------------
-
-    def forward(self, data: bytes) -> None:
-        """Called by the runner."""
-        self._transport.write(data)
 
     def request_sent(self) -> None:
         """Called by the runner: the rest of a large command may follow."""

@@ -10,6 +10,7 @@ from proxy.accounts.directory import Directory
 from proxy.routing.balance import RoundRobin
 from proxy.sql.cache import StatementCache
 from proxy.wire.auth import RsaKey
+from proxy.wire.openings import Openings
 from topology.config import Settings
 from topology.monitor import Monitor
 from topology.servers import Server
@@ -35,7 +36,8 @@ class Session(Protocol):
 class Context:
     """Shared by all sessions of one process.
 
-    `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in.
+    `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in. `openings`
+    are those of connections without and with CLIENT_DEPRECATE_EOF.
     """
 
     settings: Settings
@@ -45,6 +47,7 @@ class Context:
     tasks: asyncio.TaskGroup
     cache: StatementCache | None = None
     balancer: RoundRobin = field(default_factory=RoundRobin)
+    openings: tuple[Openings, Openings] = field(default_factory=lambda: (Openings(), Openings()))
     sessions: set[Session] = field(default_factory=set)
     logins: set[asyncio.Task[None]] = field(default_factory=set)
     draining: bool = False

@@ -7,7 +7,7 @@ from typing import Final
 from proxy.routing.policy import Route, Target, decide
 from proxy.routing.state import OPTION, USE, Seen, SessionState
 from proxy.session.prepared import Prepared, renumbered
-from proxy.sql.statement import PRIMARY, SESSION, TRANSACTION, Kind, Statement, primary
+from proxy.sql.statement import PRIMARY, READ, SESSION, TRANSACTION, Kind, Statement, primary
 from proxy.wire import constants as c
 from proxy.wire.commands import REPLIES, statement_id
 from proxy.wire.errors import MalformedPacket
@@ -29,11 +29,14 @@ STREAMED: Final = frozenset({c.COM_QUERY, c.COM_STMT_EXECUTE, c.COM_STMT_SEND_LO
 class Request:
     """One command on its way to a server.
 
+    `plain` marks a read in text, the common case: it leaves nothing behind anywhere and needs no translation.
     `server` is the name of the one that it must go to, empty when its route decides. `streamed` says that `packet` is
     only its beginning. `avoid` holds the names of servers that could not serve it.
     """
 
-    __slots__ = ("avoid", "code", "packet", "prepared", "reply", "route", "server", "statement", "streamed")
+    server: str = ""
+    streamed: bool = False
+    avoid: frozenset[str] = frozenset()
 
     def __init__(
         self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None
@@ -44,9 +47,7 @@ class Request:
         self.route = route
         self.reply = reply
         self.prepared = prepared
-        self.server = ""
-        self.streamed = False
-        self.avoid: frozenset[str] = frozenset()
+        self.plain = prepared is None and statement.kind is READ
 
 
 @dataclass(frozen=True, slots=True)

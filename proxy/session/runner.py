@@ -7,6 +7,7 @@ Callbacks only: no task and no future per query. A task is made where a server c
 import asyncio
 import functools
 import logging
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection
@@ -31,9 +32,6 @@ _MEANT_TO_FAIL: Final = frozenset({1028, 1317, 1907, 1969, 3024})
 
 class Client(Protocol):
     """The client's side of a session, as its runner needs it."""
-
-    def forward(self, data: bytes) -> None:
-        """Send bytes of a reply to the client."""
 
     def request_sent(self) -> None:
         """The (first bytes of the) request were given to a server."""
@@ -77,6 +75,11 @@ class Runner:
         self._task: asyncio.Task[None] | None = None
         self._client_slow = False
         self._closed = False
+        self._openings = context.openings[bool(identity.capabilities & c.CLIENT_DEPRECATE_EOF)]
+
+    def attach(self, write: Callable[[bytes], None]) -> None:
+        """From now on replies go to the client by `write`."""
+        self._write = write
 
     def adopt(self, link: BackendConnection) -> None:
         """Take over a connection that was opened during the login."""
@@ -182,7 +185,7 @@ class Runner:
             self._machine.prelude_done(prelude, link.seen, exchange)
             self._dispatch(request)
         elif self._is_primary(link.server):
-            self._client.forward(reply)
+            self._write(reply)
             self._over()
         else:
             # This replica cannot be brought into the session's state; another server may.
@@ -192,9 +195,11 @@ class Runner:
             self._dispatch(request)
 
     def _send(self, link: BackendConnection, request: Request) -> None:
-        packet = self._machine.packet_for(link.seen, request)
-        self._machine.sent(request, link.server.name)
-        exchange = Exchange(request.reply, link.deprecate_eof)
+        packet = request.packet
+        if not request.plain:
+            packet = self._machine.packet_for(link.seen, request)
+            self._machine.sent(request, link.server.name)
+        exchange = Exchange(request.reply, link.deprecate_eof, self._openings)
         self._link, self._exchange = link, exchange
         self._held, self._forwarded = b"", False
         if request.code in (c.COM_QUERY, c.COM_STMT_EXECUTE):
@@ -225,20 +230,22 @@ class Runner:
                     return
                 if self._run_again(request, connection, exchange):
                     return
-            chunk = self._first_chunk(request, connection, exchange, chunk)
-        if self._machine.wrote(request):
+            self._forwarded = True
+            if self._held or exchange.prepared is not None:
+                chunk = self._first_chunk(request, connection, exchange, chunk)
+        if not request.plain and self._machine.wrote(request):
             self._context.monitor.note_write()
-        if exchange.done:
-            self._machine.replied(request, exchange, connection.seen, self._is_primary(connection.server))
-            self._client.forward(chunk)
-            self._over()
-        else:
-            self._client.forward(chunk)
+        if not exchange.done:
+            self._write(chunk)
+            return
+        on_primary = self._is_primary(connection.server)
+        if on_primary or not request.plain:
+            self._machine.replied(request, exchange, connection.seen, on_primary)
+        self._write(chunk)
+        self._over()
 
     def _first_chunk(self, request: Request, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bytes:
-        self._forwarded = True
-        if self._held:
-            chunk, self._held = self._held + chunk, b""
+        chunk, self._held = self._held + chunk, b""
         if exchange.prepared is None:
             return chunk
         return renumbered(chunk, self._machine.prepared(request, exchange, link.seen))

@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from proxy.sql.classify import MAX_PARSED, UNPARSED, Classifier
-from proxy.sql.lexer import ExecutableComment, digest, strip_comments
+from proxy.sql.classify import MAX_PARSED, UNCLEAR, Classifier
+from proxy.sql.lexer import MARK, ExecutableComment, digest, strip_comments
 from proxy.sql.statement import Kind, Statement, primary
 
 _EXECUTABLE: Final = primary("executable-comment", "executable-comment")
 _MAX_TEXT: Final = 512
+# Keeps whole texts and digests apart: no digest begins with a mark and this letter.
+_BY_TEXT: Final = MARK + b"text"
 
 
 class StatementCache:
@@ -38,15 +40,19 @@ class StatementCache:
         return self._young.get(key) or self._miss(key, stripped)
 
     def _miss(self, key: bytes, stripped: bytes) -> Statement:
-        statement = self._old.get(key) or self._young.get(stripped) or self._old.get(stripped)
+        text = _BY_TEXT + stripped
+        statement = self._old.get(key) or self._young.get(text) or self._old.get(text)
         if statement is None:
             statement = self._classifier.classify(stripped)
-        if statement.kind is not Kind.SESSION and statement.reason != UNPARSED:
+        if 0 in stripped:
+            # Outside of a string it would be taken for the mark that stands for a literal in digests.
+            return statement
+        if statement.kind is not Kind.SESSION and statement.reason not in UNCLEAR:
             self._remember(key, statement)
         elif len(stripped) <= _MAX_TEXT:
             # Remembered by the whole text. A setting's literals are what it is about (SET PASSWORD is no setting). And
             # a text that cannot be parsed may be so because of its literals, an open quote for one.
-            self._remember(stripped, statement)
+            self._remember(text, statement)
         return statement
 
     def _remember(self, key: bytes, statement: Statement) -> None:

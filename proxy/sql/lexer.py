@@ -29,8 +29,10 @@ _NUMBERS: Final = b"|".join(_number(b"%d" % digit) for digit in range(10))
 # The lookbehind captures the opening backquote, which must stand outside of the groups to be the fixed beginning.
 _LITERALS: Final = re.compile(_STRINGS + rb"|`(?<=(`))(" + _IDENTIFIER_BODY + rb")|" + _NUMBERS, re.DOTALL)
 _TOKENS: Final = re.compile(_STRINGS + rb"|`" + _IDENTIFIER_BODY + rb"|" + _COMMENTS, re.DOTALL)
-_LISTS: Final = re.compile(rb"\?(?:\s*+,\s*+\?)++")
-_ROWS: Final = re.compile(rb"\(\?\)(?:\s*+,\s*+\(\?\))++")
+# Stands for a literal in a digest. No `?`, which a text can hold itself and then is another text than one with a value.
+MARK: Final = b"\0"
+_LISTS: Final = re.compile(rb"\0(?:\s*+,\s*+\0)++")
+_ROWS: Final = re.compile(rb"\(\0\)(?:\s*+,\s*+\(\0\))++")
 # As numbers: looking for those in a text is several times faster than looking for bytes of length one.
 _HASH: Final = ord("#")
 _BACKQUOTE: Final = ord("`")
@@ -71,11 +73,11 @@ def _refuse_leftovers(stripped: bytes) -> None:
 def digest(stripped: bytes) -> bytes:
     """A key that texts share when they differ in literals only, from a text without comments.
 
-    Literals become `?`, lists of them one `?`. Backquoted identifiers are followed by a `?`, which keeps the
+    Literals become MARK, lists of them one MARK. Backquoted identifiers are followed by one, which keeps the
     replacement a constant template: the key is compared, never shown.
     """
     # Without backquotes there is nothing to keep, and a replacement without groups is several times faster.
-    key = _LITERALS.sub(rb"\1\2?" if _BACKQUOTE in stripped else b"?", stripped)
-    if _COMMA in key and (b"?," in key or b"? ," in key):
-        key = _ROWS.sub(b"(?)", _LISTS.sub(b"?", key))
+    key = _LITERALS.sub(b"\\1\\2\0" if _BACKQUOTE in stripped else MARK, stripped)
+    if _COMMA in key and (b"\0," in key or b"\0 ," in key):
+        key = _ROWS.sub(b"(\0)", _LISTS.sub(MARK, key))
     return key

@@ -18,6 +18,7 @@ from proxy.wire.constants import (
     SERVER_STATUS_CURSOR_EXISTS,
 )
 from proxy.wire.errors import MalformedPacket
+from proxy.wire.openings import Openings
 from proxy.wire.primitives import read_lenenc_int
 
 
@@ -56,50 +57,39 @@ _SHORTEST_OK: Final = 7
 # A smaller first byte of a length-encoded integer is the integer.
 _ONE_BYTE_LIMIT: Final = 0xFB
 _PREPARED_SIZE: Final = 12
+_EOF_SIZE: Final = 5
 # An OK or ERR packet has to be read whole. Longer ones (session state information) are still bounded by the protocol.
 _PEEK: Final = HEADER_SIZE + 1
 
 
 class Exchange:
-    """Follows one reply. `deprecate_eof` is the capability of the connection that it arrives on.
+    """Follows one reply. `deprecate_eof` is the capability of the connection that it arrives on, `openings` what is
+    known of replies on such connections.
 
     After the reply: `done` is True, `status` holds the last status flags seen (-1 if none), `errno` the number of the
     error that ended it (0 if none). `begun` turns True with the first packet that is not an error, `boundary` tells
     whether everything seen so far ended with a whole packet, and `sequence` is the number of the last packet.
     """
 
-    __slots__ = (
-        "_at",
-        "_continued",
-        "_deprecate_eof",
-        "_eof_limit",
-        "_groups",
-        "_remaining",
-        "_skip",
-        "_tail",
-        "begun",
-        "done",
-        "errno",
-        "prepared",
-        "sequence",
-        "status",
-    )
+    # Defaults of the class instead of assignments for each reply: most replies change few of them.
+    done: bool = False
+    begun: bool = False
+    status: int = -1
+    errno: int = 0
+    sequence: int = 0
+    prepared: tuple[int, int, int] | None = None
+    _skip: int = 0
+    _tail: bytes = b""
+    _continued: bool = False
+    _remaining: int = 0
+    _groups: tuple[int, ...] = ()
 
-    def __init__(self, reply: Reply, deprecate_eof: bool) -> None:
+    def __init__(self, reply: Reply, deprecate_eof: bool, openings: Openings | None = None) -> None:
         self._at = _BEGINNINGS[reply]
         self._deprecate_eof = deprecate_eof
-        self._eof_limit = _SHORTEST_OK if deprecate_eof else _EOF_LIMIT
-        self._skip = 0
-        self._tail = b""
-        self._continued = False
-        self._remaining = 0
-        self._groups: tuple[int, ...] = ()
-        self.done = self._at == _DONE
-        self.begun = False
-        self.status = -1
-        self.errno = 0
-        self.sequence = 0
-        self.prepared: tuple[int, int, int] | None = None
+        self._openings = openings
+        if self._at == _DONE:
+            self.done = True
 
     @property
     def boundary(self) -> bool:
@@ -110,6 +100,8 @@ class Exchange:
         """Look at the next bytes; returns how many of them belong to this reply (all, unless it is `done`)."""
         at = 0
         end = len(chunk)
+        if self._openings is not None:
+            at = self._skip_opening(chunk)
         if self._tail:
             at = self._finish_tail(chunk)
         if self._skip:
@@ -121,6 +113,25 @@ class Exchange:
                     break
             at = self._step(chunk, at, end)
         return at
+
+    def _skip_opening(self, chunk: bytes) -> int:
+        """Step over the column definitions in one go, if the reply begins with some that are known."""
+        openings = self._openings
+        if openings is None or self._at != _FIRST or self._tail or self.begun:
+            self._openings = None
+            return 0
+        length, sequence = openings.find(chunk)
+        if length:
+            self._openings = None
+            self._at = _ROWS
+            self.begun = True
+            self.sequence = sequence
+        return length
+
+    def _learn_opening(self, opening: bytes) -> None:
+        if self._openings is not None:
+            self._openings.learn(opening, self.sequence)
+            self._openings = None
 
     def _walk(self, chunk: bytes, at: int, end: int) -> int:
         """Handle packets that are whole and ordinary; returns where another one begins.
@@ -139,10 +150,18 @@ class Exchange:
             self.sequence = chunk[at + 3]
             if (self._at == _COLUMNS or self._at == _DEFINITIONS) and chunk[at + 4] != ERR_HEADER:
                 self._count_definition()
+                if self._at == _ROWS:
+                    self._learn_opening(chunk[:behind])
             elif self._at == _FIRST and length == 1 and 0 < chunk[at + 4] < _ONE_BYTE_LIMIT:
                 self._begin_columns(chunk[at + 4])
+            elif self._at == _ROWS and length == _EOF_SIZE and chunk[at + 4] == EOF_HEADER and not self._deprecate_eof:
+                self._end(chunk[at + 7] | chunk[at + 8] << 8)
             elif self._at == _ROWS and not self._ends_rows(chunk[at + 4], length):
                 self.begun = True
+            elif self._at == _COLUMNS_END:
+                self._decide(chunk[at + HEADER_SIZE : behind])
+                if self._at == _ROWS:
+                    self._learn_opening(chunk[:behind])
             else:
                 self._decide(chunk[at + HEADER_SIZE : behind])
             at = behind
@@ -299,13 +318,19 @@ class Exchange:
             self._at = _ROWS
 
     def _end_result(self, payload: bytes) -> None:
-        eof = payload[0] == EOF_HEADER and len(payload) < self._eof_limit
-        self.status = _eof_status(payload) if eof else _ok_status(payload)
-        if self.status & SERVER_MORE_RESULTS_EXISTS:
-            self.begun = True
+        limit = _SHORTEST_OK if self._deprecate_eof else _EOF_LIMIT
+        eof = payload[0] == EOF_HEADER and len(payload) < limit
+        self._end(_eof_status(payload) if eof else _ok_status(payload))
+
+    def _end(self, status: int) -> None:
+        """A result is complete; `status` tells whether another one follows."""
+        self.status = status
+        self.begun = True
+        if status & SERVER_MORE_RESULTS_EXISTS:
             self._at = _FIRST
         else:
-            self._finish()
+            self._at = _DONE
+            self.done = True
 
     def _prepared(self, payload: bytes) -> None:
         if payload[0] != OK_HEADER or len(payload) < _PREPARED_SIZE - 3:
