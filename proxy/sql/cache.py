@@ -3,13 +3,13 @@
 from typing import Final
 
 from proxy.sql.classify import MAX_PARSED, UNCLEAR, Classifier
-from proxy.sql.lexer import MARK, ExecutableComment, digest, strip_comments
+from proxy.sql.lexer import ExecutableComment, digest, strip_comments
 from proxy.sql.statement import Kind, Statement, primary
 
 _EXECUTABLE: Final = primary("executable-comment", "executable-comment")
 _MAX_TEXT: Final = 512
-# Keeps whole texts and digests apart: no digest begins with a mark and this letter.
-_BY_TEXT: Final = MARK + b"text"
+# Keeps whole texts and digests apart: a digest has no quotes outside of identifiers.
+_BY_TEXT: Final = b"'"
 
 
 class StatementCache:

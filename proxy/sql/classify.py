@@ -13,7 +13,7 @@ from sqlglot.dialects.mysql import MySQL
 from sqlglot.tokenizer_core import Token
 
 from proxy.sql.builtins import BUILTINS
-from proxy.sql.lexer import ExecutableComment, digest, strip_comments
+from proxy.sql.lexer import MARK, ExecutableComment, digest, strip_comments
 from proxy.sql.limits import too_complex
 from proxy.sql.nodes import READ_ROOTS
 from proxy.sql.reads import (
@@ -38,6 +38,8 @@ _DIALECT: Final = MySQL()
 # Servers remove this from both ends before they look at a text.
 _GARBAGE: Final = b"; \t\n\v\f\r"
 UNPARSED: Final = "unparsed"
+# Reasons that a text with the same digest need not share: an open quote, or bytes in a literal, can be the cause.
+UNCLEAR: Final = frozenset({UNPARSED, "set-unknown", "not-utf8"})
 
 READ: Final = Statement(Kind.READ, "read")
 _DIAGNOSTIC: Final = Statement(Kind.DIAGNOSTIC, "diagnostic")
@@ -177,6 +179,8 @@ class Classifier:
         if _TABLE_NAME.match(inner[1]):
             return READ
         explained = self._one(inner[1])
+        if explained.reason in UNCLEAR:
+            return explained
         return READ if explained.kind is Kind.READ else primary("explain", writes=explained.writes)
 
 
@@ -205,7 +209,7 @@ def _parts(stripped: bytes) -> list[bytes]:
     # The digest has no literals left, so a semicolon in it ends a statement or is part of an odd identifier.
     key = digest(stripped)
     parts = key.split(b";") if b";" in _BACKQUOTED.sub(b"", key) else [key]
-    return [part for part in parts if part.strip()]
+    return [part.replace(MARK, b"?") for part in parts if part.strip()]
 
 
 def _pinning(reason: str, pin: str) -> Callable[[str], Statement]:
