@@ -58,7 +58,8 @@ class BackendConnection(asyncio.Protocol):
         self._sink = sink
         if not exchange.done:
             self._exchange = exchange
-        self.write(packet)
+        if self._transport is not None:
+            self._transport.write(packet)
 
     def write(self, data: bytes) -> None:
         """Send bytes that belong to the command under way, or a command that has no reply."""

@@ -331,7 +331,7 @@ class Runner:
         """The client takes bytes again."""
         self._client_slow = False
         # The connection that was paused may have no request any more: its reply can be over before the client took it.
-        for link in self._links:
+        for link in self._links.values():
             link.resume_reading()
 
     def pause_client(self) -> None:

@@ -58,6 +58,8 @@ _SHORTEST_OK: Final = 7
 _ONE_BYTE_LIMIT: Final = 0xFB
 _PREPARED_SIZE: Final = 12
 _EOF_SIZE: Final = 5
+_EOF_LENGTH: Final = b"\x05\x00\x00"
+_EOF_PACKET_SIZE: Final = HEADER_SIZE + _EOF_SIZE
 # An OK or ERR packet has to be read whole. Longer ones (session state information) are still bounded by the protocol.
 _PEEK: Final = HEADER_SIZE + 1
 
@@ -102,6 +104,8 @@ class Exchange:
         end = len(chunk)
         if self._openings is not None:
             at = self._skip_opening(chunk)
+            if at and self._ends_shortly(chunk, at, end):
+                return end
         if self._tail:
             at = self._finish_tail(chunk)
         if self._skip:
@@ -114,23 +118,38 @@ class Exchange:
             at = self._step(chunk, at, end)
         return at
 
+    def _ends_shortly(self, chunk: bytes, at: int, end: int) -> bool:
+        """Whether exactly one row of less than 64 KiB and an EOF are left: by far the most frequent end of a reply."""
+        eof = end - _EOF_PACKET_SIZE
+        if eof - at < _PEEK or self._deprecate_eof or chunk[at + 2] or chunk[at + 4] >= EOF_HEADER:
+            return False
+        if at + HEADER_SIZE + (chunk[at] | chunk[at + 1] << 8) != eof or chunk[eof + 4] != EOF_HEADER:
+            return False
+        status = chunk[eof + 7] | chunk[eof + 8] << 8
+        if chunk[eof : eof + 3] != _EOF_LENGTH or status & SERVER_MORE_RESULTS_EXISTS:
+            return False
+        self.sequence = chunk[eof + 3]
+        self._end(status)
+        return True
+
     def _skip_opening(self, chunk: bytes) -> int:
         """Step over the column definitions in one go, if the reply begins with some that are known."""
         openings = self._openings
         if openings is None or self._at != _FIRST or self._tail or self.begun:
             self._openings = None
             return 0
-        length, sequence = openings.find(chunk)
+        length, sequence, status = openings.find(chunk)
         if length:
             self._openings = None
             self._at = _ROWS
             self.begun = True
             self.sequence = sequence
+            self.status = status
         return length
 
     def _learn_opening(self, opening: bytes) -> None:
         if self._openings is not None:
-            self._openings.learn(opening, self.sequence)
+            self._openings.learn(opening, self.sequence, self.status)
             self._openings = None
 
     def _walk(self, chunk: bytes, at: int, end: int) -> int:
