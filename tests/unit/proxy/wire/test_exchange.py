@@ -12,6 +12,7 @@ from proxy.wire.constants import MAX_PAYLOAD
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
+from proxy.wire.openings import Openings
 from proxy.wire.primitives import lenenc_int
 
 AUTOCOMMIT, IN_TRANS, MORE, CURSOR = 0x2, 0x1, 0x8, 0x40
@@ -114,6 +115,10 @@ def cases(deprecate: bool) -> Iterator[Case]:
     yield case("results and an ok", Reply.RESULT, [*more, ok(AUTOCOMMIT | MORE), *more, ok(IN_TRANS)], status=IN_TRANS)
     yield case("oks", Reply.RESULT, [ok(MORE | AUTOCOMMIT)] * 3 + [ok()])
     yield case("error in the second result", Reply.RESULT, [*more, err(1146)], errno=1146, status=AUTOCOMMIT | MORE)
+    begun = [ok(MORE | IN_TRANS), *result(deprecate, 3, rows)[:-1], err(1317)]
+    yield case(
+        "error in the rows behind an ok", Reply.RESULT, begun, errno=1317, status=MORE | IN_TRANS if deprecate else 2
+    )
     yield case("error after an ok", Reply.RESULT, [ok(MORE | IN_TRANS), err(1146)], errno=1146, status=MORE | IN_TRANS)
     if deprecate:
         cursor = [b"\x01", column(), ok(CURSOR | AUTOCOMMIT, 0xFE)]
@@ -203,6 +208,20 @@ def test_what_comes_behind_is_not_taken(case: Case) -> None:
         assert late.feed(data[:-1]) == len(data) - 1
         assert late.feed(data[-1:] + behind) == 1
         check(case, late)
+
+
+@every_case
+def test_a_known_opening_changes_nothing(case: Case) -> None:
+    openings, data = Openings(), case.bytes
+    cuts = range(len(data)) if len(data) < 1500 else [*range(200), *range(len(data) - 50, len(data))]
+    for at in [0, *cuts]:
+        exchange = Exchange(case.reply, case.deprecate, openings)
+        for chunk in filter(None, (data[:at], data[at:])):
+            assert exchange.feed(chunk) == len(chunk)
+        check(case, exchange)
+        behind = Exchange(case.reply, case.deprecate, openings)
+        assert behind.feed(data + b"\1\0\0\1\1") == len(data)
+        check(case, behind)
 
 
 @every_case
