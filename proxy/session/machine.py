@@ -198,10 +198,17 @@ class Machine:
             return
         if statement.pin and statement.kind is PRIMARY:
             self.state.pin_down(statement.pin)
-        if statement.kind is PRIMARY and statement.reason.startswith(_PRIVATE):
+        if statement.kind is PRIMARY and (statement.writes or statement.reason.startswith(_PRIVATE)):
+            # Also after a plain write: LAST_INSERT_ID() asks the connection that did it.
             self.state.private = True
         if request.code == c.COM_STMT_EXECUTE and request.prepared is not None:
             request.prepared.server = server
+
+    def refused_as_write(self, request: Request, statement: Statement) -> None:
+        """A replica refused what was taken for a read; `statement` is what it is taken for from now on."""
+        request.statement, request.plain = statement, False
+        if request.prepared is not None:
+            request.prepared.statement = statement
 
     def wrote(self, request: Request) -> bool:
         """Whether others may see changed data now that (a part of) the reply to `request` is here."""

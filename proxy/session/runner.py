@@ -19,8 +19,9 @@ from proxy.session.links import Links
 from proxy.session.machine import Machine, Prelude, Request
 from proxy.session.preludes import PreludeRun
 from proxy.session.prepared import renumbered
+from proxy.sql.cache import REFUSED_BY_REPLICA
 from proxy.wire import constants as c
-from proxy.wire.exchange import Exchange
+from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.replies import Err
 from topology.servers import Server
 
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 # Somebody wanted the statement to end: interrupted, killed, or out of its time. Running it again would be wrong.
 _MEANT_TO_FAIL: Final = frozenset({1028, 1317, 1907, 1969, 3024})
+# ER_OPTION_PREVENTS_STATEMENT (read_only), ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE
+_REFUSED_AS_WRITE: Final = frozenset({1290, 1792, 1836})
 
 
 class Client(Protocol):
@@ -190,7 +193,8 @@ class Runner:
         else:
             # This replica cannot be brought into the session's state; another server may.
             log.info("%s: %s refused to follow the session (error %d)", self._name, link.server, exchange.errno)
-            self._unfit |= {link.server.name}
+            if prelude.reply is not Reply.PREPARED:
+                self._unfit |= {link.server.name}
             request.avoid |= {link.server.name}
             self._dispatch(request)
 
@@ -261,9 +265,18 @@ class Runner:
         if exchange.errno in _MEANT_TO_FAIL:
             return False
         log.debug("%s: %s answered error %d; asking the primary", self._name, link.server, exchange.errno)
+        if exchange.errno in _REFUSED_AS_WRITE:
+            self._learn_write(request, link)
         request.route = Route(Target.PRIMARY, f"replica-error:{exchange.errno}")
         self._dispatch(request)
         return True
+
+    def _learn_write(self, request: Request, link: BackendConnection) -> None:
+        log.warning("%s: %s refused a statement as a write that was taken for a read", self._name, link.server)
+        packet = request.packet if request.prepared is None else request.prepared.packet
+        if self._context.cache is not None:
+            self._context.cache.learn_write(packet[c.HEADER_SIZE + 1 :])
+        self._machine.refused_as_write(request, REFUSED_BY_REPLICA)
 
     def _over(self) -> None:
         """The current request is done with."""

@@ -1,11 +1,14 @@
 """The digest cache in front of the classifier: a few microseconds for a statement whose like was seen before."""
 
+import contextlib
 from typing import Final
 
 from proxy.sql.classify import MAX_PARSED, UNCLEAR, Classifier
 from proxy.sql.lexer import ExecutableComment, digest, strip_comments
 from proxy.sql.statement import Kind, Statement, primary
 
+# What looked like a read until a replica refused it: a view can call a function that writes.
+REFUSED_BY_REPLICA: Final = primary("refused-by-replica")
 _EXECUTABLE: Final = primary("executable-comment", "executable-comment")
 _MAX_TEXT: Final = 512
 # Keeps whole texts and digests apart: a digest has no quotes outside of identifiers.
@@ -38,6 +41,11 @@ class StatementCache:
             return _EXECUTABLE
         key = digest(stripped)
         return self._young.get(key) or self._miss(key, stripped)
+
+    def learn_write(self, text: bytes) -> None:
+        """A replica has refused this text, or one like it, as a write: from now on it is for the primary."""
+        with contextlib.suppress(ExecutableComment):
+            self._remember(digest(strip_comments(text)), REFUSED_BY_REPLICA)
 
     def _miss(self, key: bytes, stripped: bytes) -> Statement:
         text = _BY_TEXT + stripped

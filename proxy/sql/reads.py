@@ -62,7 +62,8 @@ def _table_reason(table: exp.Table) -> str:
     if schema in SERVER_SCHEMAS:
         return "server-local"
     # Without a schema the name counts too: information_schema may be the default one.
-    if schema in ("information_schema", "") and (name == "processlist" or name.startswith("innodb_")):
+    # Events are switched off on replicas, and say so in EVENTS.
+    if schema in ("information_schema", "") and (name in ("processlist", "events") or name.startswith("innodb_")):
         return "server-local"
     return ""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from replication.sandbox import Cluster
-from tests.support.clients import READS, WRITES, Connection, Counters, connect, own_writes, run
+from tests.support.clients import READS, WRITES, Connection, Counters, connect, direct, own_writes, run
 from tests.support.proxies import ProxyProcess
 from tests.support.waiting import wait_until
 
@@ -159,3 +159,28 @@ def test_insert_id_row_count_and_warnings(client: Connection) -> None:
 def test_user_variables_keep_their_value(client: Connection) -> None:
     run(client, "SET @number = 41")
     assert run(client, "SELECT @number + 1") == ((42,),)
+
+
+def test_what_a_replica_refuses_as_a_write_runs_on_the_primary(
+    client: Connection, shared_cluster: Cluster, shared_proxy: ProxyProcess
+) -> None:
+    """A view can call a function that writes; nothing in the text of a read of it tells."""
+    for server in shared_cluster.servers:
+        with direct(shared_cluster, server) as connection:
+            run(connection, "SET GLOBAL log_bin_trust_function_creators = 1")
+    run(client, "CREATE TABLE seen (id INT)")
+    run(
+        client,
+        "CREATE FUNCTION note_it() RETURNS INT MODIFIES SQL DATA BEGIN INSERT INTO seen VALUES (1); RETURN 7; END",
+    )
+    run(client, "CREATE VIEW noting AS SELECT note_it() AS number")
+    run(client, "CREATE USER noter@'%' IDENTIFIED BY 'noter'")
+    run(client, f"GRANT ALL ON {SCHEMA}.* TO noter@'%'")
+    with connect(shared_cluster, shared_proxy, database=SCHEMA, user="noter", password="noter") as noter:
+        # Without the SUPER-like rights of root, so that read_only holds on MariaDB too.
+        settle(noter, shared_cluster)
+        for number in range(1, 7):
+            assert run(noter, "SELECT number FROM noting") == ((7,),)
+            assert run(client, "SELECT COUNT(*) FROM seen") == ((number,),)
+    run(client, "DROP USER noter@'%'")
+    assert not any(own_writes(shared_cluster, replica) for replica in shared_cluster.servers[1:])
