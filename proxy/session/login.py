@@ -170,7 +170,8 @@ class _Login:
         if error.err.errno != c.ER_NOT_SUPPORTED_AUTH_MODE:
             return error
         await self._context.directory.refresh_quietly()
-        if self._context.directory.find(user, self._address) is not None:
+        account = self._context.directory.find(user, self._address)
+        if account is not None and not account.supported:
             return error
         return self._denied(user, Deny(used_password=True))
 

@@ -22,6 +22,7 @@ from proxy.session.prepared import renumbered
 from proxy.sql.cache import REFUSED_BY_REPLICA
 from proxy.wire import constants as c
 from proxy.wire.exchange import Exchange, Reply
+from proxy.wire.framing import frame
 from proxy.wire.replies import Err
 from topology.servers import Server
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 _MEANT_TO_FAIL: Final = frozenset({1028, 1317, 1907, 1969, 3024})
 # ER_OPTION_PREVENTS_STATEMENT (read_only), ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE
 _REFUSED_AS_WRITE: Final = frozenset({1290, 1792, 1836})
+_PING: Final = Prelude(frame(bytes((c.COM_PING,)), 0))
 
 
 class Client(Protocol):
@@ -143,7 +145,12 @@ class Runner:
         snapshot = self._context.monitor.snapshot
         if request.server:
             link = self._links.get(request.server)
-            return link.server if link is not None else None
+            if link is not None:
+                return link.server
+            if request.code != c.COM_STMT_RESET:
+                return None
+            # The cursor is gone with its server: the primary may say that all is reset.
+            request.server = ""
         target = request.route.target
         if target is REPLICA:
             picked = self._context.balancer.pick(snapshot, self._context.monitor.freshness, request.avoid)
@@ -228,12 +235,13 @@ class Runner:
         if request is None:
             return
         if not self._forwarded:
-            if not exchange.begun:
-                if not exchange.done:
-                    self._held += chunk
+            if exchange.errno:
+                # Also behind columns or rows: as long as the client has not seen them, nothing is lost.
+                if self._run_again(request, connection, exchange, chunk):
                     return
-                if self._run_again(request, connection, exchange):
-                    return
+            elif not exchange.begun:
+                self._held += chunk
+                return
             self._forwarded = True
             if self._held or exchange.prepared is not None:
                 chunk = self._first_chunk(request, connection, exchange, chunk)
@@ -254,14 +262,17 @@ class Runner:
             return chunk
         return renumbered(chunk, self._machine.prepared(request, exchange, link.seen))
 
-    def _run_again(self, request: Request, link: BackendConnection, exchange: Exchange) -> bool:
-        """Whether a statement that a replica answered with an error is run on the primary instead.
+    def _run_again(self, request: Request, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bool:
+        """Whether a statement that a replica answered with an error is run on the primary instead, or may be.
 
         The primary has the last word on every error: a replica can lack a table or a grant for a moment, or refuse what
         turned out to be a write.
         """
         if request.route.target is not REPLICA or self._is_primary(link.server):
             return False
+        if exchange.errno == c.ER_QUERY_INTERRUPTED:
+            self._make_sure(request, link, exchange, self._held + chunk)
+            return True
         if exchange.errno in _MEANT_TO_FAIL:
             return False
         log.debug("%s: %s answered error %d; asking the primary", self._name, link.server, exchange.errno)
@@ -277,6 +288,24 @@ class Runner:
         if self._context.cache is not None:
             self._context.cache.learn_write(packet[c.HEADER_SIZE + 1 :])
         self._machine.refused_as_write(request, REFUSED_BY_REPLICA)
+
+    def _make_sure(self, request: Request, link: BackendConnection, exchange: Exchange, reply: bytes) -> None:
+        """Give the client the error `reply` if the replica lives on, else run the statement elsewhere.
+
+        MySQL ends the statements under way with the same error when it shuts down as after a KILL QUERY.
+        """
+
+        def answered(ping: Exchange, _: bytes) -> None:
+            if ping.errno:
+                request.avoid |= {link.server.name}
+                self._dispatch(request)
+                return
+            self._machine.replied(request, exchange, link.seen, False)
+            self._write(reply)
+            self._over()
+
+        self._held, self._exchange = b"", None
+        PreludeRun(self, answered).start(link, _PING)
 
     def _over(self) -> None:
         """The current request is done with."""
@@ -318,7 +347,9 @@ class Runner:
         """Whether a request can be run elsewhere: nothing of its reply reached the client, and it only reads."""
         if self._forwarded:
             return False
-        return request.route.target is REPLICA and not self._is_primary(link.server)
+        if self._is_primary(link.server):
+            return False
+        return request.route.target is REPLICA or request.code == c.COM_STMT_RESET
 
     def _next_sequence(self) -> int:
         """The number of the next packet to the client; 0 in the middle of a packet, where none can begin."""

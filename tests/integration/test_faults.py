@@ -8,13 +8,15 @@ from typing import Any
 import pymysql
 import pytest
 
+from proxy.wire import constants as c
+from proxy.wire.exchange import Reply
 from replication.sandbox import Cluster, Flavor, LocalServer
 from tests.support.clients import READS, Connection, Counters, connect, direct, run
 from tests.support.clusters import replicating_cluster
 from tests.support.load import Load, reading
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until
-from tests.support.wireclient import Login, WireClient, query
+from tests.support.wireclient import Login, WireClient, execute, first_error, query, statement_command
 
 SCHEMA = "faults_test"
 COUNT = f"SELECT COUNT(*) FROM {SCHEMA}.item"
@@ -97,6 +99,52 @@ def test_no_client_notices_the_end_of_a_replica(
     load.wait_for_progress()
     wait_until(lambda: serves_reads(cluster, client)["dbread1"], "the replica serves reads again")
     load.stop()
+
+
+def test_a_statement_can_be_reset_after_its_replica_has_died(
+    cluster: Cluster, proxy: ProxyProcess, client: Connection
+) -> None:
+    primary, replica = cluster.servers[0], cluster.server("dbread1")
+    with WireClient(proxy.host, proxy.port) as raw:
+        raw.log_in(Login(primary.user, primary.password))
+        numbers = []
+        # One turn for each replica.
+        for _ in range(2):
+            first = raw.command(bytes((c.COM_STMT_PREPARE,)) + COUNT.encode(), Reply.PREPARED)[0][1]
+            numbers.append(int.from_bytes(first[1:5], "little"))
+            raw.command(execute(numbers[-1]))
+        try:
+            replica.kill()
+            for number in numbers * 2:
+                assert first_error(raw.command(statement_command(c.COM_STMT_RESET, number))) is None
+                assert first_error(raw.command(execute(number))) is None
+        finally:
+            replica.start()
+    wait_until_back(proxy, replica)
+
+
+def test_a_killed_read_is_not_run_again(cluster: Cluster, proxy: ProxyProcess, client: Connection) -> None:
+    errors: list[tuple[int, str]] = []
+    slow = f"SELECT /* slow */ SLEEP(30) FROM {SCHEMA}.item"
+    thread = threading.Thread(target=lambda: errors.append(error_of(lambda: run(client, slow))))
+    thread.start()
+    try:
+        wait_until(lambda: kill_query(cluster, "SELECT /* slow */"), "the read runs on a replica")
+    finally:
+        thread.join()
+    assert errors[0][0] == 1317
+    assert not is_running(cluster, "SELECT /* slow */")
+
+
+def kill_query(cluster: Cluster, text: str) -> bool:
+    """Interrupt the statement that begins with `text` on a replica; whether there was one."""
+    for server in cluster.servers[1:]:
+        with direct(cluster, server) as connection:
+            for row in run(connection, "SHOW FULL PROCESSLIST"):
+                if str(row[7]).startswith(text):
+                    run(connection, f"KILL QUERY {row[0]}")
+                    return True
+    return False
 
 
 def test_reads_go_on_while_a_replica_is_frozen(cluster: Cluster, proxy: ProxyProcess, client: Connection) -> None:
