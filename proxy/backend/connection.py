@@ -80,9 +80,11 @@ class BackendConnection(asyncio.Protocol):
             return
         if exchange.done:
             self._exchange = None
-        self._sink.reply_chunk(self, exchange, data if used == len(data) else data[:used])
-        if used < len(data):
-            self._break("bytes behind the end of a reply")
+        if used == len(data):
+            self._sink.reply_chunk(self, exchange, data)
+            return
+        self._sink.reply_chunk(self, exchange, data[:used])
+        self._break("bytes behind the end of a reply")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""

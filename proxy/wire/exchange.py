@@ -15,6 +15,7 @@ from proxy.wire.constants import (
     MAX_PAYLOAD,
     OK_HEADER,
     SERVER_MORE_RESULTS_EXISTS,
+    SERVER_STATUS_AUTOCOMMIT,
     SERVER_STATUS_CURSOR_EXISTS,
 )
 from proxy.wire.errors import MalformedPacket
@@ -58,6 +59,8 @@ _SHORTEST_OK: Final = 7
 _ONE_BYTE_LIMIT: Final = 0xFB
 _PREPARED_SIZE: Final = 12
 _EOF_SIZE: Final = 5
+# No warnings, autocommit on, no transaction open, nothing else to tell.
+_USUAL_EOF: Final = bytes((EOF_HEADER, 0, 0, SERVER_STATUS_AUTOCOMMIT, 0))
 _EOF_LENGTH: Final = b"\x05\x00\x00"
 _EOF_PACKET_SIZE: Final = HEADER_SIZE + _EOF_SIZE
 # An OK or ERR packet has to be read whole. Longer ones (session state information) are still bounded by the protocol.
@@ -119,17 +122,15 @@ class Exchange:
         return at
 
     def _ends_shortly(self, chunk: bytes, at: int, end: int) -> bool:
-        """Whether exactly one row of less than 64 KiB and an EOF are left: by far the most frequent end of a reply."""
+        """Whether exactly one row and the usual EOF are left: by far the most frequent end of a reply."""
         eof = end - _EOF_PACKET_SIZE
-        if eof - at < _PEEK or self._deprecate_eof or chunk[at + 2] or chunk[at + 4] >= EOF_HEADER:
+        if eof - at < _PEEK or self._deprecate_eof or not chunk.endswith(_USUAL_EOF):
             return False
-        if at + HEADER_SIZE + (chunk[at] | chunk[at + 1] << 8) != eof or chunk[eof + 4] != EOF_HEADER:
-            return False
-        status = chunk[eof + 7] | chunk[eof + 8] << 8
-        if chunk[eof : eof + 3] != _EOF_LENGTH or status & SERVER_MORE_RESULTS_EXISTS:
+        row_ends = at + HEADER_SIZE + int.from_bytes(chunk[at : at + 3], "little")
+        if row_ends != eof or chunk[at + 4] >= EOF_HEADER or chunk[eof : eof + 3] != _EOF_LENGTH:
             return False
         self.sequence = chunk[eof + 3]
-        self._end(status)
+        self._end(SERVER_STATUS_AUTOCOMMIT)
         return True
 
     def _skip_opening(self, chunk: bytes) -> int:
