@@ -54,14 +54,18 @@ def main(
         "max_connections": max_connections,
         "digest_cache_size": digest_cache_size,
     }
+    failures: list[BaseException] = []
     try:
         variables = process_environment()
         settings = load_settings(config, variables, flags)
         deployment = configured_deployment(settings, read_environment(variables, environment))
         uvloop.run(run_until_signal(settings, deployment))
     except* ManyreadsError as group:
-        for error in _leaves(group):
-            print(f"manyreads: {error}", file=sys.stderr)
+        failures = _leaves(group)
+    # Not inside of the except*, which would wrap the exit into a group of its own.
+    if failures:
+        for failure in failures:
+            print(f"manyreads: {failure}", file=sys.stderr)
         sys.exit(USAGE_ERROR)
 
 

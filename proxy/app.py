@@ -45,6 +45,7 @@ async def run(
         host, port = await listener.open(*settings.host_and_port)
         await monitor.first_round()
         await context.directory.refresh_quietly()
+        await listener.serve()
         log.info("serving on %s:%d: %s", host, port, _summary(deployment))
         if ready is not None:
             ready(host, port)

@@ -20,14 +20,24 @@ class Listener:
         self._server: asyncio.Server | None = None
 
     async def open(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; returns the address in use, of which the port is new when 0 was asked for. Raises ConfigError."""
+        """Take the port; returns the address in use, of which the port is new when 0 was asked for.
+
+        Clients are accepted from `serve` on. Raises ConfigError.
+        """
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: ClientChannel(self._context), host, port, backlog=1024)
+            self._server = await loop.create_server(
+                lambda: ClientChannel(self._context), host, port, backlog=1024, start_serving=False
+            )
         except OSError as error:
             raise _cannot_listen(host, port, error) from None
         name = self._server.sockets[0].getsockname()
         return name[0], name[1]
+
+    async def serve(self) -> None:
+        """Accept clients."""
+        assert self._server is not None
+        await self._server.start_serving()
 
     async def drain(self, patience: float) -> None:
         """Accept nobody any more, close sessions as they come to rest, and the others after `patience` seconds.

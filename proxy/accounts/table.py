@@ -16,6 +16,9 @@ MYSQL_ACCOUNTS = "SELECT User, Host, plugin, HEX(authentication_string) AS store
 MARIADB_ACCOUNTS = "SELECT User, Host, Priv AS privileges FROM mysql.global_priv"
 
 
+LOCALHOST = "localhost"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One account. `plugin` is its authentication method; `stored` what the server keeps, as `Credentials` wants it."""
@@ -103,7 +106,7 @@ def host_names(address: str) -> tuple[str, ...]:
     # A socket for both families shows 192.0.2.1 as ::ffff:192.0.2.1.
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     name = str(mapped or address)
-    return ("localhost", name) if (mapped or parsed).is_loopback else (name,)
+    return (LOCALHOST, name) if (mapped or parsed).is_loopback else (name,)
 
 
 @functools.lru_cache(4096)

@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+import logging
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from proxy.wire.openings import Openings
 from topology.config import Settings
 from topology.monitor import Monitor
 from topology.servers import Server
+
+log = logging.getLogger(__name__)
 
 # Far above the ids that servers hand out, so that a KILL with a proxy's id cannot hit a stranger's server connection.
 _FIRST_CONNECTION_ID = 1 << 30
@@ -54,6 +57,10 @@ class Context:
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))
 
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run a session's work as a task of its own; what goes wrong in it must not end the other sessions."""
+        return self.tasks.create_task(_contained(work))
+
     def enter(self, session: Session) -> None:
         """A session begins."""
         self.sessions.add(session)
@@ -69,3 +76,10 @@ class Context:
         """`server` does not answer its probes."""
         for session in list(self.sessions):
             session.abandon(server)
+
+
+async def _contained(work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("a session failed")

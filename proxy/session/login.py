@@ -5,7 +5,7 @@ import logging
 import secrets
 from typing import Final
 
-from proxy.accounts.table import Account, host_names
+from proxy.accounts.table import LOCALHOST, Account, host_names
 from proxy.backend.login import Identity, open_connection, server_lost
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost, ServerRefused, SessionError
@@ -41,7 +41,7 @@ class ClientChannel(PacketChannel):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
         super().connection_made(transport)
-        task = self._context.tasks.create_task(serve_login(self._context, self))
+        task = self._context.spawn(serve_login(self._context, self))
         self._context.logins.add(task)
         task.add_done_callback(self._context.logins.discard)
 
@@ -80,7 +80,7 @@ class _Login:
 
     async def run(self) -> None:
         primary, cache = self._admit()
-        login = ServerLogin(_nonce(), self._context.key)
+        login = ServerLogin(_nonce(), self._context.key, private=host_names(self._address)[0] == LOCALHOST)
         self._channel.send(greeting_payload(self._greeting(primary, login.nonce)))
         try:
             async with asyncio.timeout(self._context.settings.login_timeout):

@@ -21,6 +21,7 @@ from proxy.session.preludes import PreludeRun
 from proxy.session.prepared import renumbered
 from proxy.sql.cache import REFUSED_BY_REPLICA
 from proxy.wire import constants as c
+from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err
@@ -131,7 +132,7 @@ class Runner:
         link = self._links.get(server.name)
         if link is None:
             self._link = None
-            self._task = self._context.tasks.create_task(self._open(server, request))
+            self._task = self._context.spawn(self._open(server, request))
             return
         prelude = self._machine.prelude(link.seen, request)
         if prelude is not None:
@@ -172,9 +173,16 @@ class Runner:
             link.close()
         elif link.alive:
             self._links.add(link)
-            self._dispatch(request)
+            self._go_on(request)
         else:
             self._cannot_open(server, request, ServerLost(server_lost(server, "closed after the login")))
+
+    def _go_on(self, request: Request) -> None:
+        try:
+            self._dispatch(request)
+        except MalformedPacket as error:
+            log.warning("%s: malformed packet: %s; connection closed", self._name, error)
+            self._client.lose(Err(c.ER_NET_PACKETS_OUT_OF_ORDER, "Malformed packet", "08S01"), 1)
 
     def _cannot_open(self, server: Server, request: Request, error: ServerLost | ServerRefused) -> None:
         log.warning("%s: %s: %s", self._name, server, error)

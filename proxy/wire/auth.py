@@ -22,6 +22,8 @@ _SHA2_PREFIX = b"$A$"
 _SHA2_SALT_SIZE = 20
 _ROUNDS_UNIT = 1000
 MAX_PASSWORD = 256
+# Bytes of our RSA key, and so of everything that is encrypted with it.
+RSA_SIZE = 256
 
 _OAEP = padding.OAEP(mgf=padding.MGF1(algorithm=hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
 
@@ -120,7 +122,7 @@ class RsaKey:
     """The key pair with which clients without TLS send their password to us."""
 
     def __init__(self) -> None:
-        self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._private = rsa.generate_private_key(public_exponent=65537, key_size=RSA_SIZE * 8)
         self.public_pem = self._private.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )

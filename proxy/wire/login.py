@@ -108,11 +108,16 @@ class _Await(Enum):
 
 
 class ServerLogin:
-    """Logs one client in: `response` first, then `judge` with the account's credentials, then `answer` each packet."""
+    """Logs one client in: `response` first, then `judge` with the account's credentials, then `answer` each packet.
 
-    def __init__(self, nonce: bytes, key: auth.RsaKey) -> None:
+    `private` says that nobody can listen to the connection. Some clients (mysql-connector-python, mariadb) send their
+    password in clear when they cannot have TLS; that is taken on a private connection, and denied on any other.
+    """
+
+    def __init__(self, nonce: bytes, key: auth.RsaKey, *, private: bool = False) -> None:
         self.nonce = nonce
         self._key = key
+        self._private = private
         self._await = _Await.RESPONSE
         self._credentials: Credentials | None = None
         self._last_answer = b""
@@ -143,8 +148,15 @@ class ServerLogin:
         if self._await in (_Await.ENCRYPTED, _Await.FULL_AUTH):
             # A client that has the key from an earlier login sends the password without asking for the key.
             self._await = _Await.OVER
-            return Verify(self._key.decrypt_password(payload, self.nonce))
+            return self._password(payload)
         raise MalformedPacket("a packet after the end of the login")
+
+    def _password(self, payload: bytes) -> Step:
+        if len(payload) == auth.RSA_SIZE:
+            return Verify(self._key.decrypt_password(payload, self.nonce))
+        if self._private and payload.endswith(b"\0"):
+            return Verify(payload.removesuffix(b"\0"))
+        return Deny(used_password=True)
 
     def judge_again(self, credentials: Credentials) -> Step:
         """Judge a denied answer against newer credentials of the same method."""

@@ -216,3 +216,19 @@ def test_any_packets_of_a_client_are_judged_or_malformed(
     except MalformedPacket:
         return
     assert isinstance(step, Send | Deny | Verify)
+
+
+@pytest.mark.parametrize(
+    ("private", "sent", "step"),
+    [
+        (True, b"pw\0", Verify(b"pw")),
+        (False, b"pw\0", Deny(used_password=True)),
+        (True, b"pw", Deny(used_password=True)),
+    ],
+)
+def test_a_password_in_clear_is_taken_only_where_nobody_listens(private: bool, sent: bytes, step: Step) -> None:
+    server = ServerLogin(NONCE, KEY, private=private)
+    response = HandshakeResponse(FLAGS, 1, 45, "u", b"x" * 32, plugin=c.CACHING_SHA2)
+    credentials = Credentials(c.CACHING_SHA2, stored(c.CACHING_SHA2, b"pw"), None)
+    assert isinstance(server.judge(server.response(response_payload(response)), credentials), Send)
+    assert server.answer(sent) == step
