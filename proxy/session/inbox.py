@@ -79,6 +79,6 @@ def check_header(length: int, sequence: int) -> None:
 def is_one_packet(data: bytes) -> bool:
     """Whether `data` is exactly one command packet of the ordinary kind, as clients send nearly always."""
     size = len(data)
-    return (
-        HEADER_SIZE < size <= MAX_HELD and data[3] == 0 and data[0] | data[1] << 8 | data[2] << 16 == size - HEADER_SIZE
-    )
+    if not HEADER_SIZE < size <= MAX_HELD or data[3]:
+        return False
+    return int.from_bytes(data[:3], "little") == size - HEADER_SIZE

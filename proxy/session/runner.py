@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # Somebody wanted the statement to end: interrupted, killed, or out of its time. Running it again would be wrong.
 _MEANT_TO_FAIL: Final = frozenset({1028, 1317, 1907, 1969, 3024})
+# After these the session may ask about the statement before.
+_REMEMBERED: Final = (c.COM_QUERY, c.COM_STMT_EXECUTE)
 # ER_OPTION_PREVENTS_STATEMENT (read_only), ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE
 _REFUSED_AS_WRITE: Final = frozenset({1290, 1792, 1836})
 _PING: Final = Prelude(frame(bytes((c.COM_PING,)), 0))
@@ -219,9 +221,10 @@ class Runner:
             packet = self._machine.packet_for(link.seen, request)
             self._machine.sent(request, link.server.name)
         exchange = Exchange(request.reply, link.deprecate_eof, self._openings)
-        self._link, self._exchange = link, exchange
-        self._held, self._forwarded = b"", False
-        if request.code in (c.COM_QUERY, c.COM_STMT_EXECUTE):
+        self._link = link
+        self._exchange = exchange
+        self._held = b""
+        if request.code in _REMEMBERED:
             self._last = link.server.name
         if self._client_slow:
             link.pause_reading()
