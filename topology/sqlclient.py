@@ -132,7 +132,6 @@ async def connect(server: Server, *, within: float = 5.0, database: str | None =
         db=database,
         charset="utf8mb4",
         autocommit=True,
-        local_infile=True,
         program_name="manyreads",
     )
     try:
@@ -164,6 +163,9 @@ async def _translated(server: Server) -> AsyncIterator[None]:
         raise _server_error(server, error) from error
     except TimeoutError as error:
         raise ServerUnreachable(f"{server} did not answer in time") from error
+    except RuntimeError as error:
+        # The driver's answer to a server that asks for a file of ours, which none of our statements invites.
+        raise ServerError(f"{server} broke the protocol: {error}") from error
     except (OSError, EOFError, asyncio.IncompleteReadError) as error:
         raise ServerUnreachable(f"the connection to {server} broke: {error}") from error
 
