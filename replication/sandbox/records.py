@@ -139,8 +139,12 @@ def recorded_process(file: Path) -> ProcessRecord | None:
 
 
 def living(record: ProcessRecord, datadir: Path) -> Process | None:
-    """The recorded process, unless it has ended or its id now belongs to something else."""
+    """The recorded process, unless it has ended or its id now belongs to something else.
+
+    Times of start are counted from the boot, so that after a reboot the command line has to agree too. It can be read
+    as empty for a moment while the process is about to become the server (Linux sets it late in execve).
+    """
     process = inspect(record.pid)
-    if process is None or process.started != record.started or not process.serves(datadir):
+    if process is None or process.started != record.started:
         return None
-    return process
+    return process if not process.command or process.serves(datadir) else None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from replication.sandbox import records
+from replication.sandbox.processes import Process
 from topology.environment import deployment, read_environment
 from topology.errors import ConfigError
 from topology.servers import Vendor as Flavor
@@ -82,3 +83,20 @@ def test_process_file_that_says_nothing(tmp_path: Path, text: str | None) -> Non
     if text is not None:
         file.write_text(text)
     assert records.recorded_process(file) is None
+
+
+def test_a_process_is_known_by_its_start_and_its_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    record, datadir = records.ProcessRecord(pid=7, started="100"), Path("/data")
+    server = Process(7, "100", "/usr/sbin/server --datadir=/data")
+    about_to_become_it = Process(7, "100", "")
+    after_a_reboot = Process(7, "100", "/bin/something --else")
+    another = Process(7, "101", server.command)
+    for found, expected in (
+        (server, server),
+        (about_to_become_it, about_to_become_it),
+        (after_a_reboot, None),
+        (another, None),
+        (None, None),
+    ):
+        monkeypatch.setattr(records, "inspect", lambda pid, found=found: found)
+        assert records.living(record, datadir) == expected
