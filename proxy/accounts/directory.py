@@ -16,7 +16,7 @@ from proxy.accounts.table import (
     mysql_accounts,
 )
 from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
-from proxy.wire.login import Secret
+from proxy.wire.secret import Secret
 from topology.config import ConfiguredAccount
 from topology.errors import ServerError
 from topology.probe import vendor_of

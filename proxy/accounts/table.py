@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
-from proxy.wire.login import Credentials, Secret, secret_of
+from proxy.wire.secret import Secret, secret_of
+from proxy.wire.serverlogin import Credentials
 
 # Read with the service account; HEX because salts are not text.
 MYSQL_ACCOUNTS = "SELECT User, Host, plugin, HEX(authentication_string) AS stored_hex FROM mysql.user"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.channel import PacketChannel
 from proxy.errors import ServerLost, ServerRefused
+from proxy.wire.clientlogin import ClientLogin
 from proxy.wire.constants import (
     CLIENT_CONNECT_ATTRS,
     CLIENT_CONNECT_WITH_DB,
@@ -22,8 +23,8 @@ from proxy.wire.constants import (
 )
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import Greeting, HandshakeResponse, parse_greeting, response_payload
-from proxy.wire.login import ClientLogin, Secret
 from proxy.wire.replies import Err, Ok, parse_err
+from proxy.wire.secret import Secret
 from topology.servers import Server
 
 # These change how replies are written, so a server that lacks one that the client uses cannot serve that client.

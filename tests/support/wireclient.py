@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from proxy.wire import constants as c
+from proxy.wire.clientlogin import ClientLogin
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.handshake import Greeting, HandshakeResponse, parse_greeting, response_payload
-from proxy.wire.login import ClientLogin, secret_of
 from proxy.wire.replies import Err, Ok, parse_err
+from proxy.wire.secret import secret_of
 
 CAPABILITIES: Final = (
     c.CLIENT_LONG_PASSWORD

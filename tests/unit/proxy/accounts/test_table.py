@@ -15,7 +15,7 @@ from proxy.accounts.table import (
     mysql_accounts,
 )
 from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
-from proxy.wire.login import secret_of
+from proxy.wire.secret import secret_of
 
 HASH = "*" + "0123456789ABCDEFabcd" * 2
 

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from proxy.wire import constants as c
 from proxy.wire.auth import RsaKey, caching_sha2_verify, sha256_crypt
+from proxy.wire.clientlogin import ClientLogin
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import HandshakeResponse, response_payload
-from proxy.wire.login import Accept, ClientLogin, Credentials, Deny, Secret, Send, ServerLogin, Step, Verify, secret_of
 from proxy.wire.replies import Err, Ok, err_payload, ok_payload
+from proxy.wire.secret import Secret, secret_of
+from proxy.wire.serverlogin import Accept, Credentials, Deny, Send, ServerLogin, Step, Verify
 
 KEY = RsaKey()
 NONCE = bytes(range(1, 21))

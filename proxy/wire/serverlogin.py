@@ -1,57 +1,20 @@
-"""Two machines: the server's side of a login (towards clients) and the client's side (towards servers).
-
-Neither does I/O nor knows an account table: they take payloads, and answer with what to do next.
+"""The server's side of a login, towards clients. No I/O, and no knowledge of an account table: it takes payloads, and
+answers with what to do next.
 """
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from hashlib import sha1
 from typing import Final
 
 from proxy.wire import auth
-from proxy.wire.constants import (
-    AUTH_MORE_DATA,
-    CACHING_SHA2,
-    CLIENT_PLUGIN_AUTH,
-    EOF_HEADER,
-    ER_NOT_SUPPORTED_AUTH_MODE,
-    ERR_HEADER,
-    NATIVE_PASSWORD,
-    OK_HEADER,
-    REQUIRED,
-)
+from proxy.wire.constants import AUTH_MORE_DATA, CLIENT_PLUGIN_AUTH, NATIVE_PASSWORD, REQUIRED
 from proxy.wire.errors import MalformedPacket
-from proxy.wire.handshake import (
-    HandshakeResponse,
-    auth_switch_payload,
-    parse_auth_switch,
-    parse_response,
-)
-from proxy.wire.replies import Err, Ok, parse_err, parse_ok
+from proxy.wire.handshake import HandshakeResponse, auth_switch_payload, parse_response
+from proxy.wire.secret import Secret, secret_of
 
 _REQUEST_PUBLIC_KEY: Final = b"\x02"
 _FAST_AUTH_OK: Final = bytes((AUTH_MORE_DATA, 3))
 _FULL_AUTH: Final = bytes((AUTH_MORE_DATA, 4))
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """What is known of a password, enough to log in elsewhere with it.
-
-    `password` is None for an account of mysql_native_password, of which only `sha1`, SHA1(password), can be learnt.
-    """
-
-    password: bytes | None = field(default=None, repr=False)
-    sha1: bytes | None = field(default=None, repr=False)
-
-    def double_sha1(self) -> bytes:
-        """What a server stores for mysql_native_password."""
-        return sha1(self.sha1 or b"").digest()
-
-
-def secret_of(password: bytes) -> Secret:
-    """The secret of a password that is known."""
-    return Secret(password=password, sha1=sha1(password).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,50 +157,3 @@ class ServerLogin:
             return Accept(secret, last=_FAST_AUTH_OK)
         self._await = _Await.FULL_AUTH
         return Send(_FULL_AUTH)
-
-
-class ClientLogin:
-    """Logs the proxy in at a server with a secret that it holds. Feed every payload after the greeting to `answer`."""
-
-    def __init__(self, secret: Secret, nonce: bytes, plugin: str) -> None:
-        self._secret = secret
-        self._nonce = nonce
-        self.plugin = plugin if plugin in (NATIVE_PASSWORD, CACHING_SHA2) else NATIVE_PASSWORD
-
-    def first_answer(self) -> bytes:
-        """The authentication data of the handshake response."""
-        return self._proof()
-
-    def answer(self, payload: bytes) -> bytes | Ok | Err | None:
-        """What to send next, the server's verdict (Ok or Err), or None to wait for one more packet."""
-        first = payload[0] if payload else -1
-        if first == OK_HEADER:
-            return parse_ok(payload)
-        if first == ERR_HEADER:
-            return parse_err(payload)
-        if first == EOF_HEADER:
-            return self._switch(payload)
-        if first == AUTH_MORE_DATA:
-            return self._more(payload)
-        raise MalformedPacket("a login packet is none of OK, ERR, switch or more data")
-
-    def _switch(self, payload: bytes) -> bytes | Err:
-        plugin, nonce = parse_auth_switch(payload)
-        if plugin not in (NATIVE_PASSWORD, CACHING_SHA2):
-            return Err(ER_NOT_SUPPORTED_AUTH_MODE, f"the proxy cannot use the account's method {plugin!r}", "08004")
-        self.plugin, self._nonce = plugin, nonce
-        return self._proof()
-
-    def _more(self, payload: bytes) -> bytes | None:
-        if payload == _FAST_AUTH_OK:
-            return None
-        if payload == _FULL_AUTH:
-            return _REQUEST_PUBLIC_KEY
-        return auth.encrypt_password(self._secret.password or b"", self._nonce, payload[1:])
-
-    def _proof(self) -> bytes:
-        if self._secret.password == b"":
-            return b""
-        if self.plugin == CACHING_SHA2:
-            return auth.caching_sha2_answer(self._secret.password or b"", self._nonce)
-        return auth.native_answer(self._secret.sha1 or b"", self._nonce) if self._secret.sha1 else b""

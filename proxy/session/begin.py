@@ -1,0 +1,77 @@
+"""Making a session for a client that was verified: its connection to the primary, its first state, the OK packet."""
+
+from typing import Final
+
+from proxy.backend.login import Identity, open_connection, server_lost
+from proxy.channel import PacketChannel
+from proxy.errors import ServerLost, ServerRefused
+from proxy.routing.state import SessionState
+from proxy.session.client import ClientSession
+from proxy.session.context import Context
+from proxy.session.judge import Judge
+from proxy.session.machine import Machine
+from proxy.sql.cache import StatementCache
+from proxy.sql.settings import unsafe_sql_mode
+from proxy.wire import constants as c
+from proxy.wire.handshake import HandshakeResponse
+from proxy.wire.replies import Ok, ok_payload
+from proxy.wire.secret import Secret
+from proxy.wire.serverlogin import Accept
+from topology.servers import Observation
+
+# Collations of big5, sjis, gbk, cp932 and gb18030, in which quotes may end elsewhere than in UTF-8.
+_UNSAFE_COLLATIONS: Final = frozenset({1, 84, 13, 88, 28, 87, 95, 96, 248, 249, 250})
+
+
+class Beginning:
+    """The last part of one login. `name` is the client's, for the log."""
+
+    def __init__(self, context: Context, channel: PacketChannel, judge: Judge, name: str) -> None:
+        self._context = context
+        self._channel = channel
+        self._judge = judge
+        self._name = name
+
+    async def begin(
+        self, response: HandshakeResponse, accept: Accept, primary: Observation, cache: StatementCache
+    ) -> None:
+        """Open the session. Raises SessionError: the primary has the last word on the account."""
+        if accept.last:
+            self._channel.send(accept.last)
+        context, identity = self._context, _identity(response, accept.secret)
+        state = SessionState(response.database, 0)
+        if response.collation_id in _UNSAFE_COLLATIONS:
+            state.pin_down("character-set")
+        if unsafe_sql_mode(primary.sql_mode):
+            state.pin_down("sql-mode")
+        session = ClientSession(context, identity, Machine(cache.statement, state), self._name)
+        server = context.monitor.snapshot.primary.server
+        try:
+            link = await open_connection(server, identity, session.runner, context.settings.connect_timeout)
+        except ServerLost as error:
+            context.monitor.report_failure(server, error.err.message)
+            raise
+        except ServerRefused as error:
+            raise await self._judge.refused_by_primary(response.user, error) from None
+        if not link.alive:
+            raise ServerLost(server_lost(server, "closed after the login"))
+        state.status = link.status
+        self._channel.send(ok_payload(Ok(status=link.status)))
+        try:
+            session.runner.adopt(link)
+            self._channel.hand_over(session)
+        except ConnectionError:
+            link.close()
+            raise
+
+
+def _identity(response: HandshakeResponse, secret: Secret) -> Identity:
+    return Identity(
+        user=response.user,
+        secret=secret,
+        capabilities=response.capabilities & c.OFFERED,
+        max_packet_size=response.max_packet_size,
+        collation_id=response.collation_id,
+        database=response.database,
+        attributes=response.attributes,
+    )
