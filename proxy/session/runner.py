@@ -1,24 +1,24 @@
-"""Runs a session's requests on its server connections, one at a time: finds the server, connects, catches up, sends,
-gives the reply back, and tries elsewhere what can be tried elsewhere.
+"""Runs a session's requests on its server connections, one at a time: connects, catches up, sends, gives the reply
+back, and tries elsewhere what can be tried elsewhere.
 
 Callbacks only: no task and no future per query. A task is made where a server connection has to be opened.
 """
 
-import asyncio
 import functools
 import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection
-from proxy.backend.login import Identity, open_connection, server_lost
+from proxy.backend.login import Identity, server_lost
 from proxy.errors import ServerLost, ServerRefused
-from proxy.routing.policy import LAST, REPLICA, Route, Target
+from proxy.routing.policy import Route, Target
 from proxy.session.context import Context
-from proxy.session.links import Links
 from proxy.session.machine import Machine, Prelude, Request
 from proxy.session.preludes import PreludeRun
 from proxy.session.prepared import renumbered
+from proxy.session.remedies import REFUSED_AS_WRITE, Remedy, may_move, next_sequence, remedy
+from proxy.session.servers import Servers
 from proxy.sql.cache import REFUSED_BY_REPLICA
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
@@ -29,12 +29,8 @@ from topology.servers import Server
 
 log = logging.getLogger(__name__)
 
-# Somebody wanted the statement to end: interrupted, killed, or out of its time. Running it again would be wrong.
-_MEANT_TO_FAIL: Final = frozenset({1028, 1317, 1907, 1969, 3024})
 # After these the session may ask about the statement before.
 _REMEMBERED: Final = (c.COM_QUERY, c.COM_STMT_EXECUTE)
-# ER_OPTION_PREVENTS_STATEMENT (read_only), ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE
-_REFUSED_AS_WRITE: Final = frozenset({1290, 1792, 1836})
 _PING: Final = Prelude(frame(bytes((c.COM_PING,)), 0))
 
 
@@ -68,19 +64,16 @@ class Runner:
 
     def __init__(self, context: Context, identity: Identity, machine: Machine, name: str, client: Client) -> None:
         self._context = context
-        self._identity = identity
         self._machine = machine
         self._name = name
         self._client = client
-        self._links = Links()
-        self._last = ""
-        self._unfit: frozenset[str] = frozenset()
+        self._servers = Servers(context, identity, name)
+        self._links = self._servers.links
         self._request: Request | None = None
         self._link: BackendConnection | None = None
         self._exchange: Exchange | None = None
         self._held = b""
         self._forwarded = False
-        self._task: asyncio.Task[None] | None = None
         self._client_slow = False
         self._closed = False
         self._openings = context.openings[bool(identity.capabilities & c.CLIENT_DEPRECATE_EOF)]
@@ -97,16 +90,14 @@ class Runner:
         """Give up everything. Safe to call twice."""
         self._closed = True
         self._request = None
-        if self._task is not None:
-            self._task.cancel()
-        self._links.close()
+        self._servers.close()
 
     # --- a request in ------------------------------------------------------------------------------------------------
 
     def start(self, request: Request) -> None:
         """Run a request; the one before must be over."""
-        if self._unfit:
-            request.avoid = self._unfit
+        if self._servers.unfit:
+            request.avoid = self._servers.unfit
         self._request = request
         self._forwarded = False
         self._dispatch(request)
@@ -125,7 +116,7 @@ class Runner:
 
     def _dispatch(self, request: Request) -> None:
         """Bring `request` one step further: find its server, connect, catch up, send."""
-        server = self._server_for(request)
+        server = self._servers.choose(request)
         if server is None:
             self._refuse(
                 request, Err(c.ER_UNKNOWN_STMT_HANDLER, "The server that holds the statement's cursor is gone")
@@ -134,7 +125,7 @@ class Runner:
         link = self._links.get(server.name)
         if link is None:
             self._link = None
-            self._task = self._context.spawn(self._open(server, request))
+            self._servers.open(server, self, functools.partial(self._opened, server, request))
             return
         prelude = self._machine.prelude(link.seen, request)
         if prelude is not None:
@@ -144,40 +135,16 @@ class Runner:
             return
         self._send(link, request)
 
-    def _server_for(self, request: Request) -> Server | None:
-        snapshot = self._context.monitor.snapshot
-        if request.server:
-            link = self._links.get(request.server)
-            if link is not None:
-                return link.server
-            if request.code != c.COM_STMT_RESET:
-                return None
-            # The cursor is gone with its server: the primary may say that all is reset.
-            request.server = ""
-        target = request.route.target
-        if target is REPLICA:
-            picked = self._context.balancer.pick(snapshot, self._context.monitor.freshness, request.avoid)
-            if picked is not None:
-                return picked
-        elif target is LAST and (last := self._links.get(self._last)) is not None:
-            return last.server
-        return snapshot.primary.server
-
-    async def _open(self, server: Server, request: Request) -> None:
-        try:
-            link = await open_connection(server, self._identity, self, self._context.settings.connect_timeout)
-        except (ServerLost, ServerRefused) as error:
-            self._task = None
-            self._cannot_open(server, request, error)
-            return
-        self._task = None
-        if self._closed:
-            link.close()
-        elif link.alive:
-            self._links.add(link)
+    def _opened(
+        self, server: Server, request: Request, outcome: BackendConnection | ServerLost | ServerRefused
+    ) -> None:
+        if isinstance(outcome, BackendConnection):
             self._go_on(request)
+        elif self._servers.is_primary(server):
+            self._refuse(request, outcome.err)
         else:
-            self._cannot_open(server, request, ServerLost(server_lost(server, "closed after the login")))
+            request.avoid |= {server.name}
+            self._dispatch(request)
 
     def _go_on(self, request: Request) -> None:
         try:
@@ -186,32 +153,20 @@ class Runner:
             log.warning("%s: malformed packet: %s; connection closed", self._name, error)
             self._client.lose(Err(c.ER_NET_PACKETS_OUT_OF_ORDER, "Malformed packet", "08S01"), 1)
 
-    def _cannot_open(self, server: Server, request: Request, error: ServerLost | ServerRefused) -> None:
-        log.warning("%s: %s: %s", self._name, server, error)
-        if isinstance(error, ServerLost):
-            self._context.monitor.report_failure(server, error.err.message)
-        if self._is_primary(server):
-            self._refuse(request, error.err)
-            return
-        if isinstance(error, ServerRefused):
-            self._unfit |= {server.name}
-        request.avoid |= {server.name}
-        self._dispatch(request)
-
     def _prelude_over(
         self, link: BackendConnection, request: Request, prelude: Prelude, exchange: Exchange, reply: bytes
     ) -> None:
         if not exchange.errno:
             self._machine.prelude_done(prelude, link.seen, exchange)
             self._dispatch(request)
-        elif self._is_primary(link.server):
+        elif self._servers.is_primary(link.server):
             self._write(reply)
             self._over()
         else:
             # This replica cannot be brought into the session's state; another server may.
             log.info("%s: %s refused to follow the session (error %d)", self._name, link.server, exchange.errno)
             if prelude.reply is not Reply.PREPARED:
-                self._unfit |= {link.server.name}
+                self._servers.unfit |= {link.server.name}
             request.avoid |= {link.server.name}
             self._dispatch(request)
 
@@ -225,7 +180,7 @@ class Runner:
         self._exchange = exchange
         self._held = b""
         if request.code in _REMEMBERED:
-            self._last = link.server.name
+            self._servers.last = link.server.name
         if self._client_slow:
             link.pause_reading()
         link.send(packet, exchange, self)
@@ -261,7 +216,7 @@ class Runner:
         if not exchange.done:
             self._write(chunk)
             return
-        on_primary = self._is_primary(connection.server)
+        on_primary = self._servers.is_primary(connection.server)
         if on_primary or not request.plain:
             self._machine.replied(request, exchange, connection.seen, on_primary)
         self._write(chunk)
@@ -274,20 +229,15 @@ class Runner:
         return renumbered(chunk, self._machine.prepared(request, exchange, link.seen))
 
     def _run_again(self, request: Request, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bool:
-        """Whether a statement that a replica answered with an error is run on the primary instead, or may be.
-
-        The primary has the last word on every error: a replica can lack a table or a grant for a moment, or refuse what
-        turned out to be a write.
-        """
-        if request.route.target is not REPLICA or self._is_primary(link.server):
+        """Whether a request that was answered with an error is run again, or may be."""
+        what = remedy(request, exchange.errno, self._servers.is_primary(link.server))
+        if what is Remedy.PASS_ON:
             return False
-        if exchange.errno == c.ER_QUERY_INTERRUPTED:
+        if what is Remedy.ASK_WHETHER_ALIVE:
             self._make_sure(request, link, exchange, self._held + chunk)
             return True
-        if exchange.errno in _MEANT_TO_FAIL:
-            return False
         log.debug("%s: %s answered error %d; asking the primary", self._name, link.server, exchange.errno)
-        if exchange.errno in _REFUSED_AS_WRITE:
+        if exchange.errno in REFUSED_AS_WRITE:
             self._learn_write(request, link)
         request.route = Route(Target.PRIMARY, f"replica-error:{exchange.errno}")
         self._dispatch(request)
@@ -301,10 +251,7 @@ class Runner:
         self._machine.refused_as_write(request, REFUSED_BY_REPLICA)
 
     def _make_sure(self, request: Request, link: BackendConnection, exchange: Exchange, reply: bytes) -> None:
-        """Give the client the error `reply` if the replica lives on, else run the statement elsewhere.
-
-        MySQL ends the statements under way with the same error when it shuts down as after a KILL QUERY.
-        """
+        """Give the client the error `reply` if the replica lives on, else run the statement elsewhere."""
 
         def answered(ping: Exchange, _: bytes) -> None:
             if ping.errno:
@@ -328,7 +275,7 @@ class Runner:
     def abandon(self, server: Server) -> None:
         """`server` does not answer its probes: a read that waits for its first byte from there need not wait longer."""
         link = self._links.get(server.name)
-        if link is None or self._is_primary(server) or (link is self._link and self._forwarded):
+        if link is None or self._servers.is_primary(server) or (link is self._link and self._forwarded):
             return
         link.abort("it does not answer")
 
@@ -340,34 +287,19 @@ class Runner:
         self._client.resume_client()
         if self._request is not None and self._link is connection:
             self._lost_during_request(self._request, connection, reason)
-        elif self._is_primary(connection.server) and not self._machine.movable:
+        elif self._servers.is_primary(connection.server) and not self._machine.movable:
             self._lost_state(connection, reason)
 
     def _lost_during_request(self, request: Request, link: BackendConnection, reason: str) -> None:
         self._context.monitor.report_failure(link.server, reason)
         if self._machine.wrote(request):
             self._context.monitor.note_write()
-        if self._may_move(request, link):
+        if may_move(request, self._forwarded, self._servers.is_primary(link.server)):
             request.avoid |= {link.server.name}
             self._dispatch(request)
             return
         log.warning("%s: lost %s during a statement: %s", self._name, link.server, reason)
-        self._client.lose(server_lost(link.server, reason), self._next_sequence())
-
-    def _may_move(self, request: Request, link: BackendConnection) -> bool:
-        """Whether a request can be run elsewhere: nothing of its reply reached the client, and it only reads."""
-        if self._forwarded:
-            return False
-        if self._is_primary(link.server):
-            return False
-        return request.route.target is REPLICA or request.code == c.COM_STMT_RESET
-
-    def _next_sequence(self) -> int:
-        """The number of the next packet to the client; 0 in the middle of a packet, where none can begin."""
-        exchange = self._exchange
-        if not self._forwarded or exchange is None:
-            return 1
-        return exchange.sequence + 1 if exchange.boundary else 0
+        self._client.lose(server_lost(link.server, reason), next_sequence(self._exchange, self._forwarded))
 
     def _lost_state(self, link: BackendConnection, reason: str) -> None:
         """The primary's connection took session state with it; a plain server would have closed on the client too."""
@@ -396,6 +328,3 @@ class Runner:
     def resume_client(self) -> None:
         """Called by a connection of this session."""
         self._client.resume_client()
-
-    def _is_primary(self, server: Server) -> bool:
-        return server is self._context.monitor.snapshot.primary.server

@@ -1,0 +1,48 @@
+"""What to do when a server answers with an error, or goes away in the middle of a request. Pure."""
+
+from enum import IntEnum
+from typing import Final
+
+from proxy.routing.policy import REPLICA
+from proxy.session.machine import Request
+from proxy.wire import constants as c
+from proxy.wire.exchange import Exchange
+
+# Somebody wanted the statement to end: killed, or out of its time. Running it again would be wrong.
+_MEANT_TO_FAIL: Final = frozenset({1028, 1907, 1969, 3024})
+# ER_OPTION_PREVENTS_STATEMENT (read_only), ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE
+REFUSED_AS_WRITE: Final = frozenset({1290, 1792, 1836})
+
+
+class Remedy(IntEnum):
+    """What to do with a reply that is an error, of which the client has seen nothing."""
+
+    PASS_ON = 0
+    ASK_PRIMARY = 1
+    ASK_WHETHER_ALIVE = 2
+
+
+def remedy(request: Request, errno: int, on_primary: bool) -> Remedy:
+    """What to do with error `errno`.
+
+    The primary has the last word on every error: a replica can lack a table or a grant for a moment, or refuse what
+    turned out to be a write. MySQL ends the statements under way with the same error when it shuts down as after a KILL
+    QUERY, so it takes a question to tell the two apart.
+    """
+    if request.route.target is not REPLICA or on_primary or errno in _MEANT_TO_FAIL:
+        return Remedy.PASS_ON
+    return Remedy.ASK_WHETHER_ALIVE if errno == c.ER_QUERY_INTERRUPTED else Remedy.ASK_PRIMARY
+
+
+def may_move(request: Request, forwarded: bool, on_primary: bool) -> bool:
+    """Whether a request whose server is gone can run elsewhere: it only reads, and the client has seen no reply."""
+    if forwarded or on_primary:
+        return False
+    return request.route.target is REPLICA or request.code == c.COM_STMT_RESET
+
+
+def next_sequence(exchange: Exchange | None, forwarded: bool) -> int:
+    """The number of the next packet to the client; 0 in the middle of a packet, where none can begin."""
+    if not forwarded or exchange is None:
+        return 1
+    return exchange.sequence + 1 if exchange.boundary else 0

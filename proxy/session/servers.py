@@ -1,0 +1,98 @@
+"""The servers as one session sees them: which of them a request goes to, and the connections that the session has."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.login import Identity, open_connection, server_lost
+from proxy.errors import ServerLost, ServerRefused
+from proxy.routing.policy import LAST, REPLICA
+from proxy.session.context import Context
+from proxy.session.links import Links
+from proxy.session.machine import Request
+from proxy.wire import constants as c
+from topology.servers import Server
+
+log = logging.getLogger(__name__)
+
+Opened = Callable[[BackendConnection | ServerLost | ServerRefused], None]
+
+
+class Servers:
+    """Chooses servers and opens connections to them, in the name of one client.
+
+    `links` are the open ones. `last` is the name of the server that ran the statement which the next one may ask about.
+    `unfit` are the names of replicas that do not take this session.
+    """
+
+    def __init__(self, context: Context, identity: Identity, name: str) -> None:
+        self.links = Links()
+        self.last = ""
+        self.unfit: frozenset[str] = frozenset()
+        self._context = context
+        self._identity = identity
+        self._name = name
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Give up all connections. Safe to call twice."""
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+        self.links.close()
+
+    def is_primary(self, server: Server) -> bool:
+        """Whether `server` takes the writes."""
+        return server is self._context.monitor.snapshot.primary.server
+
+    def choose(self, request: Request) -> Server | None:
+        """The server for `request`; None when the only one that could serve it is gone."""
+        snapshot = self._context.monitor.snapshot
+        if request.server:
+            link = self.links.get(request.server)
+            if link is not None:
+                return link.server
+            if request.code != c.COM_STMT_RESET:
+                return None
+            # The cursor is gone with its server: the primary may say that all is reset.
+            request.server = ""
+        target = request.route.target
+        if target is REPLICA:
+            picked = self._context.balancer.pick(snapshot, self._context.monitor.freshness, request.avoid)
+            if picked is not None:
+                return picked
+        elif target is LAST and (last := self.links.get(self.last)) is not None:
+            return last.server
+        return snapshot.primary.server
+
+    def open(self, server: Server, sink: Sink, opened: Opened) -> None:
+        """Open a connection to `server`, and call `opened` with it, or with what went wrong."""
+        self._task = self._context.spawn(self._open(server, sink, opened))
+
+    async def _open(self, server: Server, sink: Sink, opened: Opened) -> None:
+        outcome: BackendConnection | ServerLost | ServerRefused
+        try:
+            outcome = await open_connection(server, self._identity, sink, self._context.settings.connect_timeout)
+        except (ServerLost, ServerRefused) as error:
+            outcome = error
+        self._task = None
+        if isinstance(outcome, BackendConnection):
+            if self._closed:
+                outcome.close()
+                return
+            if outcome.alive:
+                self.links.add(outcome)
+            else:
+                outcome = ServerLost(server_lost(server, "closed after the login"))
+        if not isinstance(outcome, BackendConnection):
+            self._note_failure(server, outcome)
+        opened(outcome)
+
+    def _note_failure(self, server: Server, error: ServerLost | ServerRefused) -> None:
+        log.warning("%s: %s: %s", self._name, server, error)
+        if isinstance(error, ServerLost):
+            self._context.monitor.report_failure(server, error.err.message)
+        elif not self.is_primary(server):
+            self.unfit |= {server.name}
