@@ -5,8 +5,9 @@ import contextlib
 import errno
 import logging
 
+from proxy.session.arrival import ClientChannel
 from proxy.session.context import Context
-from proxy.session.login import ClientChannel
+from proxy.session.login import serve_login
 from topology.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                lambda: ClientChannel(self._context), host, port, backlog=1024, start_serving=False
+                lambda: ClientChannel(self._context, serve_login), host, port, backlog=1024, start_serving=False
             )
         except OSError as error:
             raise _cannot_listen(host, port, error) from None

@@ -1,0 +1,99 @@
+"""The first steps of a client's connection: is there room for it, the greeting, and what it answers."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Final
+
+from proxy.accounts.table import LOCALHOST, host_names
+from proxy.channel import PacketChannel
+from proxy.errors import ClientFault, ServerLost
+from proxy.session.context import Context
+from proxy.session.judge import default_plugin
+from proxy.sql.cache import StatementCache
+from proxy.wire import constants as c
+from proxy.wire.handshake import NONCE_SIZE, Greeting, greeting_payload
+from proxy.wire.replies import Err
+from topology.servers import Observation
+
+# Servers avoid the NUL, which ends the nonce, and `$`, which their own storage format uses.
+_NONCE_BYTES: Final = bytes(byte for byte in range(1, 128) if byte != ord("$"))
+
+
+class ClientChannel(PacketChannel):
+    """A client that has just connected. `address` is where it comes from, `name` what the log calls it.
+
+    `serve` has the client logged in, in a task of its own.
+    """
+
+    address = ""
+    name = ""
+
+    def __init__(
+        self, context: Context, serve: "Callable[[Context, ClientChannel], Coroutine[None, None, None]]"
+    ) -> None:
+        super().__init__()
+        self._context = context
+        self._serve = serve
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop."""
+        super().connection_made(transport)
+        # There is none when the client was gone before it was accepted.
+        peer = transport.get_extra_info("peername") or ("", 0)
+        self.address, self.name = peer[0], f"client {peer[0]}:{peer[1]}"
+        task = self._context.spawn(self._serve(self._context, self))
+        self._context.logins.add(task)
+        task.add_done_callback(self._context.logins.discard)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A client that was greeted and has answered with its handshake response, whose payload is `response`.
+
+    `private` says that nobody can listen to its connection. `primary` is what the greeting was made from.
+    """
+
+    nonce: bytes
+    response: bytes = field(repr=False)
+    private: bool
+    primary: Observation
+    cache: StatementCache
+
+
+async def arrive(context: Context, channel: ClientChannel) -> Arrival:
+    """Greet a client and wait for its response.
+
+    Raises SessionError when there is no room for it or nothing to serve it with, MalformedPacket, ConnectionError.
+    """
+    primary, cache = _admit(context)
+    nonce = bytes(secrets.choice(_NONCE_BYTES) for _ in range(NONCE_SIZE))
+    channel.send(greeting_payload(_greeting(primary, next(context.connection_ids), nonce)))
+    response = await channel.receive()
+    private = host_names(channel.address)[0] == LOCALHOST
+    return Arrival(nonce, response, private, primary, cache)
+
+
+def _admit(context: Context) -> tuple[Observation, StatementCache]:
+    if context.draining:
+        raise ClientFault(Err(c.ER_SERVER_SHUTDOWN, "The proxy is shutting down", "08S01"))
+    if len(context.sessions) + len(context.logins) > context.settings.max_connections:
+        raise ClientFault(Err(c.ER_CON_COUNT, "Too many connections", "08004"))
+    state = context.monitor.snapshot.primary
+    if state.observation is None or context.cache is None:
+        message = f"Can't connect to MySQL server {state.server}: {state.reason}"
+        raise ServerLost(Err(c.CR_CONN_HOST, message))
+    return state.observation, context.cache
+
+
+def _greeting(primary: Observation, connection_id: int, nonce: bytes) -> Greeting:
+    return Greeting(
+        server_version=primary.version,
+        connection_id=connection_id,
+        nonce=nonce,
+        capabilities=c.OFFERED,
+        collation_id=primary.collation_id,
+        status=c.SERVER_STATUS_AUTOCOMMIT,
+        plugin=default_plugin(primary),
+    )
