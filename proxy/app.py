@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 from proxy.accounts.directory import Directory
+from proxy.backend.greetings import Greetings
 from proxy.listener import Listener
 from proxy.session.context import Context
 from proxy.sql.cache import StatementCache
@@ -35,6 +36,7 @@ async def run(
             settings=settings,
             monitor=monitor,
             directory=Directory(deployment.primary, settings.accounts, settings.probe_timeout),
+            greetings=Greetings(settings.connect_timeout),
             key=await asyncio.to_thread(RsaKey),
             tasks=tasks,
         )

@@ -4,10 +4,12 @@ import asyncio
 from typing import Protocol, cast
 
 from proxy.routing.state import Seen
+from proxy.wire.capabilities import Layout
 from proxy.wire.constants import COM_QUIT
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
 from proxy.wire.framing import frame
+from proxy.wire.openings import Openings
 from topology.servers import Server
 
 _QUIT = frame(bytes((COM_QUIT,)), 0)
@@ -30,15 +32,19 @@ class Sink(Protocol):
 
 
 class BackendConnection(asyncio.Protocol):
-    """Sends commands and follows their replies, one at a time. `seen` is what the server was told of the session."""
+    """Sends commands and follows their replies, one at a time.
 
-    __slots__ = ("_closing", "_exchange", "_sink", "_transport", "deprecate_eof", "seen", "server", "status")
+    `seen` is what the server was told of the session, `openings` what is known of replies of its `layout`.
+    """
 
-    def __init__(self, server: Server, deprecate_eof: bool, status: int, sink: Sink) -> None:
+    __slots__ = ("_closing", "_exchange", "_sink", "_transport", "layout", "openings", "seen", "server", "status")
+
+    def __init__(self, server: Server, layout: Layout, status: int, sink: Sink) -> None:
         self.server = server
-        self.deprecate_eof = deprecate_eof
+        self.layout = layout
         self.status = status
         self.seen = Seen()
+        self.openings: Openings | None = None
         self._sink = sink
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from proxy.accounts.table import LOCALHOST, host_names
@@ -13,6 +13,7 @@ from proxy.session.context import Context
 from proxy.session.judge import default_plugin
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
+from proxy.wire.capabilities import offered
 from proxy.wire.handshake import NONCE_SIZE, Greeting, greeting_payload
 from proxy.wire.replies import Err
 from topology.servers import Observation
@@ -52,12 +53,14 @@ class ClientChannel(PacketChannel):
 class Arrival:
     """A client that was greeted and has answered with its handshake response, whose payload is `response`.
 
-    `private` says that nobody can listen to its connection. `primary` is what the greeting was made from.
+    `private` says that nobody can listen to its connection. `offered` are the greeting's capability flags. `primary` is
+    what is known of the server that the client shall believe it is connected to.
     """
 
     nonce: bytes
     response: bytes = field(repr=False)
     private: bool
+    offered: int
     primary: Observation
     cache: StatementCache
 
@@ -69,10 +72,11 @@ async def arrive(context: Context, channel: ClientChannel) -> Arrival:
     """
     primary, cache = _admit(context)
     nonce = bytes(secrets.choice(_NONCE_BYTES) for _ in range(NONCE_SIZE))
-    channel.send(greeting_payload(_greeting(primary, next(context.connection_ids), nonce)))
+    greeting = await _greeting(context, primary, nonce)
+    channel.send(greeting_payload(greeting))
     response = await channel.receive()
     private = host_names(channel.address)[0] == LOCALHOST
-    return Arrival(nonce, response, private, primary, cache)
+    return Arrival(nonce, response, private, greeting.capabilities, primary, cache)
 
 
 def _admit(context: Context) -> tuple[Observation, StatementCache]:
@@ -87,13 +91,13 @@ def _admit(context: Context) -> tuple[Observation, StatementCache]:
     return state.observation, context.cache
 
 
-def _greeting(primary: Observation, connection_id: int, nonce: bytes) -> Greeting:
-    return Greeting(
-        server_version=primary.version,
-        connection_id=connection_id,
+async def _greeting(context: Context, primary: Observation, nonce: bytes) -> Greeting:
+    """The primary's own greeting, as far as it is not about one connection."""
+    greeting = await context.greetings.of(context.monitor.snapshot.primary.server, primary.version)
+    return replace(
+        greeting,
+        connection_id=next(context.connection_ids),
         nonce=nonce,
-        capabilities=c.OFFERED,
-        collation_id=primary.collation_id,
-        status=c.SERVER_STATUS_AUTOCOMMIT,
+        capabilities=offered(greeting.capabilities),
         plugin=default_plugin(primary),
     )

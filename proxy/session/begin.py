@@ -12,7 +12,6 @@ from proxy.session.judge import Judge
 from proxy.session.machine import Machine
 from proxy.sql.cache import StatementCache
 from proxy.sql.settings import unsafe_sql_mode
-from proxy.wire import constants as c
 from proxy.wire.handshake import HandshakeResponse
 from proxy.wire.replies import Ok, ok_payload
 from proxy.wire.secret import Secret
@@ -35,7 +34,10 @@ class Beginning:
     async def begin(
         self, response: HandshakeResponse, accept: Accept, primary: Observation, cache: StatementCache
     ) -> None:
-        """Open the session. Raises SessionError: the primary has the last word on the account."""
+        """Open the session; `response` has no flag that was not offered.
+
+        Raises SessionError: the primary has the last word on the account.
+        """
         if accept.last:
             self._channel.send(accept.last)
         context, identity = self._context, _identity(response, accept.secret)
@@ -47,7 +49,8 @@ class Beginning:
         session = ClientSession(context, identity, Machine(cache.statement, state), self._name)
         server = context.monitor.snapshot.primary.server
         try:
-            link = await open_connection(server, identity, session.runner, context.settings.connect_timeout)
+            within = context.settings.connect_timeout
+            link = await open_connection(server, identity, session.runner, within, context.greetings)
         except ServerLost as error:
             context.monitor.report_failure(server, error.err.message)
             raise
@@ -69,7 +72,7 @@ def _identity(response: HandshakeResponse, secret: Secret) -> Identity:
     return Identity(
         user=response.user,
         secret=secret,
-        capabilities=response.capabilities & c.OFFERED,
+        capabilities=response.capabilities,
         max_packet_size=response.max_packet_size,
         collation_id=response.collation_id,
         database=response.database,

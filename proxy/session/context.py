@@ -3,14 +3,17 @@
 import asyncio
 import itertools
 import logging
+from collections import defaultdict
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.accounts.directory import Directory
+from proxy.backend.greetings import Greetings
 from proxy.routing.balance import RoundRobin
 from proxy.sql.cache import StatementCache
 from proxy.wire.auth import RsaKey
+from proxy.wire.capabilities import Layout
 from proxy.wire.openings import Openings
 from topology.config import Settings
 from topology.monitor import Monitor
@@ -40,17 +43,18 @@ class Context:
     """Shared by all sessions of one process.
 
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in. `openings`
-    are those of connections without and with CLIENT_DEPRECATE_EOF.
+    are those of each reply layout.
     """
 
     settings: Settings
     monitor: Monitor
     directory: Directory
+    greetings: Greetings
     key: RsaKey
     tasks: asyncio.TaskGroup
     cache: StatementCache | None = None
     balancer: RoundRobin = field(default_factory=RoundRobin)
-    openings: tuple[Openings, Openings] = field(default_factory=lambda: (Openings(), Openings()))
+    openings: dict[Layout, Openings] = field(default_factory=lambda: defaultdict(Openings))
     sessions: set[Session] = field(default_factory=set)
     logins: set[asyncio.Task[None]] = field(default_factory=set)
     draining: bool = False

@@ -10,6 +10,7 @@ from proxy.session.context import Context
 from proxy.session.judge import Judge
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
+from proxy.wire.handshake import agreed
 from proxy.wire.replies import Err, err_payload
 from proxy.wire.serverlogin import ServerLogin
 
@@ -42,7 +43,7 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
             arrival = await arrive(context, channel)
             login = ServerLogin(arrival.nonce, context.key, private=arrival.private)
             judge = Judge(context, channel, channel.address)
-            response = login.response(arrival.response)
+            response = agreed(login.response(arrival.response), arrival.offered)
             accept = await judge.verify(login, response, arrival.primary)
     except TimeoutError:
         raise ClientFault(Err(c.ER_HANDSHAKE, "The login took too long", "08S01")) from None

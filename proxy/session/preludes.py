@@ -26,7 +26,7 @@ class PreludeRun:
 
     def start(self, connection: BackendConnection, prelude: Prelude) -> None:
         """Send the prelude."""
-        connection.send(prelude.packet, Exchange(prelude.reply, connection.deprecate_eof), self)
+        connection.send(prelude.packet, Exchange(prelude.reply, connection.layout), self)
 
     def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
         """Called by the connection."""

@@ -76,7 +76,6 @@ class Runner:
         self._forwarded = False
         self._client_slow = False
         self._closed = False
-        self._openings = context.openings[bool(identity.capabilities & c.CLIENT_DEPRECATE_EOF)]
 
     def attach(self, write: Callable[[bytes], None]) -> None:
         """From now on replies go to the client by `write`."""
@@ -84,7 +83,7 @@ class Runner:
 
     def adopt(self, link: BackendConnection) -> None:
         """Take over a connection that was opened during the login."""
-        self._links.add(link)
+        self._servers.add(link)
 
     def close(self) -> None:
         """Give up everything. Safe to call twice."""
@@ -175,7 +174,7 @@ class Runner:
         if not request.plain:
             packet = self._machine.packet_for(link.seen, request)
             self._machine.sent(request, link.server.name)
-        exchange = Exchange(request.reply, link.deprecate_eof, self._openings)
+        exchange = Exchange(request.reply, link.layout, link.openings)
         self._link = link
         self._exchange = exchange
         self._held = b""

@@ -67,6 +67,11 @@ class Servers:
             return last.server
         return snapshot.primary.server
 
+    def add(self, link: BackendConnection) -> None:
+        """Keep a new connection."""
+        link.openings = self._context.openings[link.layout]
+        self.links.add(link)
+
     def open(self, server: Server, sink: Sink, opened: Opened) -> None:
         """Open a connection to `server`, and call `opened` with it, or with what went wrong."""
         self._task = self._context.spawn(self._open(server, sink, opened))
@@ -74,7 +79,8 @@ class Servers:
     async def _open(self, server: Server, sink: Sink, opened: Opened) -> None:
         outcome: BackendConnection | ServerLost | ServerRefused
         try:
-            outcome = await open_connection(server, self._identity, sink, self._context.settings.connect_timeout)
+            within = self._context.settings.connect_timeout
+            outcome = await open_connection(server, self._identity, sink, within, self._context.greetings)
         except (ServerLost, ServerRefused) as error:
             outcome = error
         self._task = None
@@ -83,7 +89,7 @@ class Servers:
                 outcome.close()
                 return
             if outcome.alive:
-                self.links.add(outcome)
+                self.add(outcome)
             else:
                 outcome = ServerLost(server_lost(server, "closed after the login"))
         if not isinstance(outcome, BackendConnection):

@@ -32,35 +32,17 @@ CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS: Final = 1 << 22
 CLIENT_SESSION_TRACK: Final = 1 << 23
 CLIENT_DEPRECATE_EOF: Final = 1 << 24
 
-# What a client may ask of the proxy. Everything here is either relayed byte for byte, because each server connection of
-# a session is opened with the session's own flags, or handled by the proxy itself. Flags that change the framing
-# (TLS, compression) or the commands' layout (query attributes) are not offered.
-OFFERED: Final = (
-    CLIENT_LONG_PASSWORD
-    | CLIENT_FOUND_ROWS
-    | CLIENT_LONG_FLAG
-    | CLIENT_CONNECT_WITH_DB
-    | CLIENT_NO_SCHEMA
-    | CLIENT_ODBC
-    | CLIENT_IGNORE_SPACE
-    | CLIENT_PROTOCOL_41
-    | CLIENT_INTERACTIVE
-    | CLIENT_IGNORE_SIGPIPE
-    | CLIENT_TRANSACTIONS
-    | CLIENT_RESERVED
-    | CLIENT_SECURE_CONNECTION
-    | CLIENT_MULTI_STATEMENTS
-    | CLIENT_MULTI_RESULTS
-    | CLIENT_PS_MULTI_RESULTS
-    | CLIENT_PLUGIN_AUTH
-    | CLIENT_CONNECT_ATTRS
-    | CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA
-    | CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS
-    | CLIENT_SESSION_TRACK
-    | CLIENT_DEPRECATE_EOF
-)
-# Without these two a client speaks the protocol of MySQL 4.0, which no server in support accepts either.
-REQUIRED: Final = CLIENT_PROTOCOL_41 | CLIENT_SECURE_CONNECTION
+CLIENT_OPTIONAL_RESULTSET_METADATA: Final = 1 << 25
+CLIENT_ZSTD_COMPRESSION: Final = 1 << 26
+CLIENT_QUERY_ATTRIBUTES: Final = 1 << 27
+CLIENT_MULTI_FACTOR: Final = 1 << 28
+# MariaDB's own, which its packets keep apart from the 32 above.
+MARIADB_CLIENT_PROGRESS: Final = 1 << 32
+MARIADB_CLIENT_COM_MULTI: Final = 1 << 33
+MARIADB_CLIENT_STMT_BULK_OPERATIONS: Final = 1 << 34
+MARIADB_CLIENT_EXTENDED_METADATA: Final = 1 << 35
+MARIADB_CLIENT_CACHE_METADATA: Final = 1 << 36
+MARIADB_CLIENT_BULK_UNIT_RESULTS: Final = 1 << 37
 
 # Status flags, in OK and EOF packets.
 SERVER_STATUS_IN_TRANS: Final = 0x0001

@@ -7,6 +7,7 @@ and lets everything else pass: chunks are forwarded as they came. A chunk may en
 from enum import IntEnum
 from typing import Final
 
+from proxy.wire.capabilities import Layout
 from proxy.wire.constants import (
     EOF_HEADER,
     ERR_HEADER,
@@ -68,8 +69,8 @@ _PEEK: Final = HEADER_SIZE + 1
 
 
 class Exchange:
-    """Follows one reply. `deprecate_eof` is the capability of the connection that it arrives on, `openings` what is
-    known of replies on such connections.
+    """Follows one reply. `layout` is that of the connection that it arrives on, `openings` what is known of replies of
+    that layout.
 
     After the reply: `done` is True, `status` holds the last status flags seen (-1 if none), `errno` the number of the
     error that ended it (0 if none). `begun` turns True with the first packet that is not an error, `boundary` tells
@@ -89,9 +90,9 @@ class Exchange:
     _remaining: int = 0
     _groups: tuple[int, ...] = ()
 
-    def __init__(self, reply: Reply, deprecate_eof: bool, openings: Openings | None = None) -> None:
+    def __init__(self, reply: Reply, layout: Layout, openings: Openings | None = None) -> None:
         self._at = _BEGINNINGS[reply]
-        self._deprecate_eof = deprecate_eof
+        self._deprecate_eof = layout.deprecate_eof
         self._openings = openings
         if self._at == _DONE:
             self.done = True

@@ -1,10 +1,11 @@
 """The packets of the connection phase: the server's greeting, the client's response, a switch of method."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from proxy.wire.constants import (
     CLIENT_CONNECT_ATTRS,
     CLIENT_CONNECT_WITH_DB,
+    CLIENT_LONG_PASSWORD,
     CLIENT_PLUGIN_AUTH,
     CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA,
     CLIENT_SECURE_CONNECTION,
@@ -16,11 +17,16 @@ from proxy.wire.primitives import Reader, lenenc_bytes
 PROTOCOL_VERSION = 10
 NONCE_SIZE = 20
 _FIRST_NONCE_PART = 8
+_LOWER_HALF = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """Initial handshake packet, protocol version 10. `nonce` is 20 bytes without a NUL."""
+    """Initial handshake packet, protocol version 10. `nonce` is 20 bytes without a NUL.
+
+    A server without CLIENT_LONG_PASSWORD is MariaDB: the upper half of its 64 capability flags stands in bytes that are
+    reserved otherwise. A client tells it of its own in the same way.
+    """
 
     server_version: str
     connection_id: int
@@ -33,7 +39,7 @@ class Greeting:
 
 def greeting_payload(greeting: Greeting) -> bytes:
     """The greeting as a server sends it."""
-    capabilities = greeting.capabilities.to_bytes(4, "little")
+    capabilities = greeting.capabilities.to_bytes(8, "little")
     first, second = greeting.nonce[:_FIRST_NONCE_PART], greeting.nonce[_FIRST_NONCE_PART:]
     return b"".join(
         (
@@ -45,9 +51,10 @@ def greeting_payload(greeting: Greeting) -> bytes:
             # One byte only: collations above 255 are asked for in the client's response.
             bytes((greeting.collation_id & 0xFF,)),
             greeting.status.to_bytes(2, "little"),
-            capabilities[2:],
+            capabilities[2:4],
             bytes((len(greeting.nonce) + 1,)),
-            bytes(10),
+            bytes(6),
+            bytes(4) if greeting.capabilities & CLIENT_LONG_PASSWORD else capabilities[4:],
             second + b"\0",
             greeting.plugin.encode() + b"\0",
         )
@@ -65,10 +72,13 @@ def parse_greeting(payload: bytes) -> Greeting:
     reader.take(1)
     low, collation_id, status, high = reader.integer(2), reader.integer(1), reader.integer(2), reader.integer(2)
     nonce_size = reader.integer(1)
-    reader.take(10)
+    reader.take(6)
+    extended = reader.integer(4)
     # At least 13 bytes, the last of them a NUL, whatever nonce_size says.
     nonce += reader.take(max(13, nonce_size - _FIRST_NONCE_PART))[: NONCE_SIZE - _FIRST_NONCE_PART]
     capabilities = low | high << 16
+    if not capabilities & CLIENT_LONG_PASSWORD:
+        capabilities |= extended << 32
     plugin = reader.rest().rstrip(b"\0").decode("ascii", "replace") if capabilities & CLIENT_PLUGIN_AUTH else ""
     return Greeting(server_version, connection_id, nonce, capabilities, collation_id, status, plugin)
 
@@ -87,14 +97,20 @@ class HandshakeResponse:
     attributes: bytes = b""
 
 
+def agreed(response: HandshakeResponse, offered: int) -> HandshakeResponse:
+    """A response without the flags that were not offered."""
+    return replace(response, capabilities=response.capabilities & offered)
+
+
 def response_payload(response: HandshakeResponse) -> bytes:
     """The response as a client sends it; optional parts follow the capability flags."""
     capabilities = response.capabilities
     parts = [
-        capabilities.to_bytes(4, "little"),
+        (capabilities & _LOWER_HALF).to_bytes(4, "little"),
         response.max_packet_size.to_bytes(4, "little"),
         bytes((response.collation_id & 0xFF,)),
-        bytes(23),
+        bytes(19),
+        bytes(4) if capabilities & CLIENT_LONG_PASSWORD else (capabilities >> 32).to_bytes(4, "little"),
         response.user.encode() + b"\0",
         _auth_field(capabilities, response.auth),
     ]
@@ -117,7 +133,10 @@ def parse_response(payload: bytes) -> HandshakeResponse:
     """Read a client's response; parts that the flags announce but the packet lacks are taken as empty at its end."""
     reader = Reader(payload)
     capabilities, max_packet_size, collation_id = reader.integer(4), reader.integer(4), reader.integer(1)
-    reader.take(23)
+    reader.take(19)
+    extended = reader.integer(4)
+    if not capabilities & CLIENT_LONG_PASSWORD:
+        capabilities |= extended << 32
     user = _text(reader.nul_bytes())
     auth = _read_auth(reader, capabilities)
     database = _text(reader.nul_bytes()) if capabilities & CLIENT_CONNECT_WITH_DB and reader.left else ""

@@ -14,7 +14,7 @@ _UNKNOWN: Final = (b"", 0, -1)
 
 
 class Openings:
-    """The beginnings of result sets, for connections of one kind: with or without CLIENT_DEPRECATE_EOF."""
+    """The beginnings of result sets, for connections of one reply layout."""
 
     __slots__ = ("_known",)
 

@@ -7,7 +7,8 @@ from enum import Enum, auto
 from typing import Final
 
 from proxy.wire import auth
-from proxy.wire.constants import AUTH_MORE_DATA, CLIENT_PLUGIN_AUTH, NATIVE_PASSWORD, REQUIRED
+from proxy.wire.capabilities import REQUIRED
+from proxy.wire.constants import AUTH_MORE_DATA, CLIENT_PLUGIN_AUTH, NATIVE_PASSWORD
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import HandshakeResponse, auth_switch_payload, parse_response
 from proxy.wire.secret import Secret, secret_of

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from proxy.wire import constants as c
+from proxy.wire.capabilities import layout_of
 from proxy.wire.clientlogin import ClientLogin
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
@@ -128,7 +129,7 @@ class WireClient(AbstractContextManager["WireClient"]):
 
     def reply(self, shape: Reply = Reply.RESULT) -> list[Packet]:
         """The packets of the next reply, those of 16 MiB and their continuations as they came."""
-        exchange = Exchange(shape, bool(self.capabilities & c.CLIENT_DEPRECATE_EOF))
+        exchange = Exchange(shape, layout_of(self.capabilities))
         packets = []
         while not exchange.done:
             packet = self.packet()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.wire.constants import CLIENT_LOCAL_FILES, NATIVE_PASSWORD, OFFERED
+from proxy.wire.capabilities import offered
+from proxy.wire.constants import CLIENT_LOCAL_FILES, NATIVE_PASSWORD
 from proxy.wire.framing import frame
 from proxy.wire.handshake import Greeting, greeting_payload
 from proxy.wire.replies import Ok, ok_payload
@@ -26,7 +27,7 @@ async def ask_rogue_server(file: Path) -> bytes:
     over = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        capabilities = OFFERED | CLIENT_LOCAL_FILES
+        capabilities = offered(0xFFFFFFFF) | CLIENT_LOCAL_FILES
         writer.write(frame(greeting_payload(Greeting("8.0.0", 1, b"n" * 20, capabilities, 45, 2, NATIVE_PASSWORD)), 0))
         await reader.read(4096)
         writer.write(frame(ok_payload(Ok(status=2)), 2))

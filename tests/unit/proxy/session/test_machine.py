@@ -8,6 +8,7 @@ from proxy.session.machine import Machine, Prelude, Request
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
 from proxy.wire import constants as c
+from proxy.wire.capabilities import Layout
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err
@@ -64,7 +65,7 @@ class Session:
             self.machine.prelude_done(prelude, seen, self._answered(prelude, server))
         self.log.append((server, self.machine.packet_for(seen, request)))
         self.machine.sent(request, server)
-        exchange = Exchange(request.reply, True)
+        exchange = Exchange(request.reply, Layout(deprecate_eof=True))
         if not exchange.done:
             exchange.feed(frame(reply, 1) if reply else self._ordinary(request.reply, server))
         self.wrote = self.machine.wrote(request)
@@ -85,7 +86,7 @@ class Session:
         return [(server, packet[4:]) for server, packet in self.log]
 
     def _answered(self, prelude: Prelude, server: str) -> Exchange:
-        exchange = Exchange(prelude.reply, True)
+        exchange = Exchange(prelude.reply, Layout(deprecate_eof=True))
         exchange.feed(self._ordinary(prelude.reply, server))
         return exchange
 

@@ -6,6 +6,7 @@ from proxy.routing.policy import Route, Target
 from proxy.session.machine import Request
 from proxy.session.remedies import Remedy, may_move, next_sequence, remedy
 from proxy.sql.statement import Kind, Statement
+from proxy.wire.capabilities import Layout
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 
@@ -42,7 +43,7 @@ def test_only_reads_without_a_reply_move() -> None:
 
 
 def test_an_error_follows_the_last_whole_packet() -> None:
-    exchange = Exchange(Reply.RESULT, deprecate_eof=False)
+    exchange = Exchange(Reply.RESULT, Layout())
     assert next_sequence(None, forwarded=True) == 1
     assert next_sequence(exchange, forwarded=False) == 1
     exchange.feed(frame(b"\1", 1))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.wire.capabilities import Layout
 from proxy.wire.constants import MAX_PAYLOAD
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
@@ -164,7 +165,7 @@ def check(case: Case, exchange: Exchange) -> None:
 
 
 def feed(case: Case, chunks: list[bytes]) -> Exchange:
-    exchange = Exchange(case.reply, case.deprecate)
+    exchange = Exchange(case.reply, Layout(case.deprecate))
     for chunk in chunks:
         assert not exchange.done
         assert exchange.feed(chunk) == len(chunk)
@@ -201,10 +202,10 @@ def test_packet_by_packet_with_headers_apart(case: Case) -> None:
 def test_what_comes_behind_is_not_taken(case: Case) -> None:
     data = case.bytes
     for behind in (b"\x07", frame(ok(), 1), frame(err(), 1), b"\xff" * 9):
-        exchange = Exchange(case.reply, case.deprecate)
+        exchange = Exchange(case.reply, Layout(case.deprecate))
         assert exchange.feed(data + behind) == len(data)
         check(case, exchange)
-        late = Exchange(case.reply, case.deprecate)
+        late = Exchange(case.reply, Layout(case.deprecate))
         assert late.feed(data[:-1]) == len(data) - 1
         assert late.feed(data[-1:] + behind) == 1
         check(case, late)
@@ -215,18 +216,18 @@ def test_a_known_opening_changes_nothing(case: Case) -> None:
     openings, data = Openings(), case.bytes
     cuts = range(len(data)) if len(data) < 1500 else [*range(200), *range(len(data) - 50, len(data))]
     for at in [0, *cuts]:
-        exchange = Exchange(case.reply, case.deprecate, openings)
+        exchange = Exchange(case.reply, Layout(case.deprecate), openings)
         for chunk in filter(None, (data[:at], data[at:])):
             assert exchange.feed(chunk) == len(chunk)
         check(case, exchange)
-        behind = Exchange(case.reply, case.deprecate, openings)
+        behind = Exchange(case.reply, Layout(case.deprecate), openings)
         assert behind.feed(data + b"\1\0\0\1\1") == len(data)
         check(case, behind)
 
 
 @every_case
 def test_it_is_at_a_boundary_only_between_packets(case: Case) -> None:
-    exchange = Exchange(case.reply, case.deprecate)
+    exchange = Exchange(case.reply, Layout(case.deprecate))
     ends = {0}
     for payload in case.payloads:
         ends.add(max(ends) + 4 + len(payload))
@@ -247,7 +248,7 @@ def test_chunking_never_changes_the_outcome(case: Case, data: st.DataObject) -> 
 
 
 def test_a_command_without_reply_is_done_at_once() -> None:
-    exchange = Exchange(Reply.NONE, True)
+    exchange = Exchange(Reply.NONE, Layout())
     assert exchange.done
     assert exchange.feed(b"abc") == 0
 
@@ -268,7 +269,7 @@ def test_the_second_packet_of_a_large_row_decides_nothing(second: bytes, depreca
     )
     for cuts in ([large_packet + rest], [large_packet, rest], [large_packet[:-1], large_packet[-1:] + rest],
                  [large_packet + rest[:3], rest[3:]], [large_packet, *[bytes((byte,)) for byte in rest]]):  # fmt: skip
-        exchange = Exchange(Reply.RESULT, deprecate)
+        exchange = Exchange(Reply.RESULT, Layout(deprecate))
         for chunk in (begin, *cuts):
             assert not exchange.done
             assert exchange.feed(chunk) == len(chunk)
@@ -283,7 +284,7 @@ def test_a_row_whose_first_value_is_larger_than_a_packet_is_not_an_end() -> None
     for deprecate in (True, False):
         head = [b"\x01", column()] + ([] if deprecate else [eof()])
         begin = b"".join(frame(payload, number + 1) for number, payload in enumerate(head))
-        exchange = Exchange(Reply.RESULT, deprecate)
+        exchange = Exchange(Reply.RESULT, Layout(deprecate))
         for chunk in (begin, first[:5], first[5:], frame(b"\xff" * 9, 4)):
             assert exchange.feed(chunk) == len(chunk)
         assert not exchange.done
@@ -312,14 +313,14 @@ def test_a_row_whose_first_value_is_larger_than_a_packet_is_not_an_end() -> None
 @pytest.mark.parametrize("deprecate", [True, False])
 def test_what_no_server_sends_is_malformed(reply: Reply, data: bytes, deprecate: bool) -> None:
     with pytest.raises(MalformedPacket):
-        Exchange(reply, deprecate).feed(data)
-    exchange = Exchange(reply, deprecate)
+        Exchange(reply, Layout(deprecate)).feed(data)
+    exchange = Exchange(reply, Layout(deprecate))
     with pytest.raises(MalformedPacket):
         deque(exchange.feed(bytes((byte,))) for byte in data)
 
 
 def test_a_missing_end_of_columns_is_malformed() -> None:
-    exchange = Exchange(Reply.RESULT, False)
+    exchange = Exchange(Reply.RESULT, Layout())
     with pytest.raises(MalformedPacket):
         exchange.feed(frame(b"\1", 1) + frame(column(), 2) + frame(b"\x01a", 3))
 
@@ -333,7 +334,7 @@ def test_a_missing_end_of_columns_is_malformed() -> None:
 def test_any_bytes_are_followed_or_malformed(reply: Reply, deprecate: bool, chunks: list[bytes]) -> None:
     outcomes = []
     for pieces in (chunks, [b"".join(chunks)], [bytes((byte,)) for byte in b"".join(chunks)]):
-        exchange, used = Exchange(reply, deprecate), 0
+        exchange, used = Exchange(reply, Layout(deprecate)), 0
         try:
             for piece in pieces:
                 if exchange.done:

@@ -20,11 +20,13 @@ from proxy.wire.primitives import lenenc_bytes
 
 NONCE = bytes(range(1, 21))
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+# What a server of MySQL 9.7 has.
+OFFERED = 0xDFFFFFFF
 BASE = c.CLIENT_PROTOCOL_41 | c.CLIENT_SECURE_CONNECTION
 
 
 def test_greetings() -> None:
-    greeting = Greeting("8.0.36-x", 2**31, NONCE, c.OFFERED, 45, 2, c.CACHING_SHA2)
+    greeting = Greeting("8.0.36-x", 2**31, NONCE, OFFERED, 45, 2, c.CACHING_SHA2)
     payload = greeting_payload(greeting)
     assert parse_greeting(payload) == greeting
     assert payload[:10] == b"\x0a8.0.36-x\0"
@@ -42,7 +44,7 @@ def test_a_greeting_recorded_from_a_server_of_mariadb() -> None:
         5,
         b"abcdefghijklmnopqrst",
     )
-    assert (greeting.capabilities, greeting.collation_id, greeting.status) == (0xC1FFF7FE, 45, 2)
+    assert (greeting.capabilities, greeting.collation_id, greeting.status) == (0x1D_C1FF_F7FE, 45, 2)
     assert greeting.plugin == c.NATIVE_PASSWORD
 
 
@@ -52,6 +54,22 @@ def test_responses(flag: int, user: str, auth: bytes, database: str, plugin: str
     capabilities = BASE | flag | c.CLIENT_CONNECT_WITH_DB | c.CLIENT_PLUGIN_AUTH | c.CLIENT_CONNECT_ATTRS
     response = HandshakeResponse(capabilities, 2**24, 45, user, auth, database, plugin, attributes)
     assert parse_response(response_payload(response)) == response
+
+
+def test_flags_of_mariadb_are_kept_apart_from_those_of_mysql() -> None:
+    flags = c.MARIADB_CLIENT_PROGRESS | c.MARIADB_CLIENT_CACHE_METADATA
+    response = response_payload(HandshakeResponse(BASE | flags, 1, 8, "u", b"abc"))
+    assert response[28:32] == b"\x11\0\0\0"
+    assert parse_response(response).capabilities == BASE | flags
+    other = response_payload(HandshakeResponse(BASE | c.CLIENT_LONG_PASSWORD | flags, 1, 8, "u", b"abc"))
+    assert other[28:32] == bytes(4)
+    stray = other[:28] + b"\x11\0\0\0" + other[32:]
+    assert parse_response(stray).capabilities == BASE | c.CLIENT_LONG_PASSWORD
+
+
+def test_a_server_of_mysql_has_no_flags_of_mariadb() -> None:
+    greeting = Greeting("8.4", 1, NONCE, OFFERED | c.MARIADB_CLIENT_PROGRESS, 45, 2, "p")
+    assert parse_greeting(greeting_payload(greeting)).capabilities == OFFERED
 
 
 @pytest.mark.parametrize("flags", [0, c.CLIENT_CONNECT_WITH_DB, c.CLIENT_PLUGIN_AUTH, c.CLIENT_CONNECT_ATTRS])
@@ -83,7 +101,7 @@ def test_what_is_no_switch_is_malformed(payload: bytes) -> None:
 
 @settings(max_examples=300)
 @given(
-    st.binary(max_size=120), st.sampled_from([b"", b"\x0a", b"\x0a5.5\0", c.OFFERED.to_bytes(4, "little") + bytes(28)])
+    st.binary(max_size=120), st.sampled_from([b"", b"\x0a", b"\x0a5.5\0", OFFERED.to_bytes(4, "little") + bytes(28)])
 )
 def test_any_bytes_are_a_value_or_malformed(data: bytes, begin: bytes) -> None:
     for parse in (parse_greeting, parse_response, parse_auth_switch):
@@ -97,7 +115,7 @@ def test_every_cut_of_a_good_packet_is_a_value_or_malformed() -> None:
     attributes = lenenc_bytes(b"key") + lenenc_bytes(b"value")
     capabilities = BASE | c.CLIENT_CONNECT_WITH_DB | c.CLIENT_PLUGIN_AUTH | c.CLIENT_CONNECT_ATTRS
     response = response_payload(HandshakeResponse(capabilities, 1, 8, "u", b"abc", "db", "plugin", attributes))
-    greeting = greeting_payload(Greeting("5", 1, NONCE, c.OFFERED, 45, 2, "p"))
+    greeting = greeting_payload(Greeting("5", 1, NONCE, OFFERED, 45, 2, "p"))
     for size in range(len(response)):
         try:
             assert parse_response(response[:size]).user == "u"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.wire import constants as c
 from proxy.wire.auth import RsaKey, caching_sha2_verify, sha256_crypt
+from proxy.wire.capabilities import REQUIRED
 from proxy.wire.clientlogin import ClientLogin
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import HandshakeResponse, response_payload
@@ -18,7 +19,7 @@ from proxy.wire.serverlogin import Accept, Credentials, Deny, Send, ServerLogin,
 KEY = RsaKey()
 NONCE = bytes(range(1, 21))
 SALT = b"s" * 20
-FLAGS = c.REQUIRED | c.CLIENT_PLUGIN_AUTH
+FLAGS = REQUIRED | c.CLIENT_PLUGIN_AUTH
 METHODS = [c.NATIVE_PASSWORD, c.CACHING_SHA2]
 
 
@@ -113,7 +114,7 @@ def test_a_client_that_has_the_key_already_need_not_ask_for_it() -> None:
 
 def test_a_client_without_plugins_is_one_of_native_password() -> None:
     server, client = ServerLogin(NONCE, KEY), ClientLogin(secret_of(b"pw"), NONCE, c.NATIVE_PASSWORD)
-    response = respond(server, client, c.REQUIRED)
+    response = respond(server, client, REQUIRED)
     assert isinstance(server.judge(response, Credentials(c.NATIVE_PASSWORD, stored(c.NATIVE_PASSWORD, b"pw"))), Accept)
 
 

@@ -1,0 +1,86 @@
+"""What servers say before anybody logs in: version, character set and capabilities, which the proxy says after them.
+
+The control plane's driver sees only a part of it, so the data plane asks by itself.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from proxy.channel import PacketChannel
+from proxy.errors import ServerLost, ServerRefused
+from proxy.wire.constants import CR_CONN_HOST, ERR_HEADER
+from proxy.wire.errors import MalformedPacket
+from proxy.wire.handshake import Greeting, parse_greeting
+from proxy.wire.replies import Err, parse_err
+from topology.servers import Server
+
+
+class Greetings:
+    """The newest greeting of each server that was greeted by."""
+
+    def __init__(self, within: float) -> None:
+        self._within = within
+        self._newest: dict[str, Greeting] = {}
+        self._versions: dict[str, str] = {}
+        self._asking = asyncio.Lock()
+
+    def learn(self, server: Server, greeting: Greeting) -> None:
+        """A login has begun with `greeting`."""
+        self._newest[server.name] = greeting
+
+    async def of(self, server: Server, version: str) -> Greeting:
+        """The server's greeting; it is asked for the first time, and when `version`, as probes see it, is another.
+
+        Raises ServerLost, or ServerRefused when the server has an error in the greeting's place.
+        """
+        async with self._asking:
+            if self._versions.get(server.name) != version:
+                self._newest[server.name] = await self._ask(server)
+                self._versions[server.name] = version
+            return self._newest[server.name]
+
+    async def _ask(self, server: Server) -> Greeting:
+        async with reached(server, self._within) as (channel, greeting):
+            channel.transport.close()
+            return greeting
+
+
+@asynccontextmanager
+async def reached(server: Server, within: float) -> AsyncIterator[tuple[PacketChannel, Greeting]]:
+    """A connection on which the server has just introduced itself; cut off when the block fails.
+
+    Raises ServerLost when the server cannot be reached, or the block is not over, within `within` seconds, and
+    ServerRefused when it says no.
+    """
+    channel = None
+    try:
+        async with asyncio.timeout(within):
+            transport, channel = await asyncio.get_running_loop().create_connection(
+                PacketChannel, server.host, server.port
+            )
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            yield channel, _read(await channel.receive())
+    except BaseException as error:
+        if channel is not None:
+            channel.transport.abort()
+        if (cause := _cause(error, within)) is None:
+            raise
+        raise ServerLost(Err(CR_CONN_HOST, f"Can't connect to MySQL server {server}: {cause}")) from None
+
+
+def _read(payload: bytes) -> Greeting:
+    if payload[:1] == bytes((ERR_HEADER,)):
+        raise ServerRefused(parse_err(payload))
+    return parse_greeting(payload)
+
+
+def _cause(error: BaseException, within: float) -> str | None:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {within:g} s"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, MalformedPacket):
+        return f"malformed login packet: {error}"
+    return None
