@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint format bench lock clean
+.PHONY: help demo test unit lint format fuzz bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Show what can be made
@@ -33,6 +33,9 @@ format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+fuzz: $(VENV)/.dev  ## Fuzz every parser for ten minutes (FUZZ_OPTIONS='--target exchange --seconds 60')
+	nice $(BIN)/python -m tests.fuzz $(FUZZ_OPTIONS)
+
 bench: $(VENV)/.dev  ## Measure throughput, latency and CPU per query (BENCH_OPTIONS='--flavor both')
 	@tools/install-packages bench
 	@tools/install-mysql
@@ -44,7 +47,7 @@ lock: $(VENV)/.runtime  ## Write the locked versions of all dependencies anew
 		--no-emit-trusted-host --no-annotate --upgrade --output-file $(LOCK) pyproject.toml
 
 clean:  ## Remove what was built here; servers and system packages stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench .fuzz
 
 $(VENV)/bin/python:
 	@tools/install-packages demo

@@ -1,0 +1,26 @@
+"""All fuzz targets by name. Each takes any bytes, and raises when an invariant does not hold."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tests.fuzz import logins, session, sql, wire
+
+Target = Callable[[bytes], None]
+
+TARGETS: Final[Mapping[str, Target]] = {
+    "greeting": wire.greeting,
+    "response": wire.response,
+    "auth_switch": wire.auth_switch,
+    "replies": wire.replies,
+    "primitives": wire.primitives,
+    "framing": wire.framing,
+    "body_stream": wire.body_stream,
+    "exchange": wire.exchange,
+    "server_login": logins.server_login,
+    "client_login": logins.client_login,
+    "inbox": session.inbox,
+    "large_commands": session.large_commands,
+    "machine": session.machine,
+    "lexer": sql.lexer,
+    "classify": sql.classify,
+}
