@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def main(
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     environment: Annotated[Path | None, typer.Option(help="environment.json that names the servers.")] = None,
-    listen: Annotated[str | None, typer.Option(help="host:port for clients [default: 127.0.0.1:6033].")] = None,
+    listen: Annotated[str | None, typer.Option(help="host:port for clients; 127.0.0.1:6033 unless given.")] = None,
     writer: Annotated[str | None, typer.Option(help="The primary: mysql://user:password@host:port.")] = None,
     reader: Annotated[list[str] | None, typer.Option(help="A replica; repeat for each.")] = None,
     probe_interval: Annotated[float | None, typer.Option(help="Seconds between probes of a server.")] = None,

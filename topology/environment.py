@@ -56,7 +56,7 @@ def read_environment(variables: Mapping[str, str], file: Path | None = None) -> 
     `file` must exist when given; otherwise dotCloud's own file is read if it is there.
     """
     if file is None and not DOTCLOUD_FILE.exists():
-        return Environment(dict(variables), "the environment variables")
+        return Environment(dict(variables), "the process's environment")
     path = file or DOTCLOUD_FILE
     return Environment({**_load(path), **variables}, str(path))
 
@@ -81,6 +81,11 @@ def deployment(environment: Environment) -> Deployment:
     Raises EnvironmentFileError naming the file and the key that is missing or wrong.
     """
     services = _services(environment)
+    if not services:
+        raise EnvironmentFileError(
+            f"no servers are named: {environment.source} has no key DOTCLOUD_{DEFAULT_PRIMARY.upper()}_MYSQL_HOST, nor that of another service",
+            "give their URLs with --writer and --reader, or the file that names them with --environment FILE",
+        )
     primary = _primary_name(environment, services)
     replicas = _replica_names(environment, services, primary)
     result = Deployment(
@@ -105,7 +110,7 @@ def _primary_name(environment: Environment, services: Mapping[str, object]) -> s
         raise ConfigError(f"MASTER names {len(named)} services", "name exactly one; the others belong in SLAVES")
     if not named and DEFAULT_PRIMARY not in services:
         raise EnvironmentFileError(
-            f"{environment.source} has no key DOTCLOUD_{DEFAULT_PRIMARY.upper()}_MYSQL_HOST and MASTER is not set",
+            f"{environment.source} names no service {DEFAULT_PRIMARY} and MASTER is not set",
             f"set MASTER to the primary's service name{_known(services)}",
         )
     return named[0].lower() if named else DEFAULT_PRIMARY
@@ -134,7 +139,7 @@ def _is_database(keys: Mapping[str, str]) -> bool:
 
 
 def _known(services: Mapping[str, object]) -> str:
-    return f" (services there: {', '.join(sorted(services))})" if services else " (no mysql service is there)"
+    return f" (services there: {', '.join(sorted(services))})"
 
 
 def _server(environment: Environment, services: Mapping[str, Mapping[str, str]], name: str, role: Role) -> Server:
