@@ -83,7 +83,8 @@ def deployment(environment: Environment) -> Deployment:
     services = _services(environment)
     if not services:
         raise EnvironmentFileError(
-            f"no servers are named: {environment.source} has no key DOTCLOUD_{DEFAULT_PRIMARY.upper()}_MYSQL_HOST, nor that of another service",
+            f"no servers are named: {environment.source} has no key DOTCLOUD_{DEFAULT_PRIMARY.upper()}_MYSQL_HOST, "
+            "nor that of another service",
             "give their URLs with --writer and --reader, or the file that names them with --environment FILE",
         )
     primary = _primary_name(environment, services)
