@@ -16,6 +16,7 @@ from proxy.wire.constants import (
     MAX_PAYLOAD,
     OK_HEADER,
     SERVER_MORE_RESULTS_EXISTS,
+    SERVER_PS_OUT_PARAMS,
     SERVER_STATUS_AUTOCOMMIT,
     SERVER_STATUS_CURSOR_EXISTS,
 )
@@ -345,9 +346,14 @@ class Exchange:
 
     def _end(self, status: int) -> None:
         """A result is complete; `status` tells whether another one follows."""
+        more = status & SERVER_MORE_RESULTS_EXISTS
+        if self.status & SERVER_PS_OUT_PARAMS and self.status > 0 and self._at == _ROWS:
+            # An OK follows a procedure's OUT parameters. MySQL tells so in the EOF before them, not in the one behind;
+            # its own client library (cli_read_binary_rows) makes up for that, too.
+            more = SERVER_MORE_RESULTS_EXISTS
         self.status = status
         self.begun = True
-        if status & SERVER_MORE_RESULTS_EXISTS:
+        if more:
             self._at = _FIRST
         else:
             self._at = _DONE

@@ -16,7 +16,7 @@ from proxy.wire.framing import frame
 from proxy.wire.openings import Openings
 from proxy.wire.primitives import lenenc_int
 
-AUTOCOMMIT, IN_TRANS, MORE, CURSOR = 0x2, 0x1, 0x8, 0x40
+AUTOCOMMIT, IN_TRANS, MORE, CURSOR, OUT = 0x2, 0x1, 0x8, 0x40, 0x1000
 
 
 def ok(status: int = AUTOCOMMIT, header: int = 0, rows: int = 0, info: bytes = b"") -> bytes:
@@ -47,6 +47,11 @@ def end_rows(deprecate: bool, status: int = AUTOCOMMIT, info: bytes = b"") -> by
 def result(deprecate: bool, columns: int, rows: list[bytes], status: int = AUTOCOMMIT) -> list[bytes]:
     middle = [] if deprecate else [eof()]
     return [lenenc_int(columns), *[column()] * columns, *middle, *rows, end_rows(deprecate, status)]
+
+
+def out_parameters(deprecate: bool, status: int) -> list[bytes]:
+    middle = [] if deprecate else [eof(OUT | MORE | AUTOCOMMIT)]
+    return [b"\x01", column(), *middle, b"\x00\x00\x06\x00\x00\x00", end_rows(deprecate, status)]
 
 
 def prepared(deprecate: bool, parameters: int, columns: int) -> list[bytes]:
@@ -121,12 +126,15 @@ def cases(deprecate: bool) -> Iterator[Case]:
         "error in the rows behind an ok", Reply.RESULT, begun, errno=1317, status=MORE | IN_TRANS if deprecate else 2
     )
     yield case("error after an ok", Reply.RESULT, [ok(MORE | IN_TRANS), err(1146)], errno=1146, status=MORE | IN_TRANS)
+    yield case("out parameters", Reply.RESULT, [*more, *out_parameters(deprecate, OUT | MORE | AUTOCOMMIT), ok()])
     if deprecate:
         cursor = [b"\x01", column(), ok(CURSOR | AUTOCOMMIT, 0xFE)]
         yield case("long end of rows", Reply.RESULT, [b"\x01", column(), b"\x01x", end_rows(True, info=b"\x00" * 400)])
         yield case("rows of 0xfe", Reply.RESULT, result(True, 1, [b"\xfd\xff\xff\x00" + b"\xfe" * 0xFFFF]))
     else:
         cursor = [b"\x01", column(), eof(CURSOR | AUTOCOMMIT)]
+        # As MySQL 9.7 writes them: nothing behind the row tells of the OK.
+        yield case("out parameters of MySQL", Reply.RESULT, [*out_parameters(False, AUTOCOMMIT), ok()])
         yield case("short eof in old style", Reply.RESULT, [b"\x01", column(), eof(), b"\xfe\0\0\x02\0"])
         yield case(
             "row that begins like an eof", Reply.RESULT, result(False, 1, [b"\xfe" + bytes(8) + b"x", b"\xfe" * 9])
