@@ -32,6 +32,8 @@ TIMEOUT: Final = 60.0
 UTF8MB4: Final = 45
 
 Packet = tuple[int, bytes]
+# A parameter's field type and its encoding, None for NULL.
+Value = tuple[int, bytes | None]
 
 
 @dataclass
@@ -77,12 +79,10 @@ class WireClient(AbstractContextManager["WireClient"]):
 
     def log_in(self, login: Login) -> Self:
         """Go through the whole login. Raises Refused."""
-        return self.respond(login, self.greeting())
-
-    def respond(self, login: Login, greeting: Greeting, sequence: int = 1) -> Self:
-        """Go through the login from the handshake response on, which is packet number `sequence`. Raises Refused."""
+        greeting = self.greeting()
         state = ClientLogin(secret_of(login.password.encode()), greeting.nonce, greeting.plugin)
         self.capabilities = login.capabilities | (c.CLIENT_CONNECT_WITH_DB if login.database else 0)
+        self.capabilities &= greeting.capabilities
         response = HandshakeResponse(
             capabilities=self.capabilities,
             max_packet_size=1 << 30,
@@ -92,7 +92,7 @@ class WireClient(AbstractContextManager["WireClient"]):
             database=login.database,
             plugin=state.plugin,
         )
-        self.send_bytes(frame(response_payload(response), sequence), login.pace)
+        self.send_bytes(frame(response_payload(response), 1), login.pace)
         while True:
             sequence, payload = self.packet()
             match state.answer(payload):
@@ -180,8 +180,8 @@ def statement_command(code: int, number: int, rest: bytes = b"") -> bytes:
     return bytes((code,)) + number.to_bytes(4, "little") + rest
 
 
-def execute(number: int, values: Iterable[tuple[int, bytes | None]] = (), cursor: int = 0, types: bool = True) -> bytes:
-    """A COM_STMT_EXECUTE; `values` are pairs of field type and encoded value, None for NULL."""
+def execute(number: int, values: Iterable[Value] = (), cursor: int = 0, types: bool = True) -> bytes:
+    """A COM_STMT_EXECUTE."""
     parameters = list(values)
     rest = bytes((cursor,)) + (1).to_bytes(4, "little")
     if parameters:

@@ -1,1 +1,0 @@
-"""The proxy's own certificate: given or self-made, and the TLS context that clients meet."""
