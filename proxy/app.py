@@ -12,7 +12,7 @@ from proxy.listener import Listener
 from proxy.session.context import Context
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
-from proxy.wire.auth import RsaKey
+from proxy.wire.rsakey import RsaKey
 from topology.config import Settings
 from topology.environment import Deployment
 from topology.monitor import Monitor

@@ -11,11 +11,13 @@ from proxy.accounts.table import (
     MYSQL_ACCOUNTS,
     Account,
     configured_account,
+    decoy,
     find_account,
     mariadb_accounts,
     mysql_accounts,
 )
 from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
+from proxy.wire.methods import Method, Stored
 from proxy.wire.secret import Secret
 from topology.config import ConfiguredAccount
 from topology.errors import ServerError
@@ -52,15 +54,27 @@ class Directory:
         return bool(self._accounts)
 
     def find(self, user: str, address: str) -> Account | None:
-        """The account of a client, with its secret if that was learnt."""
+        """The account of a client, with its secrets as far as they were learnt."""
         account = find_account(self._accounts, user, address)
-        if account is None or account.secret is not None:
-            return account
-        return replace(account, secret=self._secrets.get(_key(account)))
+        return None if account is None else self._with_secrets(account)
 
-    def learn(self, account: Account, secret: Secret) -> None:
-        """Keep the secret that a login has proved."""
-        self._secrets[_key(account)] = secret
+    def decoy(self, plugin: str) -> Method:
+        """What a client without an account is judged by."""
+        return decoy(self._accounts, plugin)
+
+    def learn(self, account: Account, stored: Stored, secret: Secret) -> None:
+        """Keep the secret that a login has proved for one of the account's stored strings."""
+        self._secrets[account.user, account.host, stored.text] = secret
+
+    def _with_secrets(self, account: Account) -> Account:
+        def known(stored: Stored) -> Stored:
+            secret = self._secrets.get((account.user, account.host, stored.text))
+            return stored if stored.secret or secret is None else replace(stored, secret=secret)
+
+        return replace(
+            account,
+            methods=tuple(Method(method.plugin, tuple(map(known, method.stored))) for method in account.methods),
+        )
 
     async def refresh(self) -> None:
         """Read the accounts: afterwards everything is known that the primary knew at the time of the call.
@@ -91,14 +105,15 @@ class Directory:
                 self._accounts = mariadb_accounts(await client.query(MARIADB_ACCOUNTS))
             else:
                 self._accounts = mysql_accounts(await client.query(MYSQL_ACCOUNTS))
-        known = {_key(account) for account in self._accounts}
+        known = {
+            (account.user, account.host, stored.text)
+            for account in self._accounts
+            for method in account.methods
+            for stored in method.stored
+        }
         self._secrets = {key: secret for key, secret in self._secrets.items() if key in known}
 
 
 def _configured(account: ConfiguredAccount, vendor: Vendor) -> Account:
     plugin = NATIVE_PASSWORD if vendor is Vendor.MARIADB else CACHING_SHA2
     return configured_account(account.user, account.password.get_secret_value(), plugin)
-
-
-def _key(account: Account) -> tuple[str, str, bytes]:
-    return account.user, account.host, account.stored

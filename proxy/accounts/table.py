@@ -4,16 +4,18 @@ import functools
 import ipaddress
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
-from proxy.wire.secret import Secret, secret_of
-from proxy.wire.serverlogin import Credentials
+from proxy.wire.constants import NATIVE_PASSWORD
+from proxy.wire.methods import VERIFIABLE, Method, Stored
+from proxy.wire.secret import secret_of
 
 # Read with the service account; HEX because salts are not text.
-MYSQL_ACCOUNTS = "SELECT User, Host, plugin, HEX(authentication_string) AS stored_hex FROM mysql.user"
+MYSQL_ACCOUNTS = (
+    "SELECT User, Host, plugin, HEX(authentication_string) AS stored_hex, User_attributes AS attributes FROM mysql.user"
+)
 MARIADB_ACCOUNTS = "SELECT User, Host, Priv AS privileges FROM mysql.global_priv"
 
 
@@ -22,46 +24,61 @@ LOCALHOST = "localhost"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account. `plugin` is its authentication method; `stored` what the server keeps, as `Credentials` wants it."""
+    """One account: any of its `methods` is enough to log in.
+
+    `unknown` names the methods that the proxy cannot verify. `further` are those that are needed on top (MySQL's
+    multi-factor authentication).
+    """
 
     user: str
     host: str
-    plugin: str
-    stored: bytes = field(repr=False)
-    secret: Secret | None = field(default=None, repr=False)
+    methods: tuple[Method, ...]
+    unknown: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
 
     @property
     def supported(self) -> bool:
-        """Whether the proxy can verify the method."""
-        return self.plugin in (NATIVE_PASSWORD, CACHING_SHA2)
-
-    def credentials(self) -> Credentials:
-        """What a login is verified against."""
-        return Credentials(self.plugin, self.stored, self.secret)
+        """Whether the proxy can verify who logs in."""
+        return bool(self.methods) and not self.further
 
 
 def configured_account(user: str, password: str, plugin: str) -> Account:
     """An account whose password is known."""
     secret = secret_of(password.encode())
-    stored = b""
+    text = b""
     if password:
-        stored = secret.double_sha1() if plugin == NATIVE_PASSWORD else b"$A$"
-    return Account(user, "%", plugin, stored, secret)
+        text = secret.double_sha1() if plugin == NATIVE_PASSWORD else b"$A$"
+    return Account(user, "%", (Method(plugin, (Stored(text, secret),)),))
+
+
+def decoy(accounts: Iterable[Account], plugin: str) -> Method:
+    """What those are judged by who have no account: a password that nobody has, and as slow to verify as the others."""
+    if plugin == NATIVE_PASSWORD:
+        return Method(plugin, (Stored(b"\0"),))
+    texts = (stored.text for account in accounts for method in account.methods for stored in method.stored)
+    prefix = max((text[:_SHA2_PREFIX] for text in texts if text.startswith(b"$A$")), default=b"$A$005$")
+    # The string that MySQL has in accounts of its own.
+    return Method(plugin, (Stored(prefix + b"THISISACOMBINATIONOFINVALIDSALTANDPASSWORDTHATMUSTNEVERBRBEUSED"),))
+
+
+_SHA2_PREFIX = len("$A$005$")
 
 
 def mysql_accounts(rows: Iterable[Mapping[str, Any]]) -> list[Account]:
     """Accounts from the rows of MYSQL_ACCOUNTS."""
-    return [
-        Account(row["User"], row["Host"], row["plugin"], _stored(row["plugin"], bytes.fromhex(row["stored_hex"] or "")))
-        for row in rows
-    ]
+    return [_mysql_account(row, json.loads(row["attributes"] or "{}")) for row in rows]
+
+
+def _mysql_account(row: Mapping[str, Any], attributes: Mapping[str, Any]) -> Account:
+    texts = [bytes.fromhex(row["stored_hex"] or "")]
+    if retained := attributes.get("additional_password"):
+        texts.append(str(retained).encode())
+    further = tuple(str(factor["plugin"]) for factor in attributes.get("multi_factor_authentication") or ())
+    return _account(row["User"], row["Host"], [(row["plugin"], texts)], further)
 
 
 def mariadb_accounts(rows: Iterable[Mapping[str, Any]]) -> list[Account]:
-    """Accounts from the rows of MARIADB_ACCOUNTS, roles left out.
-
-    An account can have several methods (`auth_or`); one that the proxy can verify is taken if there is one.
-    """
+    """Accounts from the rows of MARIADB_ACCOUNTS, roles left out."""
     accounts = []
     for row in rows:
         privileges = json.loads(row["privileges"])
@@ -71,14 +88,27 @@ def mariadb_accounts(rows: Iterable[Mapping[str, Any]]) -> list[Account]:
 
 
 def _mariadb_account(user: str, host: str, privileges: Mapping[str, Any]) -> Account:
-    # An empty object in auth_or stands for the method named outside of it.
+    # Any method of auth_or is enough; an empty object in it stands for the method named outside of it.
     methods = [method or privileges for method in privileges.get("auth_or") or [{}]]
-    candidates = [
-        Account(user, host, plugin, _stored(plugin, str(method.get("authentication_string", "")).encode()))
-        for method in methods
-        for plugin in [method.get("plugin") or NATIVE_PASSWORD]
-    ]
-    return next((account for account in candidates if account.supported), candidates[0])
+    return _account(
+        user,
+        host,
+        [
+            (method.get("plugin") or NATIVE_PASSWORD, [str(method.get("authentication_string", "")).encode()])
+            for method in methods
+        ],
+    )
+
+
+def _account(
+    user: str, host: str, methods: Sequence[tuple[str, list[bytes]]], further: tuple[str, ...] = ()
+) -> Account:
+    known = tuple(
+        Method(plugin, tuple(Stored(_stored(plugin, text)) for text in texts))
+        for plugin, texts in methods
+        if plugin in VERIFIABLE
+    )
+    return Account(user, host, known, tuple(plugin for plugin, _ in methods if plugin not in VERIFIABLE), further)
 
 
 def _stored(plugin: str, text: bytes) -> bytes:

@@ -1,17 +1,20 @@
 """Opening a connection to a server in the name of a client that has proved who it is."""
 
+import secrets
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.greetings import Greetings, reached
 from proxy.channel import PacketChannel
-from proxy.errors import ServerRefused
+from proxy.errors import ServerLost, ServerRefused
 from proxy.wire.capabilities import lacking, layout_of, towards_server
-from proxy.wire.clientlogin import ClientLogin
+from proxy.wire.clientlogin import ClientLogin, Safety
 from proxy.wire.constants import CLIENT_CONNECT_ATTRS, CLIENT_CONNECT_WITH_DB, CR_SERVER_LOST, ER_HANDSHAKE
 from proxy.wire.handshake import Greeting, HandshakeResponse, response_payload
 from proxy.wire.replies import Err, Ok
 from proxy.wire.secret import Secret
+from proxy.wire.signatures import CHALLENGE_SIZE
 from topology.servers import Server
 
 
@@ -26,6 +29,19 @@ class Identity:
     collation_id: int
     database: str
     attributes: bytes
+
+
+def identity_of(response: HandshakeResponse, secret: Secret) -> Identity:
+    """That of a client, from its handshake response and what its login has proved."""
+    return Identity(
+        user=response.user,
+        secret=secret,
+        capabilities=response.capabilities,
+        max_packet_size=response.max_packet_size,
+        collation_id=response.collation_id,
+        database=response.database,
+        attributes=response.attributes,
+    )
 
 
 async def open_connection(
@@ -54,7 +70,9 @@ def _capabilities(server: Server, greeting: Greeting, identity: Identity) -> int
 
 
 async def _log_in(channel: PacketChannel, greeting: Greeting, identity: Identity, capabilities: int) -> Ok:
-    login = ClientLogin(identity.secret, greeting.nonce, greeting.plugin)
+    login = ClientLogin(
+        identity.secret, greeting.nonce, greeting.plugin, secrets.token_bytes(CHALLENGE_SIZE), _safety(channel)
+    )
     response = HandshakeResponse(
         capabilities=capabilities,
         max_packet_size=identity.max_packet_size,
@@ -66,6 +84,10 @@ async def _log_in(channel: PacketChannel, greeting: Greeting, identity: Identity
         attributes=identity.attributes if capabilities & CLIENT_CONNECT_ATTRS else b"",
     )
     channel.send(response_payload(response))
+    return await _converse(channel, login)
+
+
+async def _converse(channel: PacketChannel, login: ClientLogin) -> Ok:
     while True:
         match login.answer(await channel.receive()):
             case Ok() as ok:
@@ -76,6 +98,27 @@ async def _log_in(channel: PacketChannel, greeting: Greeting, identity: Identity
                 channel.send(payload)
             case None:
                 continue
+
+
+def _safety(channel: PacketChannel) -> Safety:
+    """What may be said on a connection to a server."""
+    transport = channel.transport
+    encrypted = transport.get_extra_info("sslcontext") is not None
+    peer = transport.get_extra_info("peername")
+    return Safety(encrypted=encrypted, private=encrypted or ip_address(peer[0]).is_loopback)
+
+
+async def refusal_by(server: Server, identity: Identity, within: float, greetings: Greetings) -> Err | None:
+    """What `server` says to a login that is expected to fail; None when it succeeds or the server is not reached."""
+    try:
+        async with reached(server, within) as (channel, greeting):
+            await _log_in(channel, greeting, identity, _capabilities(server, greeting, identity))
+            channel.transport.close()
+    except ServerRefused as error:
+        return error.err
+    except ServerLost:
+        return None
+    return None
 
 
 def server_lost(server: Server, reason: str) -> Err:

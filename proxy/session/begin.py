@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from proxy.backend.login import Identity, open_connection, server_lost
+from proxy.backend.login import identity_of, open_connection, server_lost
 from proxy.channel import PacketChannel
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.state import SessionState
@@ -12,10 +12,9 @@ from proxy.session.judge import Judge
 from proxy.session.machine import Machine
 from proxy.sql.cache import StatementCache
 from proxy.sql.settings import unsafe_sql_mode
+from proxy.wire.dialogues import Accept
 from proxy.wire.handshake import HandshakeResponse
 from proxy.wire.replies import Ok, ok_payload
-from proxy.wire.secret import Secret
-from proxy.wire.serverlogin import Accept
 from topology.servers import Observation
 
 # Collations of big5, sjis, gbk, cp932 and gb18030, in which quotes may end elsewhere than in UTF-8.
@@ -40,7 +39,7 @@ class Beginning:
         """
         if accept.last:
             self._channel.send(accept.last)
-        context, identity = self._context, _identity(response, accept.secret)
+        context, identity = self._context, identity_of(response, accept.secret)
         state = SessionState(response.database, 0)
         if response.collation_id in _UNSAFE_COLLATIONS:
             state.pin_down("character-set")
@@ -66,15 +65,3 @@ class Beginning:
         except ConnectionError:
             link.close()
             raise
-
-
-def _identity(response: HandshakeResponse, secret: Secret) -> Identity:
-    return Identity(
-        user=response.user,
-        secret=secret,
-        capabilities=response.capabilities,
-        max_packet_size=response.max_packet_size,
-        collation_id=response.collation_id,
-        database=response.database,
-        attributes=response.attributes,
-    )

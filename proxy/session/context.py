@@ -12,9 +12,9 @@ from proxy.accounts.directory import Directory
 from proxy.backend.greetings import Greetings
 from proxy.routing.balance import RoundRobin
 from proxy.sql.cache import StatementCache
-from proxy.wire.auth import RsaKey
 from proxy.wire.capabilities import Layout
 from proxy.wire.openings import Openings
+from proxy.wire.rsakey import RsaKey
 from topology.config import Settings
 from topology.monitor import Monitor
 from topology.servers import Server
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Far above the ids that servers hand out, so that a KILL with a proxy's id cannot hit a stranger's server connection.
 _FIRST_CONNECTION_ID = 1 << 30
+# Connections to the primary that clients with wrong passwords cause at the same time.
+_REFUSALS_AT_ONCE = 4
 
 
 class Session(Protocol):
@@ -59,6 +61,8 @@ class Context:
     logins: set[asyncio.Task[None]] = field(default_factory=set)
     draining: bool = False
     empty: asyncio.Event = field(default_factory=asyncio.Event)
+    verifying: asyncio.Lock = field(default_factory=asyncio.Lock)
+    refusing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_REFUSALS_AT_ONCE))
     connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

@@ -1,18 +1,22 @@
 """Verifying a client that logs in: which account it is, and whether it knows the password."""
 
 import asyncio
+import secrets
 from dataclasses import dataclass
 
+from proxy.accounts.refusals import refusal
 from proxy.accounts.table import Account, host_names
+from proxy.backend.login import identity_of, refusal_by
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerRefused, SessionError
 from proxy.session.context import Context
 from proxy.wire import constants as c
-from proxy.wire.auth import caching_sha2_verify
+from proxy.wire.dialogues import Accept, Deny, Send, Step, Verify
 from proxy.wire.handshake import HandshakeResponse
+from proxy.wire.methods import Method, fitting
 from proxy.wire.replies import Err
 from proxy.wire.secret import secret_of
-from proxy.wire.serverlogin import Accept, Credentials, Deny, Send, ServerLogin, Step, Verify
+from proxy.wire.serverlogin import ServerLogin
 from topology.servers import Observation, Vendor
 
 
@@ -27,25 +31,17 @@ class Judge:
     async def verify(self, login: ServerLogin, response: HandshakeResponse, primary: Observation) -> Accept:
         """What the login has proved. Raises SessionError with what the client is told."""
         account = await self._find(response.user)
-        _refuse_unsupported(account)
-        # A stranger must not learn from the dialogue which accounts exist.
-        credentials = account.credentials() if account else Credentials(default_plugin(primary), b"\0")
-        step = await self._dialogue(login, login.judge(response, credentials))
+        methods = self._methods(account, primary)
+        step = await self._dialogue(login, login.judge(response, methods))
         if isinstance(step, Deny):
-            step = await self._dialogue(login, await self._second_look(login, response.user, step))
-        if isinstance(step, Verify):
-            step = await self._verify_password(response.user, step.password, account)
-        if not isinstance(step, Accept):
-            raise self._denied(response.user, step)
+            step = await self._second_look(login, response.user, methods, step)
+        if isinstance(step, Deny):
+            raise await self._denied(response, step)
+        if isinstance(step, Err):
+            raise ClientFault(step)
+        assert isinstance(step, Accept)
         if account := self.context.directory.find(response.user, self.address):
-            self.context.directory.learn(account, step.secret)
-        return step
-
-    async def _dialogue(self, login: ServerLogin, step: Step) -> Step:
-        """Exchange packets with the client until a step needs none."""
-        while isinstance(step, Send):
-            self.channel.send(step.payload)
-            step = login.answer(await self.channel.receive())
+            self.context.directory.learn(account, step.stored, step.secret)
         return step
 
     async def _find(self, user: str) -> Account | None:
@@ -53,45 +49,73 @@ class Judge:
         if account is None or not account.supported:
             await self.context.directory.refresh_quietly()
             account = self.context.directory.find(user, self.address)
+        if account is not None and (error := refusal(account)) is not None:
+            raise ClientFault(error)
         return account
 
-    async def _verify_password(self, user: str, password: bytes, account: Account | None) -> Step:
-        if account is not None and await asyncio.to_thread(caching_sha2_verify, password, account.stored):
-            return Accept(secret_of(password))
-        await self.context.directory.refresh_quietly()
-        newer = self.context.directory.find(user, self.address)
-        changed = newer is not None and (account is None or newer.stored != account.stored)
-        if newer is not None and changed and await asyncio.to_thread(caching_sha2_verify, password, newer.stored):
-            return Accept(secret_of(password))
-        return Deny(used_password=True)
+    def _methods(self, account: Account | None, primary: Observation) -> tuple[Method, ...]:
+        if account is not None:
+            return account.methods
+        # A stranger must not learn from the dialogue which accounts exist.
+        return (self.context.directory.decoy(default_plugin(primary)),)
 
-    async def _second_look(self, login: ServerLogin, user: str, denied: Deny) -> Step:
+    async def _dialogue(self, login: ServerLogin, step: Step) -> Step:
+        """Exchange packets with the client until a step needs none."""
+        while True:
+            if isinstance(step, Send):
+                self.channel.send(step.payload)
+                step = login.answer(await self.channel.receive())
+            elif isinstance(step, Verify):
+                # One at a time: strangers can cause this, and it must leave room for everything else.
+                async with self.context.verifying:
+                    found = await asyncio.to_thread(fitting, step.password, step.methods)
+                step = login.verified(found)
+            else:
+                return step
+
+    async def _second_look(self, login: ServerLogin, user: str, methods: tuple[Method, ...], denied: Deny) -> Step:
+        """Judge again if the account has changed meanwhile."""
         await self.context.directory.refresh_quietly()
         account = self.context.directory.find(user, self.address)
-        _refuse_unsupported(account)
-        return login.judge_again(account.credentials()) if account is not None else denied
+        if account is None or account.methods == methods:
+            return denied
+        if (error := refusal(account)) is not None:
+            return error
+        return await self._dialogue(login, login.judge_again(account.methods))
 
-    def _denied(self, user: str, step: Step) -> ClientFault:
-        used = "NO" if isinstance(step, Deny) and not step.used_password else "YES"
-        host = host_names(self.address)[0]
-        message = f"Access denied for user '{user}'@'{host}' (using password: {used})"
-        return ClientFault(Err(c.ER_ACCESS_DENIED, message, "28000"))
+    async def _denied(self, response: HandshakeResponse, denied: Deny) -> SessionError:
+        """What the client is told: the primary refuses the login itself, so that it counts, logs and words it."""
+        nobody = secret_of(secrets.token_hex().encode() if denied.used_password else b"")
+        context, host = self.context, host_names(self.address)[0]
+        async with context.refusing:
+            error = await refusal_by(
+                context.monitor.snapshot.primary.server,
+                identity_of(response, nobody),
+                context.settings.connect_timeout,
+                context.greetings,
+            )
+        if error is None or error.errno == c.ER_ACCESS_DENIED:
+            return access_denied(response.user, host, denied.used_password)
+        if error.errno == c.ER_ACCESS_DENIED_NO_PASSWORD:
+            error = Err(error.errno, f"Access denied for user '{response.user}'@'{host}'", error.sqlstate)
+        return ServerRefused(error)
 
     async def refused_by_primary(self, user: str, error: ServerRefused) -> SessionError:
-        """What the client is told. MySQL answers for an account that it does not know with a method of its choice."""
-        if error.err.errno != c.ER_NOT_SUPPORTED_AUTH_MODE:
+        """What the client is told when the primary does not accept what was accepted here."""
+        if error.err.errno not in (c.ER_ACCESS_DENIED, c.ER_NOT_SUPPORTED_AUTH_MODE):
             return error
+        # The account has changed, or is gone, for which MySQL begins a dialogue with a method of its choice.
         await self.context.directory.refresh_quietly()
-        account = self.context.directory.find(user, self.address)
-        if account is not None and not account.supported:
-            return error
-        return self._denied(user, Deny(used_password=True))
+        if self.context.directory.find(user, self.address) is None:
+            return access_denied(user, host_names(self.address)[0], True)
+        return error
 
 
-def _refuse_unsupported(account: Account | None) -> None:
-    if account is not None and not account.supported:
-        message = f"The account uses the authentication method {account.plugin!r}, which the proxy cannot verify"
-        raise ClientFault(Err(c.ER_NOT_SUPPORTED_AUTH_MODE, message, "08004"))
+def access_denied(user: str, host: str, used_password: bool) -> ClientFault:
+    """The servers' words for a wrong password, or a user that does not exist."""
+    used = "YES" if used_password else "NO"
+    message = f"Access denied for user '{user}'@'{host}' (using password: {used})"
+    return ClientFault(Err(c.ER_ACCESS_DENIED, message, "28000"))
 
 
 def default_plugin(primary: Observation) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 
 from proxy.errors import ClientFault, SessionError
 from proxy.session.arrival import ClientChannel, arrive
@@ -9,10 +10,12 @@ from proxy.session.begin import Beginning
 from proxy.session.context import Context
 from proxy.session.judge import Judge
 from proxy.wire import constants as c
+from proxy.wire.dialogues import Surroundings
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import agreed
 from proxy.wire.replies import Err, err_payload
 from proxy.wire.serverlogin import ServerLogin
+from proxy.wire.signatures import CHALLENGE_SIZE
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,8 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
     try:
         async with asyncio.timeout(context.settings.login_timeout):
             arrival = await arrive(context, channel)
-            login = ServerLogin(arrival.nonce, context.key, private=arrival.private)
+            around = Surroundings(arrival.nonce, secrets.token_bytes(CHALLENGE_SIZE), context.key, arrival.private)
+            login = ServerLogin(around)
             judge = Judge(context, channel, channel.address)
             response = agreed(login.response(arrival.response), arrival.offered)
             accept = await judge.verify(login, response, arrival.primary)

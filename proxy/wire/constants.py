@@ -75,6 +75,7 @@ COM_RESET_CONNECTION: Final = 0x1F
 # First bytes of replies and of login packets.
 OK_HEADER: Final = 0x00
 AUTH_MORE_DATA: Final = 0x01
+AUTH_NEXT_FACTOR: Final = 0x02
 LOCAL_INFILE_HEADER: Final = 0xFB
 EOF_HEADER: Final = 0xFE
 ERR_HEADER: Final = 0xFF
@@ -82,6 +83,13 @@ ERR_HEADER: Final = 0xFF
 # Authentication methods.
 NATIVE_PASSWORD: Final = "mysql_native_password"
 CACHING_SHA2: Final = "caching_sha2_password"
+SHA256_PASSWORD: Final = "sha256_password"
+CLEAR_PASSWORD: Final = "mysql_clear_password"
+DIALOG: Final = "dialog"
+# An account of MariaDB says ed25519 where the protocol says client_ed25519.
+ED25519: Final = "ed25519"
+CLIENT_ED25519: Final = "client_ed25519"
+PARSEC: Final = "parsec"
 
 # Error numbers that the proxy itself sends or acts on.
 ER_CON_COUNT: Final = 1040
@@ -94,6 +102,7 @@ ER_NET_PACKETS_OUT_OF_ORDER: Final = 1156
 ER_UNKNOWN_STMT_HANDLER: Final = 1243
 ER_NOT_SUPPORTED_AUTH_MODE: Final = 1251
 ER_QUERY_INTERRUPTED: Final = 1317
+ER_ACCESS_DENIED_NO_PASSWORD: Final = 1698
 ER_PROXY_INTERNAL: Final = 1105
 CR_CONN_HOST: Final = 2003
 CR_SERVER_LOST: Final = 2013

@@ -158,15 +158,15 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def auth_switch_payload(plugin: str, nonce: bytes) -> bytes:
-    """The server's request to start over with another method."""
-    return bytes((EOF_HEADER,)) + plugin.encode() + b"\0" + nonce + b"\0"
+def auth_switch_payload(plugin: str, data: bytes) -> bytes:
+    """The server's request to start over with another method; `data` is its challenge, which may have to end in NUL."""
+    return bytes((EOF_HEADER,)) + plugin.encode() + b"\0" + data
 
 
 def parse_auth_switch(payload: bytes) -> tuple[str, bytes]:
-    """Read a switch request as (plugin, nonce)."""
+    """Read a switch request as (plugin, data)."""
     reader = Reader(payload)
     if reader.integer(1) != EOF_HEADER:
         raise MalformedPacket("an authentication switch begins with 0xFE")
     plugin = _text(reader.nul_bytes())
-    return plugin, reader.rest()[:NONCE_SIZE]
+    return plugin, reader.rest()

@@ -1,6 +1,7 @@
 """A client that speaks raw packets: it sees what drivers hide, and can send what no driver would."""
 
 import hashlib
+import os
 import socket
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -10,7 +11,7 @@ from typing import Final, Self
 
 from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
-from proxy.wire.clientlogin import ClientLogin
+from proxy.wire.clientlogin import ClientLogin, Safety
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.handshake import Greeting, HandshakeResponse, parse_greeting, response_payload
@@ -80,7 +81,9 @@ class WireClient(AbstractContextManager["WireClient"]):
     def log_in(self, login: Login) -> Self:
         """Go through the whole login. Raises Refused."""
         greeting = self.greeting()
-        state = ClientLogin(secret_of(login.password.encode()), greeting.nonce, greeting.plugin)
+        state = ClientLogin(
+            secret_of(login.password.encode()), greeting.nonce, greeting.plugin, os.urandom(32), Safety(private=True)
+        )
         self.capabilities = login.capabilities | (c.CLIENT_CONNECT_WITH_DB if login.database else 0)
         self.capabilities &= greeting.capabilities
         response = HandshakeResponse(

@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 
+from proxy.accounts.refusals import refusal
 from proxy.accounts.table import (
     Account,
     configured_account,
+    decoy,
     find_account,
     host_fits,
     host_names,
     mariadb_accounts,
     mysql_accounts,
 )
-from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
+from proxy.wire.constants import CACHING_SHA2, ED25519, NATIVE_PASSWORD, SHA256_PASSWORD
+from proxy.wire.methods import Method, Stored, fitting
 from proxy.wire.secret import secret_of
 
 HASH = "*" + "0123456789ABCDEFabcd" * 2
@@ -83,7 +86,7 @@ def test_the_names_of_an_address() -> None:
 
 
 def account(user: str, host: str) -> Account:
-    return Account(user, host, NATIVE_PASSWORD, b"")
+    return Account(user, host, ())
 
 
 # The most specific first; the user decides only where the hosts are equally specific.
@@ -121,17 +124,45 @@ def test_an_anonymous_account_nearer_by_hides_the_users_own() -> None:
     assert find_account(accounts, "u", "192.0.2.1") == accounts[0]
 
 
+def mysql(plugin: str, text: bytes | None, attributes: str | None = None) -> Account:
+    row = {"User": "u", "Host": "%", "plugin": plugin, "stored_hex": text.hex() if text is not None else None}
+    (found,) = mysql_accounts([{**row, "attributes": attributes}])
+    return found
+
+
+def texts(found: Account) -> list[bytes]:
+    return [stored.text for method in found.methods for stored in method.stored]
+
+
 def test_rows_of_mysql() -> None:
-    rows: list[dict[str, Any]] = [
-        {"User": "a", "Host": "%", "plugin": CACHING_SHA2, "stored_hex": b"$A$005$\x01salt".hex()},
-        {"User": "b", "Host": "%", "plugin": NATIVE_PASSWORD, "stored_hex": HASH.encode().hex().upper()},
-        {"User": "c", "Host": "%", "plugin": NATIVE_PASSWORD, "stored_hex": ""},
-        {"User": "d", "Host": "%", "plugin": "sha256_password", "stored_hex": None},
-        {"User": "e", "Host": "%", "plugin": NATIVE_PASSWORD, "stored_hex": b"THISISNOTAVALIDPASSWORD".hex()},
+    assert texts(mysql(CACHING_SHA2, b"$A$005$\x01salt")) == [b"$A$005$\x01salt"]
+    assert texts(mysql(NATIVE_PASSWORD, HASH.encode())) == [bytes.fromhex(HASH[1:])]
+    assert texts(mysql(NATIVE_PASSWORD, b"")) == [b""]
+    assert texts(mysql(NATIVE_PASSWORD, None)) == [b""]
+    assert texts(mysql(NATIVE_PASSWORD, b"THISISNOTAVALIDPASSWORD")) == [b"\0"]
+    assert mysql(SHA256_PASSWORD, b"$5$").supported
+    other = mysql("auth_socket", b"root")
+    assert (other.supported, other.unknown, other.methods) == (False, ("auth_socket",), ())
+
+
+def test_a_retained_password_of_mysql() -> None:
+    # As MySQL 9.7 wrote it, salt included.
+    attributes = '{"additional_password": "$A$00A$\\u0004ZGZ%.\\t\\u00193qRgsskDdq*\\\\NvFcVux2KlhUg/xGAj6avr3a2Sp4"}'
+    (method,) = mysql(CACHING_SHA2, b"$A$00A$new", attributes).methods
+    assert [stored.text for stored in method.stored] == [
+        b"$A$00A$new",
+        b"$A$00A$\x04ZGZ%.\t\x193qRgsskDdq*\\NvFcVux2KlhUg/xGAj6avr3a2Sp4",
     ]
-    found = mysql_accounts(rows)
-    assert [item.stored for item in found] == [b"$A$005$\x01salt", bytes.fromhex(HASH[1:]), b"", b"", b"\0"]
-    assert [item.supported for item in found] == [True, True, True, False, True]
+
+
+def test_further_factors_of_mysql() -> None:
+    attributes = (
+        '{"multi_factor_authentication": [{"plugin": "auth_socket", "passwordless": 0, "authentication_string": "root",'
+        ' "requires_registration": 0}]}'
+    )
+    found = mysql(CACHING_SHA2, b"$A$00A$x", attributes)
+    assert (found.supported, found.further) == (False, ("auth_socket",))
+    assert mysql(CACHING_SHA2, b"$A$00A$x", '{"metadata": {}}').supported
 
 
 def mariadb(**privileges: Any) -> Account:
@@ -140,21 +171,24 @@ def mariadb(**privileges: Any) -> Account:
 
 
 def test_rows_of_mariadb() -> None:
-    assert mariadb(access=0).stored == b""
-    assert mariadb(plugin=NATIVE_PASSWORD, authentication_string=HASH).stored == bytes.fromhex(HASH[1:])
-    assert mariadb(plugin="", authentication_string="").plugin == NATIVE_PASSWORD
-    assert mariadb(plugin=NATIVE_PASSWORD, authentication_string="invalid").stored == b"\0"
-    assert mariadb(plugin=NATIVE_PASSWORD, authentication_string=HASH[:-1]).stored == b"\0"
-    assert not mariadb(plugin="ed25519", authentication_string="x").supported
+    assert texts(mariadb(access=0)) == [b""]
+    assert texts(mariadb(plugin=NATIVE_PASSWORD, authentication_string=HASH)) == [bytes.fromhex(HASH[1:])]
+    assert mariadb(plugin="", authentication_string="").methods[0].plugin == NATIVE_PASSWORD
+    assert texts(mariadb(plugin=NATIVE_PASSWORD, authentication_string="invalid")) == [b"\0"]
+    assert texts(mariadb(plugin=NATIVE_PASSWORD, authentication_string=HASH[:-1])) == [b"\0"]
+    assert mariadb(plugin=ED25519, authentication_string="x").methods == (Method(ED25519, (Stored(b"x"),)),)
+    assert not mariadb(plugin="gssapi").supported
 
 
-def test_one_of_several_methods_of_mariadb_is_taken() -> None:
+def test_several_methods_of_mariadb() -> None:
     native = {"plugin": NATIVE_PASSWORD, "authentication_string": HASH}
     socket: dict[str, Any] = {"plugin": "unix_socket"}
     for methods in ([{}, socket], [socket, {}]):
-        assert mariadb(**native, auth_or=methods).stored == bytes.fromhex(HASH[1:])
-    assert mariadb(**socket, auth_or=[{}, native]).stored == bytes.fromhex(HASH[1:])
-    assert mariadb(**socket, auth_or=[{"plugin": "ed25519"}, {}]).plugin == "ed25519"
+        found = mariadb(**native, auth_or=methods)
+        assert (texts(found), found.unknown, found.supported) == ([bytes.fromhex(HASH[1:])], ("unix_socket",), True)
+    found = mariadb(**socket, auth_or=[{"plugin": ED25519, "authentication_string": "x"}, {}, native])
+    assert [method.plugin for method in found.methods] == [ED25519, NATIVE_PASSWORD]
+    assert mariadb(**socket, auth_or=[{"plugin": "gssapi"}, {}]).unknown == ("gssapi", "unix_socket")
     assert mariadb(**native, auth_or=[]).supported
 
 
@@ -169,7 +203,45 @@ def test_roles_are_no_accounts() -> None:
 @pytest.mark.parametrize("plugin", [NATIVE_PASSWORD, CACHING_SHA2])
 def test_configured_accounts(plugin: str) -> None:
     found = configured_account("u", "hunter2", plugin)
-    assert (found.user, found.host, found.plugin, found.secret) == ("u", "%", plugin, secret_of(b"hunter2"))
-    assert found.credentials().stored
-    assert "hunter2" not in f"{found!r} {found.credentials()!r}"
-    assert configured_account("u", "", plugin).stored == b""
+    ((stored,),) = (method.stored for method in found.methods)
+    assert (found.user, found.host, found.methods[0].plugin) == ("u", "%", plugin)
+    assert stored.secret == secret_of(b"hunter2")
+    assert stored.text
+    assert "hunter2" not in f"{found!r}"
+    assert texts(configured_account("u", "", plugin)) == [b""]
+
+
+def test_who_has_no_account_is_judged_as_slowly_as_the_others() -> None:
+    accounts = [
+        mysql(CACHING_SHA2, b"$A$005$" + b"s" * 20 + b"x" * 43),
+        mysql(CACHING_SHA2, b"$A$00A$" + b"s" * 20 + b"x" * 43),
+        mysql(SHA256_PASSWORD, b"$5$"),
+        mysql(CACHING_SHA2, b""),
+    ]
+    (stored,) = decoy(accounts, CACHING_SHA2).stored
+    assert stored.text.startswith(b"$A$00A$")
+    assert fitting(b"", [decoy(accounts, CACHING_SHA2)]) is None
+    assert fitting(b"pw", [decoy([], CACHING_SHA2)]) is None
+    assert fitting(b"", [decoy(accounts, NATIVE_PASSWORD)]) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (mysql("auth_socket", b""), "'u'@'%' uses the authentication method 'auth_socket'"),
+        (mysql("authentication_ldap_simple", b""), "list the account with its password"),
+        (mysql("authentication_kerberos", b""), "give the account a method with a password"),
+        (mariadb(plugin="unix_socket"), "users of the server's own machine"),
+        (Account("u", "%", mysql(CACHING_SHA2, b"").methods, further=("x",)), "method 'x' as a further factor"),
+    ],
+)
+def test_refusals_name_the_method_and_what_to_do(found: Account, said: str) -> None:
+    error = refusal(found)
+    assert error is not None
+    assert said in error.message
+    assert error.errno == 1251
+
+
+def test_who_can_be_verified_is_not_refused() -> None:
+    assert refusal(mysql(CACHING_SHA2, b"")) is None
+    assert refusal(mariadb(plugin="unix_socket", auth_or=[{"plugin": NATIVE_PASSWORD}, {}])) is None

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from proxy.wire import auth
 from proxy.wire.errors import MalformedPacket
+from proxy.wire.rsakey import RsaKey, encrypt_password
+from proxy.wire.shacrypt import sha256_crypt
 
 # The test vectors of "Unix crypt using SHA-256 and SHA-512", as (password, salt, rounds, hash).
 VECTORS = [
@@ -30,38 +32,57 @@ VECTORS = [
     ),
     (b"the minimum number is still observed", b"roundstoolow", 1000, b"yfvwcWrQ8l/K0DAWyuPMDNHpIVlTQebY9l/gL972bIC"),
 ]
-KEY = auth.RsaKey()
+KEY = RsaKey()
 NONCE = bytes(range(1, 21))
 passwords = st.binary(min_size=1, max_size=40)
 
 
 @pytest.mark.parametrize(("password", "salt", "rounds", "expected"), VECTORS)
 def test_sha256_crypt(password: bytes, salt: bytes, rounds: int, expected: bytes) -> None:
-    assert auth.sha256_crypt(password, salt, rounds) == expected
+    assert sha256_crypt(password, salt, rounds) == expected
 
 
 @settings(max_examples=20, deadline=None)
 @given(passwords, st.binary(min_size=20, max_size=20))
 def test_a_stored_hash_is_verified(password: bytes, salt: bytes) -> None:
-    stored = b"$A$001$" + salt + auth.sha256_crypt(password, salt, 1000)
+    stored = b"$A$001$" + salt + sha256_crypt(password, salt, 1000)
     assert auth.caching_sha2_verify(password, stored)
     assert not auth.caching_sha2_verify(password + b"x", stored)
     assert not auth.caching_sha2_verify(password, stored[:-1])
 
 
 def test_the_rounds_of_a_stored_hash_are_hexadecimal_thousands() -> None:
-    stored = b"$A$00A$" + b"s" * 20 + auth.sha256_crypt(b"pw", b"s" * 20, 10_000)
+    stored = b"$A$00A$" + b"s" * 20 + sha256_crypt(b"pw", b"s" * 20, 10_000)
     assert auth.caching_sha2_verify(b"pw", stored)
+
+
+def test_hashes_that_a_server_of_mysql_stored() -> None:
+    caching = b"$A$00A$nE\x08dh/M7NR\x7fx\x1c%\x1aQpxd+5qk4OwnAvhWeS397cQNTDXIPp4Uo9Rb0EHBSAPnPVaD"
+    assert auth.caching_sha2_verify(b"one", caching)
+    assert not auth.caching_sha2_verify(b"two", caching)
+    plain = b'$5$\x01&M.E\x1e{\x06\x08gb@)o,=F\x1a"\x1f$DPTWPq1L5sVzhWRAloBDj1rWFDDVYlf.zaOu7/SM5gB'
+    assert auth.sha256_verify(b"secret", plain)
+    assert not auth.sha256_verify(b"secre", plain)
+    assert not auth.sha256_verify(b"secret", plain[:-1])
+    assert not auth.sha256_verify(b"x" * (auth.MAX_PASSWORD + 1), plain)
+
+
+def test_a_hash_that_a_server_of_mariadb_stored() -> None:
+    stored = b"$A$005$m*4D}eg,~t?cGpUjCZv=4mFiBVjTQXFa8R5oRRFhZ/SNRa2KYQQ2GzFJOZ60pB1"
+    assert auth.caching_sha2_verify(b"secret", stored)
+    assert auth.native_verify(b"secret", bytes.fromhex("14E65567ABDB5135D0CFD9A70B3032C179A49EE7"))
 
 
 @pytest.mark.parametrize("stored", [b"", b"$A$", b"$A$005", b"$A$xyz$abc", b"$5$005$abc", b"*" + b"A" * 40, b"$A$001$"])
 def test_what_is_no_hash_fits_no_password(stored: bytes) -> None:
     assert not auth.caching_sha2_verify(b"pw", stored)
+    assert not auth.sha256_verify(b"pw", stored)
+    assert not auth.native_verify(b"pw", stored)
 
 
 def test_a_password_that_no_server_accepts_is_not_hashed() -> None:
     password = b"x" * (auth.MAX_PASSWORD + 1)
-    assert not auth.caching_sha2_verify(password, b"$A$001$" + b"s" * 20 + auth.sha256_crypt(password, b"s" * 20, 1000))
+    assert not auth.caching_sha2_verify(password, b"$A$001$" + b"s" * 20 + sha256_crypt(password, b"s" * 20, 1000))
 
 
 @given(passwords, st.binary(min_size=20, max_size=20))
@@ -102,7 +123,7 @@ def test_caching_sha2_fast_path(password: bytes, nonce: bytes) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.binary(max_size=200).filter(lambda password: not password.endswith(b"\0")))
 def test_passwords_travel_encrypted(password: bytes) -> None:
-    encrypted = auth.encrypt_password(password, NONCE, KEY.public_pem)
+    encrypted = encrypt_password(password, NONCE, KEY.public_pem)
     assert password not in encrypted or len(password) < 3
     assert KEY.decrypt_password(encrypted, NONCE) == password
 
@@ -118,7 +139,7 @@ def test_what_was_not_encrypted_for_the_key_is_malformed(data: bytes) -> None:
 @given(st.binary(max_size=100) | st.integers(1, 400).map(lambda size: KEY.public_pem[:size]))
 def test_what_is_no_key_is_malformed(pem: bytes) -> None:
     with pytest.raises(MalformedPacket):
-        auth.encrypt_password(b"pw", NONCE, pem)
+        encrypt_password(b"pw", NONCE, pem)
 
 
 def _pem(key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey) -> bytes:
@@ -127,6 +148,6 @@ def _pem(key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey) -> bytes:
 
 def test_keys_that_cannot_carry_the_password_are_malformed() -> None:
     with pytest.raises(MalformedPacket):
-        auth.encrypt_password(b"pw", NONCE, _pem(ed25519.Ed25519PrivateKey.generate().public_key()))
+        encrypt_password(b"pw", NONCE, _pem(ed25519.Ed25519PrivateKey.generate().public_key()))
     with pytest.raises(MalformedPacket):
-        auth.encrypt_password(b"x" * 230, NONCE, KEY.public_pem)
+        encrypt_password(b"x" * 230, NONCE, KEY.public_pem)
