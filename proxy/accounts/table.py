@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.wire.constants import NATIVE_PASSWORD
+from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
 from proxy.wire.methods import VERIFIABLE, Method, Stored
 from proxy.wire.secret import secret_of
 
@@ -20,6 +20,8 @@ MARIADB_ACCOUNTS = "SELECT User, Host, Priv AS privileges FROM mysql.global_priv
 
 
 LOCALHOST = "localhost"
+# A method of MySQL that denies everybody; such accounts are for views and procedures.
+_NO_LOGIN = "mysql_no_login"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ def _account(
         for plugin, texts in methods
         if plugin in VERIFIABLE
     )
+    if [plugin for plugin, _ in methods] == [_NO_LOGIN]:
+        known = (Method(CACHING_SHA2, (Stored(b"\0"),)),)
     return Account(user, host, known, tuple(plugin for plugin, _ in methods if plugin not in VERIFIABLE), further)
 
 

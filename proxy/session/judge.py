@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from proxy.accounts.refusals import refusal
 from proxy.accounts.table import Account, host_names
@@ -18,6 +19,8 @@ from proxy.wire.replies import Err
 from proxy.wire.secret import secret_of
 from proxy.wire.serverlogin import ServerLogin
 from topology.servers import Observation, Vendor
+
+_NAMING_THE_HOST: Final = frozenset({c.ER_ACCESS_DENIED, c.ER_ACCESS_DENIED_NO_PASSWORD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +97,9 @@ class Judge:
                 context.settings.connect_timeout,
                 context.greetings,
             )
-        if error is None or error.errno == c.ER_ACCESS_DENIED:
+        if error is None:
             return access_denied(response.user, host, denied.used_password)
-        if error.errno == c.ER_ACCESS_DENIED_NO_PASSWORD:
-            error = Err(error.errno, f"Access denied for user '{response.user}'@'{host}'", error.sqlstate)
-        return ServerRefused(error)
+        return ServerRefused(_seen_from(error, response.user, host))
 
     async def refused_by_primary(self, user: str, error: ServerRefused) -> SessionError:
         """What the client is told when the primary does not accept what was accepted here."""
@@ -116,6 +117,15 @@ def access_denied(user: str, host: str, used_password: bool) -> ClientFault:
     used = "YES" if used_password else "NO"
     message = f"Access denied for user '{user}'@'{host}' (using password: {used})"
     return ClientFault(Err(c.ER_ACCESS_DENIED, message, "28000"))
+
+
+def _seen_from(error: Err, user: str, host: str) -> Err:
+    """A denial by the primary, which knows the proxy's address only, with the client's."""
+    before, _, rest = error.message.partition(f"'{user}'@'")
+    if error.errno not in _NAMING_THE_HOST or not rest:
+        return error
+    _, _, after = rest.partition("'")
+    return replace(error, message=f"{before}'{user}'@'{host}'{after}")
 
 
 def default_plugin(primary: Observation) -> str:

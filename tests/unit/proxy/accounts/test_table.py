@@ -145,6 +145,12 @@ def test_rows_of_mysql() -> None:
     assert (other.supported, other.unknown, other.methods) == (False, ("auth_socket",), ())
 
 
+def test_an_account_that_nobody_may_log_in_to_is_not_refused_for_its_method() -> None:
+    found = mysql("mysql_no_login", b"")
+    assert refusal(found) is None
+    assert fitting(b"", found.methods) is None
+
+
 def test_a_retained_password_of_mysql() -> None:
     # As MySQL 9.7 wrote it, salt included.
     attributes = '{"additional_password": "$A$00A$\\u0004ZGZ%.\\t\\u00193qRgsskDdq*\\\\NvFcVux2KlhUg/xGAj6avr3a2Sp4"}'
