@@ -33,6 +33,11 @@ def main(
     drain_timeout: Annotated[float | None, typer.Option(help="Seconds for running statements at a stop.")] = None,
     max_connections: Annotated[int | None, typer.Option(help="Clients at the same time.")] = None,
     digest_cache_size: Annotated[int | None, typer.Option(help="Statement digests remembered.")] = None,
+    tls: Annotated[str | None, typer.Option(help="TLS towards clients: off, preferred or required.")] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="The proxy's certificate, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
+    tls_client_ca: Annotated[Path | None, typer.Option(help="CAs of clients' certificates, PEM.")] = None,
+    state_directory: Annotated[Path | None, typer.Option(help="Where a self-made certificate is kept.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """One DSN for a MySQL or MariaDB primary and its replicas: writes to the one, reads to the others."""
@@ -53,6 +58,11 @@ def main(
         "drain_timeout": drain_timeout,
         "max_connections": max_connections,
         "digest_cache_size": digest_cache_size,
+        "tls": tls,
+        "tls_certificate": tls_certificate,
+        "tls_key": tls_key,
+        "tls_client_ca": tls_client_ca,
+        "state_directory": state_directory,
     }
     failures: list[BaseException] = []
     try:

@@ -12,6 +12,7 @@ from proxy.listener import Listener
 from proxy.session.context import Context
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
+from proxy.tls.context import client_facing
 from proxy.wire.rsakey import RsaKey
 from topology.config import Settings
 from topology.environment import Deployment
@@ -22,9 +23,16 @@ log = logging.getLogger(__name__)
 
 
 async def run(
-    settings: Settings, deployment: Deployment, stop: asyncio.Event, ready: Callable[[str, int], None] | None = None
+    settings: Settings,
+    deployment: Deployment,
+    stop: asyncio.Event,
+    hangup: asyncio.Event,
+    ready: Callable[[str, int], None] | None = None,
 ) -> None:
-    """Serve until `stop` is set, then drain. `ready` is called with host and port once clients are accepted."""
+    """Serve until `stop` is set, then drain. `ready` is called with host and port once clients are accepted.
+
+    Certificates are looked at when `hangup` is set.
+    """
     monitor = Monitor(
         deployment,
         interval=settings.probe_interval,
@@ -39,10 +47,11 @@ async def run(
             greetings=Greetings(settings.connect_timeout),
             key=await asyncio.to_thread(RsaKey),
             tasks=tasks,
+            tls=client_facing(settings) if settings.tls != "off" else None,
         )
         monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))
         monitor.on_silence(context.abandon)
-        watching = tasks.create_task(monitor.run())
+        watching = [tasks.create_task(monitor.run()), tasks.create_task(_look_at_certificates(context, hangup))]
         listener = Listener(context)
         host, port = await listener.open(*settings.host_and_port)
         await monitor.first_round()
@@ -54,8 +63,18 @@ async def run(
         await stop.wait()
         log.info("stopping: %d sessions to drain", len(context.sessions))
         await listener.drain(settings.drain_timeout)
-        watching.cancel()
+        for task in watching:
+            task.cancel()
     log.info("stopped")
+
+
+async def _look_at_certificates(context: Context, hangup: asyncio.Event) -> None:
+    while True:
+        await hangup.wait()
+        hangup.clear()
+        log.info("SIGHUP: looking for changed certificates")
+        if context.tls is not None:
+            context.tls.look()
 
 
 def _learn_vendor(context: Context, snapshot: Snapshot) -> None:
@@ -70,10 +89,11 @@ def _summary(deployment: Deployment) -> str:
 
 
 async def run_until_signal(settings: Settings, deployment: Deployment) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
+    """Serve until SIGTERM or SIGINT; SIGHUP has the certificates looked at."""
+    stop, hangup = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, hangup.set)
     with contextlib.suppress(asyncio.CancelledError):
-        await run(settings, deployment, stop)
+        await run(settings, deployment, stop, hangup)

@@ -5,8 +5,11 @@ After the login the transport gets another protocol, made for speed, with `hand_
 
 import asyncio
 import socket
+import ssl
 from typing import cast
 
+from proxy.transport.tls import TlsFailed, TlsLayer
+from proxy.transport.tlsengine import TlsEngine
 from proxy.wire.framing import PacketReader, frame
 
 # Nothing that is sent during a login comes near this.
@@ -14,15 +17,17 @@ MAX_LOGIN_PACKET = 64 * 1024
 
 
 class PacketChannel(asyncio.Protocol):
-    """Awaits packets from one peer that is not trusted yet."""
+    """Awaits packets from one peer that is not trusted yet. `tls` is there once the connection is encrypted."""
 
     transport: asyncio.Transport
+    tls: TlsEngine | None = None
 
     def __init__(self) -> None:
         self._reader = PacketReader(MAX_LOGIN_PACKET)
         self._waiter: asyncio.Future[None] | None = None
         self._closed: Exception | None = None
         self._sequence = 0
+        self._held = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
@@ -33,6 +38,10 @@ class PacketChannel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
         self._reader.feed(data)
+        if self._reader.full and not self._held:
+            # Whoever sends on without an answer is not read until somebody waits for its packets.
+            self._held = True
+            self.transport.pause_reading()
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -44,13 +53,28 @@ class PacketChannel(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    async def _news(self) -> None:
+        """Wait for bytes or the end. Raises ConnectionError once the peer is gone."""
+        self._check_open()
+        self._read_on()
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
+
+    def _check_open(self) -> None:
+        if isinstance(self._closed, TlsFailed):
+            raise self._closed
+        if self._closed is not None:
+            raise ConnectionResetError(str(self._closed)) from self._closed
+
+    def _read_on(self) -> None:
+        if self._held:
+            self._held = False
+            self.transport.resume_reading()
+
     async def receive(self) -> bytes:
         """The next payload. Raises MalformedPacket, or ConnectionError once the peer is gone."""
         while (packet := self._reader.next()) is None:
-            if self._closed is not None:
-                raise ConnectionResetError(str(self._closed)) from self._closed
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            await self._news()
         self._sequence = packet[0] + 1
         return packet[1]
 
@@ -59,10 +83,28 @@ class PacketChannel(asyncio.Protocol):
         self.transport.write(frame(payload, self._sequence))
         self._sequence += 1
 
+    async def start_tls(
+        self, context: ssl.SSLContext, *, server_side: bool, server_hostname: str | None = None
+    ) -> TlsEngine:
+        """Go on in TLS once its handshake is over; the bytes behind the last packet are its beginning.
+
+        Raises TlsFailed, or another ConnectionError once the peer is gone.
+        """
+        self._check_open()
+        engine = TlsEngine(context, server_side=server_side, server_hostname=server_hostname)
+        layer = TlsLayer(self.transport, self, engine, self._wake)
+        self._read_on()
+        self.transport = layer
+        layer.begin(self._reader.take_rest())
+        while not engine.ready:
+            await self._news()
+        self.tls = engine
+        return engine
+
     def hand_over(self, protocol: asyncio.Protocol) -> None:
         """Let `protocol` have the transport, and the bytes that came behind the last packet."""
-        if self._closed is not None:
-            raise ConnectionResetError(str(self._closed)) from self._closed
+        self._check_open()
+        self._read_on()
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
         if rest := self._reader.take_rest():

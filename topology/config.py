@@ -8,9 +8,18 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from topology.environment import Deployment, Environment, deployment, refuse_shared_addresses
 from topology.errors import ConfigError
@@ -57,6 +66,17 @@ class Settings(BaseModel):
     drain_timeout: Seconds = Field(30.0, description="time that running statements get when the proxy stops")
     max_connections: int = Field(10_000, gt=0, description="clients at the same time")
     digest_cache_size: int = Field(10_000, gt=0, description="statement digests remembered")
+    tls: Literal["off", "preferred", "required"] = Field("preferred", description="TLS towards clients")
+    tls_certificate: Path | None = Field(None, description="PEM file with the proxy's certificate and its chain")
+    tls_key: Path | None = Field(None, description="PEM file with the key, if the certificate's file does not hold it")
+    tls_client_ca: Path | None = Field(None, description="PEM file with the CAs of clients' certificates")
+    state_directory: Path | None = Field(None, description="where the proxy keeps what it has made itself")
+
+    @model_validator(mode="after")
+    def _has_pairs(self) -> Self:
+        if self.tls_key is not None and self.tls_certificate is None:
+            raise ValueError("tls_key is set but tls_certificate is not")
+        return self
 
     @property
     def host_and_port(self) -> tuple[str, int]:
@@ -123,7 +143,18 @@ def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
     # dotCloud's way to say which port a service with `ports: {mysql: tcp}` has to listen on.
     if "listen" not in found and "PORT_MYSQL" in variables:
         found["listen"] = f"0.0.0.0:{variables['PORT_MYSQL']}"
+    if "state_directory" not in found and (directory := _state_directory(variables)):
+        found["state_directory"] = directory
     return found
+
+
+def _state_directory(variables: Mapping[str, str]) -> str:
+    """Where systemd, or else the XDG Base Directory Specification, wants a program's state; empty when nobody says."""
+    if given := variables.get("STATE_DIRECTORY", "").partition(":")[0]:
+        return given
+    home = variables.get("HOME", "")
+    state = variables.get("XDG_STATE_HOME", "") or (f"{home}/.local/state" if home else "")
+    return f"{state}/manyreads" if state else ""
 
 
 def _readable(error: ValidationError, sources: Mapping[str, str]) -> ConfigError:
@@ -134,5 +165,5 @@ def _readable(error: ValidationError, sources: Mapping[str, str]) -> ConfigError
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
             lines.append(f"unknown key {key!r}{where}; known are {', '.join(Settings.model_fields)}")
         else:
-            lines.append(f"{'.'.join(map(str, problem['loc']))}{where}: {problem['msg']}")
+            lines.append(f"{'.'.join(map(str, problem['loc']))}{where}: {problem['msg']}".removeprefix(": "))
     return ConfigError("; ".join(lines), "correct the setting; python -m proxy --help describes each")

@@ -14,11 +14,12 @@ from proxy.session.judge import default_plugin
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
 from proxy.wire.capabilities import offered
-from proxy.wire.handshake import NONCE_SIZE, Greeting, greeting_payload
+from proxy.wire.handshake import NONCE_SIZE, Greeting, asks_for_tls, greeting_payload
 from proxy.wire.replies import Err
 from topology.servers import Observation
 
 # Servers avoid the NUL, which ends the nonce, and `$`, which their own storage format uses.
+_INSECURE: Final = "Connections using insecure transport are prohibited while --require_secure_transport=ON."
 _NONCE_BYTES: Final = bytes(byte for byte in range(1, 128) if byte != ord("$"))
 
 
@@ -74,9 +75,19 @@ async def arrive(context: Context, channel: ClientChannel) -> Arrival:
     nonce = bytes(secrets.choice(_NONCE_BYTES) for _ in range(NONCE_SIZE))
     greeting = await _greeting(context, primary, nonce)
     channel.send(greeting_payload(greeting))
-    response = await channel.receive()
-    private = host_names(channel.address)[0] == LOCALHOST
+    response = await _encrypted(context, channel, await channel.receive())
+    private = channel.tls is not None or host_names(channel.address)[0] == LOCALHOST
     return Arrival(nonce, response, private, greeting.capabilities, primary, cache)
+
+
+async def _encrypted(context: Context, channel: ClientChannel, payload: bytes) -> bytes:
+    """The client's response, behind the TLS handshake if `payload` asked for one."""
+    if context.tls is not None and asks_for_tls(payload):
+        await channel.start_tls(context.tls.current(), server_side=True)
+        return await channel.receive()
+    if context.settings.tls == "required":
+        raise ClientFault(Err(c.ER_SECURE_TRANSPORT_REQUIRED, _INSECURE))
+    return payload
 
 
 def _admit(context: Context) -> tuple[Observation, StatementCache]:
@@ -98,6 +109,6 @@ async def _greeting(context: Context, primary: Observation, nonce: bytes) -> Gre
         greeting,
         connection_id=next(context.connection_ids),
         nonce=nonce,
-        capabilities=offered(greeting.capabilities),
+        capabilities=offered(greeting.capabilities, c.CLIENT_SSL if context.tls else 0),
         plugin=default_plugin(primary),
     )

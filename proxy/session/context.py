@@ -18,6 +18,7 @@ from proxy.wire.rsakey import RsaKey
 from topology.config import Settings
 from topology.monitor import Monitor
 from topology.servers import Server
+from topology.tlsfiles import WatchedContext
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Context:
     """Shared by all sessions of one process.
 
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in. `openings`
-    are those of each reply layout.
+    are those of each reply layout. Without `tls` clients are not offered TLS.
     """
 
     settings: Settings
@@ -54,6 +55,7 @@ class Context:
     greetings: Greetings
     key: RsaKey
     tasks: asyncio.TaskGroup
+    tls: WatchedContext | None = None
     cache: StatementCache | None = None
     balancer: RoundRobin = field(default_factory=RoundRobin)
     openings: dict[Layout, Openings] = field(default_factory=lambda: defaultdict(Openings))

@@ -9,6 +9,7 @@ from proxy.session.arrival import ClientChannel, arrive
 from proxy.session.begin import Beginning
 from proxy.session.context import Context
 from proxy.session.judge import Judge
+from proxy.transport.tls import TlsFailed
 from proxy.wire import constants as c
 from proxy.wire.dialogues import Surroundings
 from proxy.wire.errors import MalformedPacket
@@ -32,6 +33,9 @@ async def serve_login(context: Context, channel: ClientChannel) -> None:
         log.warning("%s: malformed packet during login: %s; connection closed", channel.name, error)
         channel.send(err_payload(Err(c.ER_HANDSHAKE, "Bad handshake", "08S01")))
         channel.transport.close()
+    except TlsFailed as error:
+        log.warning("%s: %s; connection closed", channel.name, error)
+        channel.transport.abort()
     except ConnectionError as error:
         log.debug("%s: gone during login: %s", channel.name, error)
         channel.transport.abort()

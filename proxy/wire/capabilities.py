@@ -34,6 +34,8 @@ _RELAYED: Final = (
     | c.CLIENT_SESSION_TRACK
     | c.CLIENT_DEPRECATE_EOF
 )
+# How bytes get to the other end, which is agreed with each side by itself.
+_TRANSPORT: Final = c.CLIENT_SSL | c.CLIENT_COMPRESS | c.CLIENT_ZSTD_COMPRESSION
 # A server that lacks one of these cannot serve a session that has it: replies would look different.
 _INDISPENSABLE: Final = c.CLIENT_DEPRECATE_EOF | c.CLIENT_SESSION_TRACK | c.CLIENT_MULTI_RESULTS
 
@@ -48,7 +50,7 @@ def offered(primary: int, added: int = 0) -> int:
 
 def towards_server(session: int, server: int) -> int:
     """The flags of a server connection, for a session with the flags `session` and a greeting with `server`."""
-    return (session | REQUIRED | _LOGIN) & server
+    return (session & ~_TRANSPORT | REQUIRED | _LOGIN) & server
 
 
 def lacking(session: int, server: int) -> int:

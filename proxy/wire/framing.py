@@ -35,6 +35,11 @@ class PacketReader:
         self._limit = limit
         self._buffer = bytearray()
 
+    @property
+    def full(self) -> bool:
+        """Whether more bytes are here than the largest packet has."""
+        return len(self._buffer) > HEADER_SIZE + self._limit
+
     def feed(self, chunk: bytes) -> None:
         """Add bytes as they arrived."""
         self._buffer += chunk

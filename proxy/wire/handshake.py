@@ -9,6 +9,7 @@ from proxy.wire.constants import (
     CLIENT_PLUGIN_AUTH,
     CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA,
     CLIENT_SECURE_CONNECTION,
+    CLIENT_SSL,
     EOF_HEADER,
 )
 from proxy.wire.errors import MalformedPacket
@@ -127,6 +128,14 @@ def _auth_field(capabilities: int, auth: bytes) -> bytes:
     if capabilities & CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA:
         return lenenc_bytes(auth)
     return bytes((len(auth),)) + auth
+
+
+def asks_for_tls(payload: bytes) -> bool:
+    """Whether a client's first packet wants TLS to begin behind it; its response follows in TLS then.
+
+    Such a packet is the response up to the user, but servers look at nothing but the flag.
+    """
+    return len(payload) >= 4 and bool(int.from_bytes(payload[:4], "little") & CLIENT_SSL)
 
 
 def parse_response(payload: bytes) -> HandshakeResponse:

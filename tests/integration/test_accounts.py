@@ -277,7 +277,7 @@ def test_a_driver_that_sends_its_password_in_clear_can_log_in_on_this_machine(
 ) -> None:
     """mysql-connector-python does, when it cannot have TLS and the account's first login is due."""
     run(admin, "CREATE USER 'u'@'%' IDENTIFIED BY 'first'")
-    address = {"host": shared_proxy.host, "port": shared_proxy.port, "use_pure": True}
+    address = {"host": shared_proxy.host, "port": shared_proxy.port, "use_pure": True, "ssl_disabled": True}
     with mysql.connector.connect(user="u", password="first", **address) as connection:
         assert connection.is_connected()
     with pytest.raises(mysql.connector.Error, match="Access denied"):

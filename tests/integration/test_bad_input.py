@@ -99,7 +99,6 @@ BEFORE_LOGIN = {
         (CAPABILITIES | c.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA).to_bytes(4, "little") + bytes(28) + b"root\0\xfe\xff",
         1,
     ),
-    "a request for TLS": frame((CAPABILITIES | c.CLIENT_SSL).to_bytes(4, "little") + bytes(28), 1),
 }
 COMMANDS = {
     "an empty command": frame(b"", 0),

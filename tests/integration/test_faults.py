@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -15,7 +14,7 @@ from tests.support.clients import READS, Connection, Counters, connect, direct, 
 from tests.support.clusters import replicating_cluster
 from tests.support.load import Load, reading
 from tests.support.proxies import ProxyProcess, running_proxy
-from tests.support.waiting import wait_until
+from tests.support.waiting import settled, wait_until
 from tests.support.wireclient import Login, WireClient, execute, first_error, query, statement_command
 
 SCHEMA = "faults_test"
@@ -256,31 +255,12 @@ def test_a_client_that_does_not_read_costs_little_memory(cluster: Cluster, proxy
     with WireClient(proxy.host, proxy.port, receive_buffer=65536) as client:
         client.log_in(Login(primary.user, primary.password))
         client.query("SELECT REPEAT('x', 100000)")
-        before = resident(proxy)
+        before = proxy.resident
         client.send(query(f"{numbers} SELECT REPEAT('x', {MEBIBYTE}) FROM n"))
-        most = settled(lambda: resident(proxy))
+        most = settled(lambda: proxy.resident)
         received = 0
         for _ in range(rows + 4):
             received += len(client.packet()[1])
-            most = max(most, resident(proxy))
+            most = max(most, proxy.resident)
     assert received > rows * MEBIBYTE
     assert most - before < 40 * MEBIBYTE
-
-
-def resident(proxy: ProxyProcess) -> int:
-    """The memory in use by the proxy, in bytes."""
-    status = Path(f"/proc/{proxy.process.pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) * 1024
-
-
-def settled(value: Callable[[], int]) -> int:
-    """`value` once it was the same at twenty looks in a row."""
-    looks: list[int] = []
-
-    def same() -> bool:
-        looks.append(value())
-        return len(looks) >= 20 and len(set(looks[-20:])) == 1
-
-    wait_until(same, "a value does not change any more", lambda: str(looks[-20:]))
-    return looks[-1]

@@ -29,6 +29,13 @@ class ProxyProcess:
         return self.log_file.read_text()
 
     @property
+    def resident(self) -> int:
+        """The memory in use by the proxy, in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024
+
+    @property
     def host(self) -> str:
         """The address that it serves on."""
         return self._serving()[0]
@@ -69,7 +76,8 @@ def started_proxy(*arguments: str) -> Iterator[ProxyProcess]:
     with tempfile.TemporaryDirectory(prefix="many-") as directory:
         log_file = Path(directory) / "proxy.log"
         listen = () if "--listen" in arguments else ("--listen", "127.0.0.1:0")
-        command = [sys.executable, "-m", "proxy", *listen, *arguments]
+        state = () if "--state-directory" in arguments else ("--state-directory", str(Path(directory) / "state"))
+        command = [sys.executable, "-m", "proxy", *listen, *state, *arguments]
         with log_file.open("wb") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
             try:
                 yield ProxyProcess(process, log_file)

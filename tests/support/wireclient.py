@@ -80,7 +80,10 @@ class WireClient(AbstractContextManager["WireClient"]):
 
     def log_in(self, login: Login) -> Self:
         """Go through the whole login. Raises Refused."""
-        greeting = self.greeting()
+        return self.respond(login, self.greeting())
+
+    def respond(self, login: Login, greeting: Greeting, sequence: int = 1) -> Self:
+        """Go through the login from the handshake response on, which is packet number `sequence`. Raises Refused."""
         state = ClientLogin(
             secret_of(login.password.encode()), greeting.nonce, greeting.plugin, os.urandom(32), Safety(private=True)
         )
@@ -95,7 +98,7 @@ class WireClient(AbstractContextManager["WireClient"]):
             database=login.database,
             plugin=state.plugin,
         )
-        self.send_bytes(frame(response_payload(response), 1), login.pace)
+        self.send_bytes(frame(response_payload(response), sequence), login.pace)
         while True:
             sequence, payload = self.packet()
             match state.answer(payload):

@@ -40,6 +40,25 @@ def test_dotclouds_port_is_listened_on_unless_an_address_is_set() -> None:
     assert load_settings(None, both, {}).host_and_port == ("::1", 5)
 
 
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, None),
+        ({"HOME": "/home/x"}, "/home/x/.local/state/manyreads"),
+        ({"HOME": "/home/x", "XDG_STATE_HOME": "/state"}, "/state/manyreads"),
+        ({"HOME": "/home/x", "STATE_DIRECTORY": "/var/lib/a:/var/lib/b"}, "/var/lib/a"),
+        ({"STATE_DIRECTORY": "/var/lib/a", "MANYREADS_STATE_DIRECTORY": "/own"}, "/own"),
+    ],
+)
+def test_state_is_kept_where_the_system_keeps_it(variables: dict[str, str], expected: str | None) -> None:
+    assert load_settings(None, variables, {}).state_directory == (Path(expected) if expected else None)
+
+
+def test_a_key_without_a_certificate_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"^Value error, tls_key is set but tls_certificate is not"):
+        load_settings(None, {}, {"tls_key": "key.pem"})
+
+
 SOURCES = ["file", "variable", "flag"]
 
 
@@ -57,7 +76,8 @@ def load_from(source: str, key: str, value: Any, tmp_path: Path) -> Settings:
     ("key", "value"),
     [("probe_interval", "0"), ("probe_timeout", "-1"), ("max_lag", "99999999"), ("connect_timeout", "soon"),
      ("login_timeout", "nan"), ("drain_timeout", "0"), ("max_connections", "0"), ("max_connections", "1.5"),
-     ("digest_cache_size", "-1"), ("listen", "nowhere"), ("listen", "h:99999"), ("listen", "h:x"), ("listen", "a b:1")],
+     ("digest_cache_size", "-1"), ("tls", "maybe"),
+     ("listen", "nowhere"), ("listen", "h:99999"), ("listen", "h:x"), ("listen", "a b:1")],
 )  # fmt: skip
 def test_an_error_names_the_key_and_where_it_was_set(source: str, key: str, value: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -1,0 +1,72 @@
+"""The TLS context that clients meet."""
+
+import datetime
+import logging
+import socket
+import ssl
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from proxy.tls.selfmade import kept_certificate, make_certificate, make_key
+from topology.config import Settings
+from topology.tlsfiles import WatchedContext, load_authorities, load_certificate
+
+log = logging.getLogger(__name__)
+
+_LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+
+
+def client_facing(settings: Settings) -> WatchedContext:
+    """The context for clients, watched for changes of its files. Raises ConfigError when a file cannot be used."""
+    authorities = settings.tls_client_ca
+    if settings.tls_certificate is not None:
+        return _watched(settings.tls_certificate, settings.tls_key, authorities)
+    names, now = _names(settings), datetime.datetime.now(datetime.UTC)
+    if settings.state_directory is not None:
+        try:
+            return _watched(*kept_certificate(settings.state_directory, names, now), authorities)
+        except OSError as error:
+            log.warning("cannot keep a certificate in %s: %s", settings.state_directory, error.strerror)
+    log.warning(
+        "the certificate for clients is made for this run only, so a client cannot know it again; "
+        "set state_directory, or tls_certificate and tls_key"
+    )
+    return _of_this_run(names, now, authorities)
+
+
+def _watched(certificate: Path, key: Path | None, authorities: Path | None) -> WatchedContext:
+    files = [file for file in (certificate, key, authorities) if file is not None]
+    return WatchedContext("the certificate for clients", files, lambda: _context(certificate, key, authorities))
+
+
+def _of_this_run(names: tuple[str, ...], now: datetime.datetime, authorities: Path | None) -> WatchedContext:
+    key = make_key()
+    pem = make_certificate(key, names, now) + key
+
+    def make() -> ssl.SSLContext:
+        # OpenSSL's Python interface reads certificates from files only.
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(pem)
+            file.flush()
+            return _context(Path(file.name), None, authorities)
+
+    return WatchedContext("the CA file for clients", [authorities] if authorities else [], make)
+
+
+def _context(certificate: Path, key: Path | None, authorities: Path | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    load_certificate(context, certificate, key)
+    if authorities is not None:
+        load_authorities(context, authorities)
+        # As with servers: whether a client has to show one is said by its account.
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    own = (socket.gethostname(), settings.host_and_port[0])
+    usable = (name for name in own if name.isascii() and name not in ("", "0.0.0.0", "::"))
+    return tuple(dict.fromkeys((*_LOCAL_NAMES, *usable)))
