@@ -32,6 +32,10 @@ def main(
     login_timeout: Annotated[float | None, typer.Option(help="Seconds that a client has to log in.")] = None,
     drain_timeout: Annotated[float | None, typer.Option(help="Seconds for running statements at a stop.")] = None,
     max_connections: Annotated[int | None, typer.Option(help="Clients at the same time.")] = None,
+    statements_per_connection: Annotated[
+        int | None, typer.Option(help="Prepared statements kept by each server connection.")
+    ] = None,
+    long_data_limit: Annotated[int | None, typer.Option(help="Bytes of long data held for a statement.")] = None,
     digest_cache_size: Annotated[int | None, typer.Option(help="Statement digests remembered.")] = None,
     tls: Annotated[str | None, typer.Option(help="TLS towards clients: off, preferred or required.")] = None,
     tls_certificate: Annotated[Path | None, typer.Option(help="The proxy's certificate, PEM.")] = None,
@@ -57,6 +61,8 @@ def main(
         "login_timeout": login_timeout,
         "drain_timeout": drain_timeout,
         "max_connections": max_connections,
+        "statements_per_connection": statements_per_connection,
+        "long_data_limit": long_data_limit,
         "digest_cache_size": digest_cache_size,
         "tls": tls,
         "tls_certificate": tls_certificate,

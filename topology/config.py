@@ -65,6 +65,8 @@ class Settings(BaseModel):
     login_timeout: Seconds = Field(10.0, description="time a client has to log in")
     drain_timeout: Seconds = Field(30.0, description="time that running statements get when the proxy stops")
     max_connections: int = Field(10_000, gt=0, description="clients at the same time")
+    statements_per_connection: int = Field(100, gt=0, description="prepared statements kept by each server connection")
+    long_data_limit: int = Field(1 << 20, ge=0, description="bytes of long data held for a prepared statement")
     digest_cache_size: int = Field(10_000, gt=0, description="statement digests remembered")
     tls: Literal["off", "preferred", "required"] = Field("preferred", description="TLS towards clients")
     tls_certificate: Path | None = Field(None, description="PEM file with the proxy's certificate and its chain")

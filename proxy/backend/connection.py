@@ -55,6 +55,11 @@ class BackendConnection(asyncio.Protocol):
         """Whether commands can be sent."""
         return not self._closing and self._transport is not None
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether no reply is awaited."""
+        return self._exchange is None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called when the login is over."""
         self._transport = cast(asyncio.Transport, transport)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.sql.statement import Statement
-from proxy.wire.constants import SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_IN_TRANS
+from proxy.wire.constants import COM_INIT_DB, SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_IN_TRANS
+from proxy.wire.framing import frame
 
 # A session that keeps setting new things is cheaper to pin than to repeat.
 MAX_SETTINGS: Final = 64
@@ -30,33 +31,52 @@ class Seen:
     """What one server connection has seen of its session.
 
     `version` and `resets` as in SessionState. `statements` maps the session's numbers of prepared statements to those
-    the server gave; `types` holds the parameter types that the server was last sent for each.
+    the server gave, those used longest ago first; `types` holds the parameter types that the server was last sent for
+    each. `most` is how many statements the server was found to allow it, 0 if that is not known. `detour` is the number
+    of the statement for whose sake the connection is in another schema than the session, 0 for none.
     """
 
-    __slots__ = ("resets", "statements", "types", "version")
+    __slots__ = ("detour", "most", "resets", "statements", "types", "version")
 
     def __init__(self) -> None:
         self.version = 0
         self.resets = 0
         self.statements: dict[int, int] = {}
         self.types: dict[int, bytes] = {}
+        self.most = 0
+        self.detour = 0
+
+    def used(self, number: int) -> int:
+        """A prepared statement is used now; returns the server's number for it."""
+        self.statements[number] = given = self.statements.pop(number)
+        return given
+
+    def forget(self, number: int) -> int:
+        """A prepared statement is to be closed; returns the server's number for it."""
+        self.types.pop(number, None)
+        return self.statements.pop(number)
+
+    def forget_all(self) -> None:
+        """The connection was reset, which closes all prepared statements."""
+        self.statements.clear()
+        self.types.clear()
 
 
 class SessionState:
     """State of one client session, brought up to date after each reply.
 
     `version` counts changes, so that a connection knows which settings it has not seen. `status` is the last status
-    word of the primary. `schema` is the default schema, empty for none. `meaning` is equal while a text means the same:
-    it changes with the schema and with what decides how texts are parsed. `resets` counts COM_RESET_CONNECTIONs. `pin`
-    is the reason to stay on the primary. `private` says that the primary's connection may hold what cannot be repeated,
-    such as user variables, so that losing it must end the session.
+    word of the primary. `schema` is the default schema, empty for none. `texts` counts changes of what decides how
+    texts are parsed. `resets` counts COM_RESET_CONNECTIONs. `pin` is the reason to stay on the primary. `private` says
+    that the primary's connection may hold what cannot be repeated, such as user variables, so that losing it must end
+    the session.
     """
 
-    __slots__ = ("_settings", "_size", "meaning", "pin", "private", "resets", "schema", "status", "version")
+    __slots__ = ("_settings", "_size", "pin", "private", "resets", "schema", "status", "texts", "version")
 
     def __init__(self, schema: str, status: int) -> None:
         self.schema = schema
-        self.meaning = (schema, 0)
+        self.texts = 0
         self.status = status
         self.version = 0
         self.resets = 0
@@ -76,9 +96,12 @@ class SessionState:
             self.pin_down(statement.pin)
         if statement.schema:
             self.schema = statement.schema
-        changed = any(name.startswith(_OF_TEXTS) for name in statement.setting.split(","))
-        self.meaning = (self.schema, self.meaning[1] + changed)
+        self.texts += changes_texts(statement)
         self._remember(statement.setting, packet)
+
+    def leave_schema(self) -> None:
+        """A connection is about to leave the default schema: have it come back before its next request."""
+        self._remember(USE, frame(bytes((COM_INIT_DB,)) + self.schema.encode(), 0))
 
     def pin_down(self, reason: str) -> None:
         """Keep the session on the primary; the first reason is the one that is shown."""
@@ -107,3 +130,8 @@ class SessionState:
         self._size += len(packet)
         if len(self._settings) > MAX_SETTINGS or self._size > MAX_SETTINGS_BYTES:
             self.pin_down("many-settings")
+
+
+def changes_texts(statement: Statement) -> bool:
+    """Whether a SESSION statement changes what a text means when it is parsed."""
+    return any(name.startswith(_OF_TEXTS) for name in statement.setting.split(","))

@@ -10,12 +10,14 @@ from proxy.session.client import ClientSession
 from proxy.session.context import Context
 from proxy.session.judge import Judge
 from proxy.session.machine import Machine
+from proxy.session.statements import Limits
 from proxy.sql.cache import StatementCache
 from proxy.sql.settings import unsafe_sql_mode
 from proxy.wire.dialogues import Accept
 from proxy.wire.handshake import HandshakeResponse
 from proxy.wire.replies import Ok, ok_payload
-from topology.servers import Observation
+from topology.config import Settings
+from topology.servers import Observation, Vendor
 
 # Collations of big5, sjis, gbk, cp932 and gb18030, in which quotes may end elsewhere than in UTF-8.
 _UNSAFE_COLLATIONS: Final = frozenset({1, 84, 13, 88, 28, 87, 95, 96, 248, 249, 250})
@@ -45,7 +47,8 @@ class Beginning:
             state.pin_down("character-set")
         if unsafe_sql_mode(primary.sql_mode):
             state.pin_down("sql-mode")
-        session = ClientSession(context, identity, Machine(cache.statement, state), self._name)
+        machine = Machine(cache.statement, state, primary.vendor or Vendor.MYSQL, _limits(context.settings))
+        session = ClientSession(context, identity, machine, self._name)
         server = context.monitor.snapshot.primary.server
         try:
             within = context.settings.connect_timeout
@@ -65,3 +68,7 @@ class Beginning:
         except ConnectionError:
             link.close()
             raise
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.statements_per_connection, settings.long_data_limit)

@@ -8,11 +8,11 @@ from proxy.backend.login import Identity
 from proxy.flow import Hold, ReadGate
 from proxy.session.context import Context
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
-from proxy.session.machine import Machine, Request
+from proxy.session.machine import Machine
 from proxy.session.phases import CLOSED, IDLE, STREAMING, TRANSITIONS, WORKING, Phase
+from proxy.session.request import Request
 from proxy.session.runner import Runner
 from proxy.wire import constants as c
-from proxy.wire.commands import REPLIES
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
@@ -37,6 +37,8 @@ class ClientSession(asyncio.Protocol):
         self._inbox = Inbox()
         self._body: BodyStream | None = None
         self._body_has_reply = True
+        self._body_is_for_nobody = False
+        self._refusal: Err | None = None
         self._proceeding = False
         self._doomed = False
         self.runner = Runner(context, identity, machine, name, self)
@@ -122,27 +124,28 @@ class ClientSession(asyncio.Protocol):
             self.runner.close_statement(packet)
             return
         request = self._machine.request(packet)
-        if isinstance(request, Err):
-            # Those that have no reply stay without one.
-            if REPLIES.get(code) is not Reply.NONE:
-                self._send_error(request, 1)
-            return
-        self._enter(WORKING)
-        self.runner.start(request)
+        if isinstance(request, Request):
+            self._enter(WORKING)
+            self.runner.start(request)
+        elif request is not None:
+            self._send_error(request, 1)
 
     def _take_large(self, length: int, head: bytes) -> None:
         check_header(length, head[3])
         request = self._machine.streamed(head)
-        if isinstance(request, Err):
-            raise MalformedPacket(request.message)
         self._enter(STREAMING)
         self._body = BodyStream(length)
         used = c.HEADER_SIZE + self._body.feed(head[c.HEADER_SIZE :])
         self._inbox.add(head[used:])
-        self._body_has_reply = request.reply is not Reply.NONE
-        request.packet = head[:used]
-        self._gate.hold(Hold.NO_SERVER_YET)
-        self.runner.start(request)
+        if isinstance(request, Request):
+            self._body_has_reply = request.reply is not Reply.NONE
+            request.packet = head[:used]
+            self._gate.hold(Hold.NO_SERVER_YET)
+            self.runner.start(request)
+        else:
+            # To be answered once all of it was read, or to be passed over.
+            self._body_is_for_nobody, self._refusal = True, request
+            self._stream(self._inbox.take_all())
 
     def _stream(self, data: bytes) -> None:
         """Pass the next bytes of a large command on."""
@@ -150,14 +153,23 @@ class ClientSession(asyncio.Protocol):
         if body is None:
             return
         used = body.feed(data)
-        self.runner.stream(data[:used])
+        if not self._body_is_for_nobody:
+            self.runner.stream(data[:used])
         if body.done:
             self._body = None
             self._inbox.add(data[used:])
-            if self._body_has_reply:
-                self._enter(WORKING)
-            else:
-                self.request_over()
+            self._streamed(body)
+
+    def _streamed(self, body: BodyStream) -> None:
+        if self._body_is_for_nobody:
+            self._body_is_for_nobody = False
+            if self._refusal is not None:
+                self._send_error(self._refusal, body.packets)
+            self.request_over()
+        elif self._body_has_reply:
+            self._enter(WORKING)
+        else:
+            self.request_over()
 
     def _send_error(self, err: Err, sequence: int) -> None:
         self._transport.write(frame(err_payload(err), sequence))
@@ -216,3 +228,7 @@ class ClientSession(asyncio.Protocol):
     def abandon(self, server: Server) -> None:
         """Called when `server` does not answer its probes."""
         self.runner.abandon(server)
+
+    def relieve(self, server: Server) -> bool:
+        """Called when `server` takes no more prepared statements."""
+        return self.runner.relieve(server)

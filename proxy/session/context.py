@@ -40,6 +40,9 @@ class Session(Protocol):
     def abandon(self, server: Server) -> None:
         """Wait no longer for `server`."""
 
+    def relieve(self, server: Server) -> bool:
+        """Close prepared statements on `server` that can be prepared again when they are needed; whether there were."""
+
 
 @dataclass(slots=True)
 class Context:
@@ -86,6 +89,10 @@ class Context:
         """`server` does not answer its probes."""
         for session in list(self.sessions):
             session.abandon(server)
+
+    def relieve(self, server: Server) -> bool:
+        """`server` takes no more prepared statements: have idle ones closed; whether there were any."""
+        return any([session.relieve(server) for session in self.sessions])
 
 
 async def _contained(work: Coroutine[None, None, None]) -> None:

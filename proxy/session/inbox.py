@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from proxy.session.machine import STREAMED
+from proxy.session.request import STREAMED
 from proxy.wire.constants import HEADER_SIZE, MAX_PAYLOAD
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import payload_length

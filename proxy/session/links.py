@@ -1,6 +1,7 @@
 """The server connections of one session, by server."""
 
 from proxy.backend.connection import BackendConnection
+from proxy.routing.state import Seen
 
 
 class Links(dict[str, BackendConnection]):
@@ -17,14 +18,16 @@ class Links(dict[str, BackendConnection]):
         del self[link.server.name]
         return True
 
+    def of(self, seen: Seen) -> BackendConnection | None:
+        """The connection that has seen this, if it is still open."""
+        return next((link for link in self.values() if link.seen is seen), None)
+
     def close_statement(self, number: int) -> list[tuple[BackendConnection, int]]:
         """Forget a prepared statement; returns where it is known and under which number."""
         known = []
         for link in list(self.values()):
-            server_number = link.seen.statements.pop(number, None)
-            link.seen.types.pop(number, None)
-            if server_number is not None:
-                known.append((link, server_number))
+            if number in link.seen.statements:
+                known.append((link, link.seen.forget(number)))
         return known
 
     def close(self) -> None:

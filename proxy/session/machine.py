@@ -1,19 +1,23 @@
-"""The session without any I/O: which request a packet makes, what a connection lacks for it, what a reply changes."""
+"""The session without any I/O: which request a packet makes, and what a reply changes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from proxy.routing.policy import Route, Target, decide
 from proxy.routing.state import OPTION, USE, Seen, SessionState
-from proxy.session.prepared import Prepared, renumbered
-from proxy.sql.statement import PRIMARY, READ, SESSION, TRANSACTION, Kind, Statement, primary
+from proxy.session.prepared import Prepared
+from proxy.session.request import Request
+from proxy.session.statements import Limits, Statements
+from proxy.session.steps import Steps
+from proxy.session.wording import no_cursor, too_many_statements, unknown_command
+from proxy.sql.statement import PRIMARY, SERVER_SCHEMAS, SESSION, TRANSACTION, Kind, Statement, primary
 from proxy.wire import constants as c
-from proxy.wire.commands import REPLIES, statement_id
+from proxy.wire.commands import EXECUTIONS, REPLIES
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err
+from topology.servers import Vendor
 
 _RESULT: Final = Reply.RESULT
 _NEUTRAL: Final = primary("command", writes=False)
@@ -21,81 +25,54 @@ _TO_PRIMARY: Final = Route(Target.PRIMARY, "command")
 _TOO_LARGE: Final = primary("too-large", "unknown-statement")
 _LONG_DATA: Final = Route(Target.PRIMARY, "long-data")
 _OTHER_MEANING: Final = Route(Target.PRIMARY, "prepared-before-a-setting")
-_RESET: Final = frame(bytes((c.COM_RESET_CONNECTION,)), 0)
-# Of these a large one is not held but passed through to the primary.
-STREAMED: Final = frozenset({c.COM_QUERY, c.COM_STMT_EXECUTE, c.COM_STMT_SEND_LONG_DATA})
-
-
-class Request:
-    """One command on its way to a server.
-
-    `plain` marks a read in text, the common case: it leaves nothing behind anywhere and needs no translation.
-    `server` is the name of the one that it must go to, empty when its route decides. `streamed` says that `packet` is
-    only its beginning. `avoid` holds the names of servers that could not serve it.
-    """
-
-    server: str = ""
-    streamed: bool = False
-    avoid: frozenset[str] = frozenset()
-
-    def __init__(
-        self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None
-    ) -> None:
-        self.code = packet[c.HEADER_SIZE]
-        self.packet = packet
-        self.statement = statement
-        self.route = route
-        self.reply = reply
-        self.prepared = prepared
-        self.plain = prepared is None and statement.kind is READ
-
-
-@dataclass(frozen=True, slots=True)
-class Prelude:
-    """A command that a connection needs before a request; its reply is not for the client.
-
-    Exactly one of the fields after `reply` says what the connection has seen once it succeeded.
-    """
-
-    packet: bytes
-    reply: Reply = Reply.RESULT
-    resets: int = -1
-    version: int = -1
-    number: int = -1
+_OTHER_SCHEMA: Final = Route(Target.PRIMARY, "server-local")
+_BULK: Final = Route(Target.PRIMARY, "bulk")
 
 
 class Machine:
-    """One session. `statement_of` classifies a text."""
+    """One session. `statement_of` classifies a text, `vendor` is that of the servers.
 
-    def __init__(self, statement_of: Callable[[bytes], Statement], state: SessionState) -> None:
+    `steps` is its part about what connections lack.
+    """
+
+    def __init__(
+        self,
+        statement_of: Callable[[bytes], Statement],
+        state: SessionState,
+        vendor: Vendor = Vendor.MYSQL,
+        limits: Limits | None = None,
+    ) -> None:
         self.state = state
+        self.statements = Statements(vendor, limits or Limits())
+        self.steps = Steps(state, self.statements)
         self._statement_of = statement_of
-        self._prepared: dict[int, Prepared] = {}
-        self._last_number = 0
+        self._vendor = vendor
         self._dirty = False
 
     @property
     def movable(self) -> bool:
         """Whether the session can go on with another connection to the primary when it loses the one it has."""
         state = self.state
-        return not (state.pin or state.private or state.in_transaction or self._prepared)
+        return not (state.pin or state.private or state.in_transaction or self.statements.bound_to(state.texts))
 
-    def request(self, packet: bytes) -> Request | Err:
-        """The request that a whole command packet makes, or the error that answers it."""
+    def request(self, packet: bytes) -> Request | Err | None:
+        """The request that a whole command packet makes, or the error that answers it; None: nothing is to be done."""
         code = packet[c.HEADER_SIZE]
         if code == c.COM_QUERY:
             statement = self._statement_of(packet[5:])
             return Request(packet, statement, decide(statement, self.state), _RESULT)
-        if code == c.COM_STMT_EXECUTE:
+        if code in EXECUTIONS:
             return self._execute(packet)
         if code in _PREPARED_COMMANDS:
             return self._prepared_command(packet)
         return self._other(packet)
 
-    def streamed(self, head: bytes) -> Request | Err:
+    def streamed(self, head: bytes) -> Request | Err | None:
         """The request that a large command makes, from its first bytes: always for the primary."""
         if head[c.HEADER_SIZE] == c.COM_QUERY:
-            request: Request | Err = Request(head, _TOO_LARGE, _TO_PRIMARY, Reply.RESULT)
+            request: Request | Err | None = Request(head, _TOO_LARGE, _TO_PRIMARY, Reply.RESULT)
+        elif head[c.HEADER_SIZE] == c.COM_STMT_SEND_LONG_DATA:
+            request = self._long_data(head, may_hold=False)
         else:
             request = self.request(head)
         if isinstance(request, Request):
@@ -107,9 +84,11 @@ class Machine:
         code = packet[c.HEADER_SIZE]
         reply = REPLIES.get(code)
         if reply is None:
-            return Err(c.ER_UNKNOWN_COM, "Unknown command", "08S01")
+            return unknown_command()
         statement = _NEUTRAL
         if code == c.COM_STMT_PREPARE:
+            if count := self.statements.full(packet):
+                return too_many_statements(count)
             statement = self._statement_of(packet[5:])
         elif code == c.COM_INIT_DB:
             name = packet[5:].decode("utf-8", "replace")
@@ -119,80 +98,89 @@ class Machine:
         return Request(packet, statement, _TO_PRIMARY, reply)
 
     def _execute(self, packet: bytes) -> Request | Err:
-        prepared = self._prepared.get(statement_id(packet))
-        if prepared is None:
-            return _unknown_statement(packet)
+        code = packet[c.HEADER_SIZE]
+        if code == c.COM_STMT_BULK_EXECUTE and self._vendor is not Vendor.MARIADB:
+            return unknown_command()
+        prepared = self.statements.find(packet)
+        if isinstance(prepared, Err):
+            return prepared
         try:
             prepared.types = prepared.types_in(packet) or prepared.types
         except MalformedPacket as error:
             return Err(c.ER_PROXY_INTERNAL, str(error))
-        return Request(packet, prepared.statement, self._route(prepared), _RESULT, prepared)
+        route = _BULK if code == c.COM_STMT_BULK_EXECUTE else self._route(prepared)
+        request = Request(packet, prepared.statement, route, _RESULT, prepared)
+        request.at = prepared.spilled
+        return request
 
     def _route(self, prepared: Prepared) -> Route:
-        if prepared.long_data:
-            # It was sent to the primary, so the execution that it is for has to run there.
+        if prepared.spilled is not None:
+            # The execution that the long data is for has to run where it was sent.
             return _LONG_DATA
-        if prepared.meaning != self.state.meaning:
-            # Prepared on a replica now, the same text would name tables of another schema.
+        if prepared.texts != self.state.texts:
+            # Prepared on a replica now, the same text could mean something else.
             return _OTHER_MEANING
+        if prepared.schema != self.state.schema and not self._can_visit(prepared.schema):
+            return _OTHER_SCHEMA
         return decide(prepared.statement, self.state)
 
-    def _prepared_command(self, packet: bytes) -> Request | Err:
+    def _can_visit(self, schema: str) -> bool:
+        """Whether a text can be prepared in `schema` on a replica, and the session's own schema be returned to.
+
+        The names of the session's character set are only known to be right as long as they are ASCII.
+        """
+        return schema.lower() not in SERVER_SCHEMAS and (schema + self.state.schema).isascii()
+
+    def _prepared_command(self, packet: bytes) -> Request | Err | None:
         code = packet[c.HEADER_SIZE]
-        prepared = self._prepared.get(statement_id(packet))
-        if prepared is None:
-            return _unknown_statement(packet)
         if code == c.COM_STMT_SEND_LONG_DATA:
-            prepared.long_data = True
+            return self._long_data(packet)
+        prepared = self.statements.find(packet)
+        if isinstance(prepared, Err):
+            return prepared
+        if code == c.COM_STMT_FETCH and prepared.cursor is None:
+            return no_cursor(prepared.number, self._vendor)
         request = Request(packet, _NEUTRAL, _TO_PRIMARY, REPLIES[code], prepared)
-        if code == c.COM_STMT_FETCH or not prepared.long_data:
-            # A cursor is where the statement was executed last.
-            request.server = prepared.server
+        # What there is to reset is where the statement was executed last.
+        request.at = (
+            prepared.cursor if code == c.COM_STMT_FETCH else prepared.spilled or prepared.cursor or prepared.ran
+        )
         return request
+
+    def _long_data(self, packet: bytes, may_hold: bool = True) -> Request | Err | None:
+        """Hold a piece of long data here, or have it sent to the primary: then it stays there until the execution."""
+        prepared = self.statements.find(packet)
+        if isinstance(prepared, Err):
+            # An unknown statement is passed over in silence.
+            return prepared if prepared.errno == c.ER_MALFORMED_PACKET else None
+        if may_hold and self.statements.hold(prepared, packet):
+            return None
+        request = Request(packet, _NEUTRAL, _TO_PRIMARY, Reply.NONE, prepared)
+        request.at = prepared.spilled
+        return request
+
+    def gone(self, request: Request) -> Err:
+        """The error for a request whose connection is gone: the statement's cursor, or its long data, went with it."""
+        prepared = request.prepared
+        assert prepared is not None
+        if request.code == c.COM_STMT_FETCH:
+            prepared.cursor = None
+            message = f"{no_cursor(prepared.number, Vendor.MARIADB).message}: the connection that held it was lost"
+            return Err(c.ER_STMT_HAS_NO_OPEN_CURSOR, message)
+        prepared.spilled = None
+        message = f"The long data sent for statement ({prepared.number}) was lost with its connection; send it again"
+        return Err(c.ER_UNKNOWN_STMT_HANDLER, message)
+
+    def relief(self, seen: Seen) -> bytes:
+        """COM_STMT_CLOSEs for a server that takes no more prepared statements; empty if there is nothing to close."""
+        return self.statements.relief(seen, self.state.texts)
 
     def close_statement(self, packet: bytes) -> Prepared | None:
         """COM_STMT_CLOSE: forget the statement and return it, so that it can be closed where it is known."""
-        return self._prepared.pop(statement_id(packet), None)
+        return self.statements.remove(packet)
 
-    def prelude(self, seen: Seen, request: Request) -> Prelude | None:
-        """What a connection has to be told before `request`; None when it is in step."""
-        state = self.state
-        if seen.resets != state.resets:
-            return Prelude(_RESET, resets=state.resets)
-        if seen.version != state.version:
-            if (setting := state.missing(seen.version)) is not None:
-                return Prelude(setting.packet, version=setting.version)
-            seen.version = state.version
-        prepared = request.prepared
-        if prepared is not None and prepared.number not in seen.statements:
-            return Prelude(prepared.packet, Reply.PREPARED, number=prepared.number)
-        return None
-
-    def prelude_done(self, prelude: Prelude, seen: Seen, exchange: Exchange) -> None:
-        """A prelude succeeded."""
-        if prelude.resets >= 0:
-            seen.resets = prelude.resets
-            seen.statements.clear()
-            seen.types.clear()
-        elif prelude.version >= 0:
-            seen.version = prelude.version
-        elif exchange.prepared is not None:
-            seen.statements[prelude.number] = exchange.prepared[0]
-
-    def packet_for(self, seen: Seen, request: Request) -> bytes:
-        """The request's packet as the server of a connection must get it: its statement number, its types."""
-        prepared = request.prepared
-        if prepared is None:
-            return request.packet
-        packet = request.packet
-        if request.code == c.COM_STMT_EXECUTE and prepared.types:
-            if seen.types.get(prepared.number) != prepared.types and not prepared.types_in(packet):
-                packet = prepared.with_types(packet)
-            seen.types[prepared.number] = prepared.types
-        return renumbered(packet, seen.statements[prepared.number])
-
-    def sent(self, request: Request, server: str) -> None:
-        """A request is on its way to `server`: what must hold from now on, whatever the reply will be."""
+    def sent(self, request: Request, seen: Seen) -> None:
+        """A request is on its way on a connection: what must hold from now on, whatever the reply will be."""
         statement = request.statement
         if request.code == c.COM_STMT_PREPARE:
             return
@@ -201,8 +189,13 @@ class Machine:
         if statement.kind is PRIMARY and (statement.writes or statement.reason.startswith(_PRIVATE)):
             # Also after a plain write: LAST_INSERT_ID() asks the connection that did it.
             self.state.private = True
-        if request.code == c.COM_STMT_EXECUTE and request.prepared is not None:
-            request.prepared.server = server
+        if (prepared := request.prepared) is None:
+            return
+        if request.code in EXECUTIONS:
+            prepared.ran, prepared.cursor = seen, None
+        elif request.code == c.COM_STMT_SEND_LONG_DATA:
+            prepared.spilled = seen
+            self.statements.drop(prepared)
 
     def refused_as_write(self, request: Request, statement: Statement) -> None:
         """A replica refused what was taken for a read; `statement` is what it is taken for from now on."""
@@ -227,16 +220,30 @@ class Machine:
         if on_primary and exchange.status >= 0:
             self.state.status = exchange.status
             self._dirty = self._dirty and self.state.in_transaction
-        if request.code == c.COM_STMT_EXECUTE and request.prepared is not None:
-            request.prepared.long_data = False
+        if request.code == c.COM_STMT_PREPARE:
+            if exchange.errno:
+                self.statements.failed()
+            return
+        if request.prepared is not None:
+            self._prepared_replied(request.code, request.prepared, exchange, seen)
         if exchange.errno:
             return
-        if request.statement.kind is SESSION and request.code != c.COM_STMT_PREPARE:
+        if request.statement.kind is SESSION:
             self._apply(request, seen)
         elif request.code == c.COM_RESET_CONNECTION:
             self._reset(seen)
-        elif request.code == c.COM_STMT_RESET and request.prepared is not None:
-            request.prepared.long_data = False
+
+    def _prepared_replied(self, code: int, prepared: Prepared, exchange: Exchange, seen: Seen) -> None:
+        if code == c.COM_STMT_FETCH:
+            if exchange.errno or exchange.status & c.SERVER_STATUS_LAST_ROW_SENT:
+                prepared.cursor = None
+            return
+        self.statements.drop(prepared)
+        if not exchange.errno:
+            # After an error the server may remember that the long data was wrong, until the statement is reset.
+            prepared.spilled = prepared.cursor = None
+            if exchange.status & c.SERVER_STATUS_CURSOR_EXISTS and code in EXECUTIONS:
+                prepared.cursor = seen
 
     def _apply(self, request: Request, seen: Seen) -> None:
         packet = request.packet
@@ -247,21 +254,18 @@ class Machine:
 
     def _reset(self, seen: Seen) -> None:
         self.state.reset()
-        self._prepared.clear()
+        self.statements.clear()
         seen.resets = self.state.resets
-        seen.statements.clear()
-        seen.types.clear()
+        seen.forget_all()
 
     def prepared(self, request: Request, exchange: Exchange, seen: Seen) -> int:
         """A COM_STMT_PREPARE succeeded on the primary: the number under which the client shall know the statement."""
         assert exchange.prepared is not None
         number, _, parameters = exchange.prepared
-        self._last_number += 1
-        self._prepared[self._last_number] = Prepared(
-            self._last_number, request.packet, request.statement, parameters, self.state.meaning
-        )
-        seen.statements[self._last_number] = number
-        return self._last_number
+        state = self.state
+        prepared = self.statements.add(request.packet, request.statement, parameters, state.schema, state.texts)
+        seen.statements[prepared.number] = number
+        return prepared.number
 
 
 _PREPARED_COMMANDS: Final = frozenset({c.COM_STMT_SEND_LONG_DATA, c.COM_STMT_RESET, c.COM_STMT_FETCH})
@@ -270,10 +274,3 @@ _PRIVATE: Final = (
     *("user-variable", "unknown-function", "primary-function", "do", "select-into", "node", "word", "not-a-query"),
     *("unparsed", "too-large", "multi-statement", "unlock"),
 )
-
-
-def _unknown_statement(packet: bytes) -> Err:
-    return Err(
-        c.ER_UNKNOWN_STMT_HANDLER,
-        f"Unknown prepared statement handler ({statement_id(packet)}) given to the proxy",
-    )

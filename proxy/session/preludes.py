@@ -4,22 +4,27 @@ from collections.abc import Callable
 from typing import Protocol
 
 from proxy.backend.connection import BackendConnection
-from proxy.session.machine import Prelude
+from proxy.session.request import Prelude
 from proxy.wire.exchange import Exchange
 
 
-class _Owner(Protocol):
-    def connection_broken(self, connection: BackendConnection, reason: str) -> None: ...
+class Owner(Protocol):
+    """Whose connections they are."""
 
-    def pause_client(self) -> None: ...
+    def connection_broken(self, connection: BackendConnection, reason: str) -> None:
+        """The server is gone."""
 
-    def resume_client(self) -> None: ...
+    def pause_client(self) -> None:
+        """The server takes no more bytes for now."""
+
+    def resume_client(self) -> None:
+        """The server takes bytes again."""
 
 
 class PreludeRun:
     """The sink of one prelude. `done` is called with the finished exchange and all bytes of the reply."""
 
-    def __init__(self, owner: _Owner, done: Callable[[Exchange, bytes], None]) -> None:
+    def __init__(self, owner: Owner, done: Callable[[Exchange, bytes], None]) -> None:
         self._owner = owner
         self._done = done
         self._reply = b""

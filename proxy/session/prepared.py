@@ -1,65 +1,110 @@
-"""Prepared statements of a session: one number for the client, one on each server. Pure."""
+"""One prepared statement of a session, and the bytes of the commands about it. Pure."""
 
 from typing import Final
 
+from proxy.routing.state import Seen
 from proxy.sql.statement import Statement
-from proxy.wire.constants import HEADER_SIZE, MAX_PAYLOAD
+from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
-from proxy.wire.framing import payload_length
+from proxy.wire.framing import frame, payload_length
 
 # COM_STMT_EXECUTE: header, command, statement, flags, iterations; then the NULL bitmap.
-_BITMAP_AT: Final = HEADER_SIZE + 10
+_BITMAP_AT: Final = c.HEADER_SIZE + 10
+# COM_STMT_BULK_EXECUTE: header, command, statement, two bytes of flags; then the types, if a flag says so.
+_BULK_FLAGS_AT: Final = c.HEADER_SIZE + 5
+_BULK_TYPES_AT: Final = _BULK_FLAGS_AT + 2
+_BULK_HAS_TYPES: Final = 128
+# COM_STMT_SEND_LONG_DATA: header, command, statement, two bytes of the parameter's number.
+_PARAMETER_AT: Final = c.HEADER_SIZE + 5
 
 
 class Prepared:
     """One prepared statement, under the number that its client knows.
 
-    `packet` is the COM_STMT_PREPARE that made it. `types` are the parameter types that the client sent last.
-    `long_data` tells that the primary holds parts of a parameter for the next execution. `server` is where it was
-    executed last, and so where a cursor of it would be. `meaning` is that of the session when it was prepared.
+    `packet` is the COM_STMT_PREPARE that made it. `schema` and `texts` are those of the session's state at that time.
+    `types` are the parameter types that the client sent last. `held` are COM_STMT_SEND_LONG_DATA packets that wait for
+    the execution that they are for, of `held_size` bytes. Of connections: `spilled` has long data for the next
+    execution that was too much to be held here, `cursor` has rows to be fetched, `ran` executed the statement last.
     """
 
-    __slots__ = ("long_data", "meaning", "number", "packet", "parameters", "server", "statement", "types")
+    __slots__ = (
+        "cursor",
+        "held",
+        "held_size",
+        "number",
+        "packet",
+        "parameters",
+        "ran",
+        "schema",
+        "spilled",
+        "statement",
+        "texts",
+        "types",
+    )
 
     def __init__(
-        self, number: int, packet: bytes, statement: Statement, parameters: int, meaning: tuple[str, int]
+        self, number: int, packet: bytes, statement: Statement, parameters: int, schema: str, texts: int
     ) -> None:
         self.number = number
         self.packet = packet
         self.statement = statement
         self.parameters = parameters
-        self.meaning = meaning
+        self.schema = schema
+        self.texts = texts
         self.types = b""
-        self.long_data = False
-        self.server = ""
+        self.held: list[bytes] = []
+        self.held_size = 0
+        self.spilled: Seen | None = None
+        self.cursor: Seen | None = None
+        self.ran: Seen | None = None
+
+    def has_parameter(self, packet: bytes) -> bool:
+        """Whether a COM_STMT_SEND_LONG_DATA is about a parameter that the statement has."""
+        return int.from_bytes(packet[_PARAMETER_AT : _PARAMETER_AT + 2], "little") < self.parameters
 
     def types_in(self, packet: bytes) -> bytes:
-        """The types that a COM_STMT_EXECUTE binds; empty when it relies on those sent before."""
-        flag_at = self._flag_at()
-        if not self.parameters or len(packet) <= flag_at:
+        """The types that an execution binds; empty when it relies on those sent before. Raises MalformedPacket."""
+        at, bound = self._types_at(packet)
+        if not self.parameters or not bound:
             return b""
-        types = packet[flag_at + 1 : flag_at + 1 + 2 * self.parameters] if packet[flag_at] else b""
-        if packet[flag_at] and len(types) != 2 * self.parameters:
+        types = packet[at : at + 2 * self.parameters]
+        if len(types) != 2 * self.parameters:
             raise MalformedPacket("an execution with fewer parameter types than parameters")
         return types
 
     def with_types(self, packet: bytes) -> bytes:
-        """A COM_STMT_EXECUTE without types (or the beginning of one), completed for a server that was not sent them.
+        """An execution without types (or the beginning of one), completed for a server that was not sent them.
 
         Raises MalformedPacket for one so large that the types no longer fit into its first packet.
         """
-        flag_at = self._flag_at()
+        at, _ = self._types_at(packet)
         length = payload_length(packet) + len(self.types)
-        if length >= MAX_PAYLOAD:
+        if length >= c.MAX_PAYLOAD:
             raise MalformedPacket("an execution of 16 MiB without parameter types")
-        head = length.to_bytes(3, "little") + packet[3:flag_at]
-        return head + b"\x01" + self.types + packet[flag_at + 1 :]
+        return length.to_bytes(3, "little") + packet[3 : at - 2] + _bound(packet, at) + self.types + packet[at:]
 
-    def _flag_at(self) -> int:
-        return _BITMAP_AT + (self.parameters + 7) // 8
+    def _types_at(self, packet: bytes) -> tuple[int, bool]:
+        """Where the types of an execution are or would be, and whether they are there."""
+        if packet[c.HEADER_SIZE] == c.COM_STMT_BULK_EXECUTE:
+            flags = int.from_bytes(packet[_BULK_FLAGS_AT:_BULK_TYPES_AT], "little")
+            return _BULK_TYPES_AT, bool(flags & _BULK_HAS_TYPES)
+        flag_at = _BITMAP_AT + (self.parameters + 7) // 8
+        return flag_at + 1, len(packet) > flag_at and packet[flag_at] != 0
+
+
+def _bound(packet: bytes, at: int) -> bytes:
+    """The two bytes before the types, saying that types follow."""
+    if packet[c.HEADER_SIZE] == c.COM_STMT_BULK_EXECUTE:
+        return (int.from_bytes(packet[at - 2 : at], "little") | _BULK_HAS_TYPES).to_bytes(2, "little")
+    return packet[at - 2 : at - 1] + b"\x01"
 
 
 def renumbered(packet: bytes, number: int) -> bytes:
     """A COM_STMT_* packet, or the first packet of a COM_STMT_PREPARE's reply, with another statement number."""
     wanted = number.to_bytes(4, "little")
     return packet if packet[5:9] == wanted else packet[:5] + wanted + packet[9:]
+
+
+def closing(number: int) -> bytes:
+    """A COM_STMT_CLOSE."""
+    return frame(bytes((c.COM_STMT_CLOSE,)) + number.to_bytes(4, "little"), 0)

@@ -4,6 +4,7 @@ back, and tries elsewhere what can be tried elsewhere.
 Callbacks only: no task and no future per query. A task is made where a server connection has to be opened.
 """
 
+import asyncio
 import functools
 import logging
 from collections.abc import Callable
@@ -12,18 +13,17 @@ from typing import Final, Protocol
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity, server_lost
 from proxy.errors import ServerLost, ServerRefused
-from proxy.routing.policy import Route, Target
 from proxy.session.context import Context
-from proxy.session.machine import Machine, Prelude, Request
+from proxy.session.machine import Machine
 from proxy.session.preludes import PreludeRun
 from proxy.session.prepared import renumbered
-from proxy.session.remedies import REFUSED_AS_WRITE, Remedy, may_move, next_sequence, remedy
+from proxy.session.recovery import Recovery
+from proxy.session.remedies import may_move, may_start_over, next_sequence
+from proxy.session.request import Prelude, Request
 from proxy.session.servers import Servers
-from proxy.sql.cache import REFUSED_BY_REPLICA
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
-from proxy.wire.framing import frame
 from proxy.wire.replies import Err
 from topology.servers import Server
 
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 # After these the session may ask about the statement before.
 _REMEMBERED: Final = (c.COM_QUERY, c.COM_STMT_EXECUTE)
-_PING: Final = Prelude(frame(bytes((c.COM_PING,)), 0))
 
 
 class Client(Protocol):
@@ -65,10 +64,12 @@ class Runner:
     def __init__(self, context: Context, identity: Identity, machine: Machine, name: str, client: Client) -> None:
         self._context = context
         self._machine = machine
+        self._steps = machine.steps
         self._name = name
         self._client = client
         self._servers = Servers(context, identity, name)
         self._links = self._servers.links
+        self._recovery = Recovery(context, machine, name, self)
         self._request: Request | None = None
         self._link: BackendConnection | None = None
         self._exchange: Exchange | None = None
@@ -99,7 +100,7 @@ class Runner:
             request.avoid = self._servers.unfit
         self._request = request
         self._forwarded = False
-        self._dispatch(request)
+        self.dispatch(request)
 
     def stream(self, data: bytes) -> None:
         """Pass on more bytes of a large request that was sent."""
@@ -113,67 +114,87 @@ class Runner:
             for link, number in self._links.close_statement(prepared.number):
                 link.write(renumbered(packet, number))
 
-    def _dispatch(self, request: Request) -> None:
+    def relieve(self, server: Server) -> bool:
+        """`server` takes no more prepared statements: close some there if it is idle; whether there were any."""
+        link = self._links.get(server.name)
+        closes = self._machine.relief(link.seen) if link is not None and link.at_rest else b""
+        if link is not None and closes:
+            link.write(closes)
+        return bool(closes)
+
+    def dispatch(self, request: Request) -> None:
         """Bring `request` one step further: find its server, connect, catch up, send."""
         server = self._servers.choose(request)
         if server is None:
-            self._refuse(
-                request, Err(c.ER_UNKNOWN_STMT_HANDLER, "The server that holds the statement's cursor is gone")
-            )
+            self._refuse(request, self._machine.gone(request))
             return
         link = self._links.get(server.name)
         if link is None:
             self._link = None
             self._servers.open(server, self, functools.partial(self._opened, server, request))
             return
-        prelude = self._machine.prelude(link.seen, request)
+        self.proceed(link, request)
+
+    def dispatch_later(self, request: Request, delay: float) -> None:
+        """The same in `delay` seconds."""
+
+        def begin() -> None:
+            if self._request is request:
+                self.dispatch(request)
+
+        self._link = None
+        asyncio.get_running_loop().call_later(delay, begin)
+
+    def proceed(self, link: BackendConnection, request: Request) -> None:
+        """Bring `link` in step with the session, and then send the request."""
+        prelude = self._steps.prelude(link.seen, request)
         if prelude is not None:
             self._link, self._exchange = link, None
             done = functools.partial(self._prelude_over, link, request, prelude)
             PreludeRun(self, done).start(link, prelude)
             return
-        self._send(link, request)
+        try:
+            self._send(link, request)
+        except MalformedPacket as error:
+            log.warning("%s: malformed packet: %s; connection closed", self._name, error)
+            self._client.lose(Err(c.ER_NET_PACKETS_OUT_OF_ORDER, "Malformed packet", "08S01"), 1)
 
     def _opened(
         self, server: Server, request: Request, outcome: BackendConnection | ServerLost | ServerRefused
     ) -> None:
         if isinstance(outcome, BackendConnection):
-            self._go_on(request)
+            self.dispatch(request)
         elif self._servers.is_primary(server):
             self._refuse(request, outcome.err)
         else:
             request.avoid |= {server.name}
-            self._dispatch(request)
-
-    def _go_on(self, request: Request) -> None:
-        try:
-            self._dispatch(request)
-        except MalformedPacket as error:
-            log.warning("%s: malformed packet: %s; connection closed", self._name, error)
-            self._client.lose(Err(c.ER_NET_PACKETS_OUT_OF_ORDER, "Malformed packet", "08S01"), 1)
+            self.dispatch(request)
 
     def _prelude_over(
         self, link: BackendConnection, request: Request, prelude: Prelude, exchange: Exchange, reply: bytes
     ) -> None:
         if not exchange.errno:
-            self._machine.prelude_done(prelude, link.seen, exchange)
-            self._dispatch(request)
+            self._steps.prelude_done(prelude, link.seen, exchange)
+            self.proceed(link, request)
+        elif self._steps.prelude_failed(prelude, link.seen):
+            self.proceed(link, request)
+        elif exchange.errno == c.ER_MAX_PREPARED_STMT_COUNT_REACHED and self._recovery.make_room(request, link):
+            return
         elif self._servers.is_primary(link.server):
-            self._write(reply)
-            self._over()
+            self.accept(request, exchange, link, reply)
         else:
             # This replica cannot be brought into the session's state; another server may.
             log.info("%s: %s refused to follow the session (error %d)", self._name, link.server, exchange.errno)
             if prelude.reply is not Reply.PREPARED:
                 self._servers.unfit |= {link.server.name}
             request.avoid |= {link.server.name}
-            self._dispatch(request)
+            self.dispatch(request)
 
     def _send(self, link: BackendConnection, request: Request) -> None:
         packet = request.packet
         if not request.plain:
-            packet = self._machine.packet_for(link.seen, request)
-            self._machine.sent(request, link.server.name)
+            packet = self._steps.packet_for(link.seen, request)
+            self._machine.sent(request, link.seen)
         exchange = Exchange(request.reply, link.layout, link.openings)
         self._link = link
         self._exchange = exchange
@@ -202,7 +223,7 @@ class Runner:
         if not self._forwarded:
             if exchange.errno:
                 # Also behind columns or rows: as long as the client has not seen them, nothing is lost.
-                if self._run_again(request, connection, exchange, chunk):
+                if self._recovers(request, connection, exchange, chunk):
                     return
             elif not exchange.begun:
                 self._held += chunk
@@ -227,42 +248,20 @@ class Runner:
             return chunk
         return renumbered(chunk, self._machine.prepared(request, exchange, link.seen))
 
-    def _run_again(self, request: Request, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bool:
-        """Whether a request that was answered with an error is run again, or may be."""
-        what = remedy(request, exchange.errno, self._servers.is_primary(link.server))
-        if what is Remedy.PASS_ON:
-            return False
-        if what is Remedy.ASK_WHETHER_ALIVE:
-            self._make_sure(request, link, exchange, self._held + chunk)
+    def accept(self, request: Request, exchange: Exchange, link: BackendConnection, reply: bytes) -> None:
+        """The error `reply` is for the client after all."""
+        self._machine.replied(request, exchange, link.seen, self._servers.is_primary(link.server))
+        self._write(reply)
+        self._over()
+
+    def _recovers(self, request: Request, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bool:
+        """Whether something is done about an error, so that the client must wait."""
+        held, self._held, self._exchange = self._held, b"", None
+        on_primary = self._servers.is_primary(link.server)
+        if self._recovery.begin(request, link, exchange, held + chunk, on_primary):
             return True
-        log.debug("%s: %s answered error %d; asking the primary", self._name, link.server, exchange.errno)
-        if exchange.errno in REFUSED_AS_WRITE:
-            self._learn_write(request, link)
-        request.route = Route(Target.PRIMARY, f"replica-error:{exchange.errno}")
-        self._dispatch(request)
-        return True
-
-    def _learn_write(self, request: Request, link: BackendConnection) -> None:
-        log.warning("%s: %s refused a statement as a write that was taken for a read", self._name, link.server)
-        packet = request.packet if request.prepared is None else request.prepared.packet
-        if self._context.cache is not None:
-            self._context.cache.learn_write(packet[c.HEADER_SIZE + 1 :])
-        self._machine.refused_as_write(request, REFUSED_BY_REPLICA)
-
-    def _make_sure(self, request: Request, link: BackendConnection, exchange: Exchange, reply: bytes) -> None:
-        """Give the client the error `reply` if the replica lives on, else run the statement elsewhere."""
-
-        def answered(ping: Exchange, _: bytes) -> None:
-            if ping.errno:
-                request.avoid |= {link.server.name}
-                self._dispatch(request)
-                return
-            self._machine.replied(request, exchange, link.seen, False)
-            self._write(reply)
-            self._over()
-
-        self._held, self._exchange = b"", None
-        PreludeRun(self, answered).start(link, _PING)
+        self._held, self._exchange = held, exchange
+        return False
 
     def _over(self) -> None:
         """The current request is done with."""
@@ -293,9 +292,14 @@ class Runner:
         self._context.monitor.report_failure(link.server, reason)
         if self._machine.wrote(request):
             self._context.monitor.note_write()
-        if may_move(request, self._forwarded, self._servers.is_primary(link.server)):
+        on_primary = self._servers.is_primary(link.server)
+        if may_move(request, self._forwarded, on_primary):
             request.avoid |= {link.server.name}
-            self._dispatch(request)
+            self.dispatch(request)
+            return
+        if on_primary and self._exchange is None and may_start_over(request, self._machine.movable):
+            request.repeats += 1
+            self.dispatch(request)
             return
         log.warning("%s: lost %s during a statement: %s", self._name, link.server, reason)
         self._client.lose(server_lost(link.server, reason), next_sequence(self._exchange, self._forwarded))

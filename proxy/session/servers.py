@@ -10,7 +10,7 @@ from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.policy import LAST, REPLICA
 from proxy.session.context import Context
 from proxy.session.links import Links
-from proxy.session.machine import Request
+from proxy.session.request import Request
 from proxy.wire import constants as c
 from topology.servers import Server
 
@@ -50,14 +50,13 @@ class Servers:
     def choose(self, request: Request) -> Server | None:
         """The server for `request`; None when the only one that could serve it is gone."""
         snapshot = self._context.monitor.snapshot
-        if request.server:
-            link = self.links.get(request.server)
-            if link is not None:
+        if request.at is not None:
+            if (link := self.links.of(request.at)) is not None:
                 return link.server
             if request.code != c.COM_STMT_RESET:
                 return None
-            # The cursor is gone with its server: the primary may say that all is reset.
-            request.server = ""
+            # What was to be reset is gone with its connection: the primary may say that all is reset.
+            request.at = None
         target = request.route.target
         if target is REPLICA:
             picked = self._context.balancer.pick(snapshot, self._context.monitor.freshness, request.avoid)

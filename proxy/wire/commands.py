@@ -5,13 +5,15 @@ from typing import Final
 from proxy.wire import constants as c
 from proxy.wire.exchange import Reply
 
-# A command that is not here gets ER_UNKNOWN_COM_ERROR, as from a server that does not know it.
+# A command that is not here gets ER_UNKNOWN_COM_ERROR, as from a server that does not know it. The primary says the
+# same of those that only the other vendor's servers know.
 REPLIES: Final = {
     c.COM_QUIT: Reply.NONE,
     c.COM_INIT_DB: Reply.RESULT,
     c.COM_QUERY: Reply.RESULT,
     c.COM_FIELD_LIST: Reply.ROWS,
     c.COM_REFRESH: Reply.RESULT,
+    c.COM_SHUTDOWN: Reply.RESULT,
     c.COM_STATISTICS: Reply.SINGLE,
     c.COM_PROCESS_INFO: Reply.RESULT,
     c.COM_PROCESS_KILL: Reply.RESULT,
@@ -25,7 +27,10 @@ REPLIES: Final = {
     c.COM_SET_OPTION: Reply.RESULT,
     c.COM_STMT_FETCH: Reply.ROWS,
     c.COM_RESET_CONNECTION: Reply.RESULT,
+    c.COM_STMT_BULK_EXECUTE: Reply.RESULT,
 }
+# Those that run a prepared statement.
+EXECUTIONS: Final = frozenset({c.COM_STMT_EXECUTE, c.COM_STMT_BULK_EXECUTE})
 
 
 def statement_id(packet: bytes) -> int:

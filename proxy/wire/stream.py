@@ -4,15 +4,19 @@ from proxy.wire.constants import HEADER_SIZE, MAX_PAYLOAD
 
 
 class BodyStream:
-    """Counts a command through its packets. `length` is the payload of the first one, whose header was read already."""
+    """Counts a command through its packets. `length` is the payload of the first one, whose header was read already.
 
-    __slots__ = ("_continues", "_header", "_left", "done")
+    `packets` is how many were begun: the number of the packet that answers them.
+    """
+
+    __slots__ = ("_continues", "_header", "_left", "done", "packets")
 
     def __init__(self, length: int) -> None:
         self._left = length
         self._continues = length == MAX_PAYLOAD
         self._header = b""
         self.done = False
+        self.packets = 1
 
     def feed(self, data: bytes) -> int:
         """How many of the next bytes belong to the command: all of them, unless it is `done`."""
@@ -34,6 +38,7 @@ class BodyStream:
             self._left = self._header[0] | self._header[1] << 8 | self._header[2] << 16
             self._continues = self._left == MAX_PAYLOAD
             self._header = b""
+            self.packets += 1
             # A payload of n * MAX_PAYLOAD bytes is closed by an empty packet.
             self.done = not self._left
         return len(piece)

@@ -6,14 +6,16 @@ from contextlib import suppress
 
 from proxy.routing.state import Seen, SessionState
 from proxy.session.inbox import Inbox, check_header, is_one_packet
-from proxy.session.machine import Machine, Request
+from proxy.session.machine import Machine
+from proxy.session.request import Request
+from proxy.session.statements import Limits
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
 from proxy.wire import constants as c
 from proxy.wire.capabilities import Layout
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
-from proxy.wire.framing import frame
+from proxy.wire.framing import frame, payload_length
 from proxy.wire.replies import Err, Ok, err_payload, ok_payload
 from proxy.wire.stream import BodyStream
 from tests.fuzz.inputs import Input, chunks
@@ -79,7 +81,8 @@ def _commands(arriving: Iterable[bytes]) -> list[bytes]:
 def machine(data: bytes) -> None:
     """A session's commands, each answered by one of two servers as the input wants it."""
     source = Input(data)
-    session = Machine(_CACHES[source.byte() % len(_CACHES)].statement, SessionState("", 0))
+    vendor = source.byte() % len(_CACHES)
+    session = Machine(_CACHES[vendor].statement, SessionState("", 0), list(Vendor)[vendor], Limits(3, 400))
     servers = [Seen(), Seen()]
     for number, payload in enumerate(source.pieces()):
         with suppress(MalformedPacket):
@@ -91,24 +94,34 @@ def _run(session: Machine, servers: list[Seen], packet: bytes, number: int, sour
         session.close_statement(packet)
         return
     request = session.request(packet)
-    if isinstance(request, Err):
+    if not isinstance(request, Request):
         return
-    assert isinstance(request, Request)
     how = source.byte()
     on_primary = bool(how & 1)
     seen = servers[on_primary]
     preludes = 0
-    while (prelude := session.prelude(seen, request)) is not None:
+    while (prelude := session.steps.prelude(seen, request)) is not None:
         preludes += 1
         assert preludes < 1000, "a connection never gets into step"
-        session.prelude_done(prelude, seen, _reply(prelude.reply, 0, number))
-    assert session.packet_for(seen, request)[c.HEADER_SIZE] == request.code
-    session.sent(request, "dbwrite" if on_primary else "dbread1")
+        session.steps.prelude_done(prelude, seen, _reply(prelude.reply, 0, number))
+    *before, last = _packets(session.steps.packet_for(seen, request))
+    assert last[c.HEADER_SIZE] == request.code
+    assert all(packet[c.HEADER_SIZE] in (c.COM_STMT_CLOSE, c.COM_STMT_SEND_LONG_DATA) for packet in before)
+    session.sent(request, seen)
     session.wrote(request)
     exchange = _reply(request.reply, how, number)
     if exchange.prepared is not None and on_primary:
         session.prepared(request, exchange, seen)
     session.replied(request, exchange, seen, on_primary)
+
+
+def _packets(data: bytes) -> list[bytes]:
+    found = []
+    while data:
+        end = c.HEADER_SIZE + payload_length(data)
+        found.append(data[:end])
+        data = data[end:]
+    return found
 
 
 def _reply(shape: Reply, how: int, number: int) -> Exchange:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.routing.state import MAX_SETTINGS, MAX_SETTINGS_BYTES, OPTION, USE, SessionState
+from proxy.routing.state import MAX_SETTINGS, MAX_SETTINGS_BYTES, OPTION, USE, SessionState, changes_texts
 from proxy.sql.statement import Kind, Statement
 
 AUTOCOMMIT = 2
@@ -87,15 +87,15 @@ def test_many_or_large_settings_pin() -> None:
 )  # fmt: skip
 def test_what_changes_the_meaning_of_texts(name: str, changes: bool) -> None:
     state = SessionState("a", AUTOCOMMIT)
-    before = state.meaning
     state.apply(setting(name), b"x")
-    assert (state.meaning != before) is changes
+    assert (state.texts != 0) is changes
+    assert changes_texts(setting(name)) is changes
 
 
-def test_the_meaning_comes_back_with_the_schema() -> None:
+def test_a_connection_comes_back_to_the_schema_that_it_left() -> None:
     state = SessionState("a", AUTOCOMMIT)
-    before = state.meaning
-    state.apply(setting(USE, schema="b"), b"x")
-    assert state.meaning != before
-    state.apply(setting(USE, schema="a"), b"x")
-    assert state.meaning == before
+    before = state.version
+    state.leave_schema()
+    missing = state.missing(before)
+    assert missing is not None
+    assert missing.packet == b"\2\0\0\0\2a"

@@ -10,7 +10,7 @@ from proxy.wire.framing import frame, payload_length
 
 
 def prepared(parameters: int) -> Prepared:
-    return Prepared(1, b"", primary("write"), parameters, ("", 0))
+    return Prepared(1, b"", primary("write"), parameters, "", 0)
 
 
 def execution(parameters: int, types: bytes | None, values: bytes) -> bytes:
@@ -24,6 +24,19 @@ def test_types_are_found_and_put_back(parameters: int) -> None:
     types = bytes(number % 251 for number in range(2 * parameters))
     statement = prepared(parameters)
     full, bare = execution(parameters, types, b"values"), execution(parameters, None, b"values")
+    assert statement.types_in(full) == types
+    assert statement.types_in(bare) == b""
+    statement.types = types
+    assert statement.with_types(bare) == full
+
+
+@pytest.mark.parametrize("parameters", [1, 2, 7, 8, 9, 300])
+@pytest.mark.parametrize("flags", [0, 64])
+def test_types_of_bulk_executions_are_found_and_put_back(parameters: int, flags: int) -> None:
+    types = bytes(number % 251 for number in range(2 * parameters))
+    statement = prepared(parameters)
+    full = frame(b"\xfa\1\0\0\0" + bytes((flags | 128, 0)) + types + b"\0values", 0)
+    bare = frame(b"\xfa\1\0\0\0" + bytes((flags, 0)) + b"\0values", 0)
     assert statement.types_in(full) == types
     assert statement.types_in(bare) == b""
     statement.types = types

@@ -3,8 +3,10 @@
 import pytest
 
 from proxy.routing.policy import Route, Target
-from proxy.session.machine import Request
-from proxy.session.remedies import Remedy, may_move, next_sequence, remedy
+from proxy.routing.state import Seen
+from proxy.session.prepared import Prepared
+from proxy.session.remedies import MOST_REPEATS, Remedy, may_move, may_start_over, next_sequence, remedy
+from proxy.session.request import Request
 from proxy.sql.statement import Kind, Statement
 from proxy.wire.capabilities import Layout
 from proxy.wire.exchange import Exchange, Reply
@@ -12,6 +14,9 @@ from proxy.wire.framing import frame
 
 QUERY = frame(b"\x03SELECT 1", 0)
 RESET = frame(b"\x1a\1\0\0\0", 0)
+EXECUTE = frame(b"\x17\1\0\0\0\0\1\0\0\0", 0)
+PREPARE = frame(b"\x16SELECT 1", 0)
+UNKNOWN_STATEMENT, TOO_MANY_STATEMENTS, NEEDS_REPREPARE = 1243, 1461, 1615
 NO_SUCH_TABLE, READ_ONLY, INTERRUPTED, TIMED_OUT = 1146, 1290, 1317, 3024
 
 
@@ -32,6 +37,41 @@ def test_only_errors_of_replicas_are_mended(errno: int, expected: Remedy) -> Non
     assert remedy(request(Target.REPLICA), errno, on_primary=False) is expected
     assert remedy(request(Target.REPLICA), errno, on_primary=True) is Remedy.PASS_ON
     assert remedy(request(Target.LAST), errno, on_primary=False) is Remedy.PASS_ON
+
+
+def execution(reason: str, kind: Kind = Kind.PRIMARY) -> Request:
+    statement = Statement(kind, reason)
+    prepared = Prepared(1, b"", statement, 0, "", 0)
+    return Request(EXECUTE, statement, Route(Target.PRIMARY, reason), Reply.RESULT, prepared)
+
+
+@pytest.mark.parametrize("errno", [UNKNOWN_STATEMENT, NEEDS_REPREPARE])
+@pytest.mark.parametrize("on_primary", [True, False])
+def test_statements_are_prepared_again_once(errno: int, on_primary: bool) -> None:
+    for wanted in (execution("read", Kind.READ), execution("write")):
+        assert remedy(wanted, errno, on_primary) is Remedy.PREPARE_AGAIN
+        wanted.repeats = 1
+        assert remedy(wanted, errno, on_primary) is Remedy.PASS_ON
+    assert remedy(execution("procedure"), errno, on_primary) is Remedy.PASS_ON
+    with_long_data = execution("write")
+    assert with_long_data.prepared is not None
+    with_long_data.prepared.spilled = Seen()
+    assert remedy(with_long_data, errno, on_primary) is Remedy.PASS_ON
+    assert remedy(request(Target.PRIMARY), errno, on_primary=True) is Remedy.PASS_ON
+
+
+def test_room_is_made_for_another_statement() -> None:
+    assert remedy(request(Target.PRIMARY, PREPARE), TOO_MANY_STATEMENTS, on_primary=True) is Remedy.MAKE_ROOM
+    assert remedy(request(Target.PRIMARY), TOO_MANY_STATEMENTS, on_primary=True) is Remedy.PASS_ON
+
+
+def test_what_was_not_sent_starts_over_a_few_times() -> None:
+    lost = request(Target.PRIMARY)
+    assert not may_start_over(lost, movable=False)
+    for _ in range(MOST_REPEATS + 1):
+        assert may_start_over(lost, movable=True)
+        lost.repeats += 1
+    assert not may_start_over(lost, movable=True)
 
 
 def test_only_reads_without_a_reply_move() -> None:

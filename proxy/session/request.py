@@ -1,0 +1,58 @@
+"""One command of a client on its way to a server, and the commands that a connection needs before it. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.routing.policy import Route
+from proxy.routing.state import Seen
+from proxy.session.prepared import Prepared
+from proxy.sql.statement import READ, Statement
+from proxy.wire import constants as c
+from proxy.wire.commands import EXECUTIONS
+from proxy.wire.exchange import Reply
+
+# Of these a large one is not held but passed through to the primary.
+STREAMED: Final = frozenset({c.COM_QUERY, c.COM_STMT_SEND_LONG_DATA, *EXECUTIONS})
+
+
+class Request:
+    """One command on its way to a server.
+
+    `plain` marks a read in text, the common case: it leaves nothing behind anywhere and needs no translation. `at` is
+    the connection that it must go to, None when its route decides. `streamed` says that `packet` is only its beginning.
+    `avoid` holds the names of servers that could not serve it. `repeats` counts what was tried again on one server.
+    """
+
+    at: Seen | None = None
+    streamed: bool = False
+    avoid: frozenset[str] = frozenset()
+    repeats: int = 0
+
+    def __init__(
+        self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None
+    ) -> None:
+        self.code = packet[c.HEADER_SIZE]
+        self.packet = packet
+        self.statement = statement
+        self.route = route
+        self.reply = reply
+        self.prepared = prepared
+        self.plain = statement.kind is READ and self.code == c.COM_QUERY
+
+
+@dataclass(frozen=True, slots=True)
+class Prelude:
+    """A command that a connection needs before a request; its reply is not for the client.
+
+    Exactly one of the fields after `reply` says what the connection has seen once it succeeded: a reset, a change of
+    the session's state, a prepared statement, or the schema of one that is to be prepared. It may fail if it is only
+    for the sake of the statement with the number `optional`.
+    """
+
+    packet: bytes
+    reply: Reply = Reply.RESULT
+    resets: int = -1
+    version: int = -1
+    number: int = -1
+    detour: int = -1
+    optional: int = 0

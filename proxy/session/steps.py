@@ -1,0 +1,117 @@
+"""What a connection lacks for a request, and the request's packet as that connection's server has to get it. Pure."""
+
+from dataclasses import replace
+from typing import Final
+
+from proxy.routing.state import Seen, SessionState, changes_texts
+from proxy.session.prepared import Prepared, renumbered
+from proxy.session.request import Prelude, Request
+from proxy.session.statements import Statements
+from proxy.sql.statement import SESSION
+from proxy.wire import constants as c
+from proxy.wire.commands import EXECUTIONS
+from proxy.wire.exchange import Exchange, Reply
+from proxy.wire.framing import frame
+
+_RESET: Final = frame(bytes((c.COM_RESET_CONNECTION,)), 0)
+
+
+class Steps:
+    """The way of a request on a connection, from preludes to its packet."""
+
+    def __init__(self, state: SessionState, statements: Statements) -> None:
+        self._state = state
+        self._statements = statements
+
+    def prelude(self, seen: Seen, request: Request) -> Prelude | None:
+        """What a connection has to be told before `request`; None when it is in step."""
+        state = self._state
+        if seen.resets != state.resets:
+            return Prelude(_RESET, resets=state.resets)
+        if seen.version != state.version and (step := self._catch_up(seen, request)) is not None:
+            return step
+        if request.plain:
+            return None
+        prepared = request.prepared
+        if prepared is not None and prepared.number not in seen.statements:
+            return self._reach(seen, prepared)
+        if request.statement.kind is SESSION and request.code != c.COM_STMT_PREPARE:
+            return self._before_other_texts(seen, request)
+        return None
+
+    def _catch_up(self, seen: Seen, request: Request) -> Prelude | None:
+        if seen.detour and (step := self._on_detour(seen, request)) is not None:
+            return step
+        if (setting := self._state.missing(seen.version)) is not None:
+            return Prelude(setting.packet, version=setting.version)
+        seen.version = self._state.version
+        return None
+
+    def _reach(self, seen: Seen, prepared: Prepared) -> Prelude:
+        """Prepare a statement: in the schema in which the client did, if its text can depend on that."""
+        if not prepared.schema or prepared.schema == self._state.schema:
+            return self._preparing(seen, prepared)
+        self._state.leave_schema()
+        packet = frame(bytes((c.COM_INIT_DB,)) + prepared.schema.encode(), 0)
+        return Prelude(packet, detour=prepared.number)
+
+    def _on_detour(self, seen: Seen, request: Request) -> Prelude | None:
+        """The connection is in the schema of a statement: prepare that now, and then come back."""
+        prepared, seen.detour = self._statements.numbered(seen.detour), 0
+        if prepared is None or prepared.number in seen.statements:
+            return None
+        step = self._preparing(seen, prepared)
+        return step if prepared is request.prepared else replace(step, optional=prepared.number)
+
+    def _preparing(self, seen: Seen, prepared: Prepared) -> Prelude:
+        packet = self._statements.room(seen, self._state.texts) + prepared.packet
+        return Prelude(packet, Reply.PREPARED, number=prepared.number)
+
+    def _before_other_texts(self, seen: Seen, request: Request) -> Prelude | None:
+        """Prepare on the primary what was let go there: afterwards the same text could mean something else."""
+        if not changes_texts(request.statement):
+            return None
+        seen.most = max(seen.most, len(self._statements))
+        missing = self._statements.missing(seen)
+        return replace(self._reach(seen, missing), optional=missing.number) if missing is not None else None
+
+    def prelude_done(self, prelude: Prelude, seen: Seen, exchange: Exchange) -> None:
+        """A prelude succeeded."""
+        if prelude.resets >= 0:
+            seen.resets = prelude.resets
+            seen.forget_all()
+        elif prelude.version >= 0:
+            seen.version = prelude.version
+        elif prelude.detour >= 0:
+            seen.detour = prelude.detour
+        elif exchange.prepared is not None:
+            seen.statements[prelude.number] = exchange.prepared[0]
+
+    def prelude_failed(self, prelude: Prelude, seen: Seen) -> bool:
+        """A prelude was answered with an error; returns whether the request can do without it."""
+        if prelude.optional:
+            # No statement has this number: when it is executed, the server's error says why it cannot be.
+            seen.statements[prelude.optional] = 0
+        return bool(prelude.optional)
+
+    def packet_for(self, seen: Seen, request: Request) -> bytes:
+        """The request's packet as the server of a connection must get it: its statement number, its types.
+
+        Before it goes what belongs to it: long data that was held, and COM_STMT_CLOSEs that make room.
+        """
+        prepared, packet = request.prepared, request.packet
+        if prepared is None:
+            return (
+                self._statements.room(seen, self._state.texts) + packet
+                if request.code == c.COM_STMT_PREPARE
+                else packet
+            )
+        if request.code in EXECUTIONS and prepared.types:
+            if seen.types.get(prepared.number) != prepared.types and not prepared.types_in(packet):
+                packet = prepared.with_types(packet)
+            seen.types[prepared.number] = prepared.types
+        number = seen.used(prepared.number)
+        packet = renumbered(packet, number)
+        if prepared.held and request.code != c.COM_STMT_FETCH:
+            return b"".join(renumbered(piece, number) for piece in prepared.held) + packet
+        return packet

@@ -1,0 +1,54 @@
+"""Errors that the proxy answers in a server's place, in the words of that server. Pure.
+
+The texts were taken from MariaDB 10.11 and MySQL 9.7.
+"""
+
+from typing import Final
+
+from proxy.wire import constants as c
+from proxy.wire.replies import Err
+from topology.servers import Vendor
+
+_MARIADB_FUNCTIONS: Final = {
+    c.COM_STMT_EXECUTE: "mysqld_stmt_execute",
+    c.COM_STMT_BULK_EXECUTE: "mysqld_stmt_execute",
+    c.COM_STMT_FETCH: "mysqld_stmt_fetch",
+    c.COM_STMT_RESET: "mysqld_stmt_reset",
+}
+_MYSQL_FUNCTION: Final = "mysql_stmt_precheck"
+
+
+def unknown_command() -> Err:
+    """A command that the server does not know."""
+    return Err(c.ER_UNKNOWN_COM, "Unknown command", "08S01")
+
+
+def unknown_statement(code: int, number: int, vendor: Vendor) -> Err:
+    """Command `code` was about a prepared statement that does not exist."""
+    function = _MARIADB_FUNCTIONS.get(code, "") if vendor is Vendor.MARIADB else _MYSQL_FUNCTION
+    return Err(c.ER_UNKNOWN_STMT_HANDLER, f"Unknown prepared statement handler ({number}) given to {function}")
+
+
+def malformed(vendor: Vendor) -> Err:
+    """A command with too few bytes, or bytes that mean nothing."""
+    return Err(c.ER_MALFORMED_PACKET, f"Malformed communication packet{_stop(vendor)}")
+
+
+def no_cursor(number: int, vendor: Vendor) -> Err:
+    """A COM_STMT_FETCH for a statement that was not executed with a cursor, or whose rows were all fetched."""
+    return Err(c.ER_STMT_HAS_NO_OPEN_CURSOR, f"The statement ({number}) has no open cursor{_stop(vendor)}")
+
+
+def too_many_statements(most: int) -> Err:
+    """There is no room for another prepared statement."""
+    message = f"Can't create more than max_prepared_stmt_count statements (current value: {most})"
+    return Err(c.ER_MAX_PREPARED_STMT_COUNT_REACHED, message, "42000")
+
+
+def unknown_thread(number: int) -> Err:
+    """There is nothing to be killed under this id."""
+    return Err(c.ER_NO_SUCH_THREAD, f"Unknown thread id: {number}")
+
+
+def _stop(vendor: Vendor) -> str:
+    return "" if vendor is Vendor.MARIADB else "."

@@ -1,0 +1,129 @@
+"""A session without I/O, driven with command packets and the servers' replies."""
+
+from proxy.routing.policy import Target
+from proxy.routing.state import Seen, SessionState
+from proxy.session.machine import Machine
+from proxy.session.request import Prelude, Request
+from proxy.session.statements import Limits
+from proxy.sql.cache import StatementCache
+from proxy.sql.classify import Classifier
+from proxy.wire import constants as c
+from proxy.wire.capabilities import Layout
+from proxy.wire.exchange import Exchange, Reply
+from proxy.wire.framing import frame, payload_length
+from topology.servers import Vendor
+
+AUTOCOMMIT, IN_TRANS = c.SERVER_STATUS_AUTOCOMMIT, c.SERVER_STATUS_IN_TRANS
+PRIMARY, REPLICA = "dbwrite", "dbread1"
+
+
+def command(code: int, body: bytes = b"") -> bytes:
+    return frame(bytes((code,)) + body, 0)
+
+
+def query(text: str) -> bytes:
+    return command(c.COM_QUERY, text.encode())
+
+
+def ok(status: int = AUTOCOMMIT) -> bytes:
+    return b"\0\0\0" + status.to_bytes(2, "little") + b"\0\0"
+
+
+def err(errno: int = 1064) -> bytes:
+    return b"\xff" + errno.to_bytes(2, "little") + b"#42000no"
+
+
+class Session:
+    """A machine with its connections; `run` does for one command what the I/O side does."""
+
+    def __init__(self, schema: str = "app", vendor: Vendor = Vendor.MYSQL, limits: Limits | None = None) -> None:
+        self.state = SessionState(schema, AUTOCOMMIT)
+        self.machine = Machine(StatementCache(Classifier(vendor)).statement, self.state, vendor, limits)
+        self.links = {PRIMARY: Seen(), REPLICA: Seen()}
+        self.log: list[tuple[str, bytes]] = []
+        self.wrote = False
+        self.parameters = 0
+        self._server_numbers = {PRIMARY: 100, REPLICA: 200}
+
+    def request(self, packet: bytes) -> Request:
+        request = self.machine.request(packet)
+        assert isinstance(request, Request)
+        return request
+
+    def server_of(self, request: Request) -> str:
+        for name, seen in self.links.items():
+            if seen is request.at:
+                return name
+        return REPLICA if request.route.target is Target.REPLICA else PRIMARY
+
+    def run(self, packet: bytes, reply: bytes = b"") -> str:
+        """Run a command; returns the server that it went to. `log` has (server, packet) of all that was sent."""
+        request = self.request(packet)
+        server = self.server_of(request)
+        seen = self.links[server]
+        self.log = []
+        while (prelude := self.machine.steps.prelude(seen, request)) is not None:
+            self._log(server, prelude.packet)
+            self.machine.steps.prelude_done(prelude, seen, self.answered(prelude, server))
+        self._log(server, self.machine.steps.packet_for(seen, request))
+        self.machine.sent(request, seen)
+        exchange = Exchange(request.reply, Layout(deprecate_eof=True))
+        if not exchange.done:
+            exchange.feed(frame(reply, 1) if reply else self._ordinary(request.reply, server))
+        self.wrote = self.machine.wrote(request)
+        self.number = 0
+        if exchange.prepared is not None:
+            self.number = self.machine.prepared(request, exchange, seen)
+        if request.reply is not Reply.NONE:
+            self.machine.replied(request, exchange, seen, server == PRIMARY)
+        return server
+
+    def hold(self, number: int, data: bytes, parameter: int = 0) -> None:
+        """Send a piece of long data that the session keeps."""
+        assert self.machine.request(long_data(number, data, parameter)) is None
+
+    def query(self, text: str, reply: bytes = b"") -> str:
+        return self.run(query(text), reply)
+
+    def prepare(self, text: str, parameters: int = 0) -> int:
+        self.parameters = parameters
+        self.run(command(c.COM_STMT_PREPARE, text.encode()))
+        return self.number
+
+    def sent(self) -> list[tuple[str, bytes]]:
+        return [(server, packet[4:]) for server, packet in self.log]
+
+    def _log(self, server: str, data: bytes) -> None:
+        while data:
+            end = c.HEADER_SIZE + payload_length(data)
+            self.log.append((server, data[:end]))
+            data = data[end:]
+
+    def answered(self, prelude: Prelude, server: str) -> Exchange:
+        exchange = Exchange(prelude.reply, Layout(deprecate_eof=True))
+        exchange.feed(self._ordinary(prelude.reply, server))
+        return exchange
+
+    def _ordinary(self, reply: Reply, server: str) -> bytes:
+        if reply is not Reply.PREPARED:
+            return frame(ok() if reply is not Reply.ROWS else b"\xfe" + ok()[1:], 1)
+        self._server_numbers[server] += 1
+        numbers = self._server_numbers[server].to_bytes(4, "little") + bytes(2) + self.parameters.to_bytes(2, "little")
+        return frame(b"\0" + numbers + bytes(3), 1) + frame(b"\x03def", 2) * self.parameters
+
+
+def execute(number: int, parameters: int = 0, types: bytes = b"", values: bytes = b"", bound: bool = False) -> bytes:
+    body = number.to_bytes(4, "little") + b"\0" + (1).to_bytes(4, "little")
+    if parameters:
+        body += bytes((parameters + 7) // 8) + (b"\x01" + types if bound else b"\0") + values
+    return command(c.COM_STMT_EXECUTE, body)
+
+
+def long_data(number: int, data: bytes, parameter: int = 0) -> bytes:
+    head = number.to_bytes(4, "little") + parameter.to_bytes(2, "little")
+    return command(c.COM_STMT_SEND_LONG_DATA, head + data)
+
+
+def about(code: int, number: int, rest: bytes = b"") -> bytes:
+    """A COM_STMT_* about statement `number`."""
+    return command(code, number.to_bytes(4, "little") + rest)
