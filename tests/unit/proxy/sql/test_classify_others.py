@@ -1,5 +1,6 @@
 """What must never be taken for a plain read: the table of reasons and pins, and texts that try to look like one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -221,7 +222,9 @@ def test_any_text_is_classified_and_no_dangerous_word_is_lost(words: list[str], 
     text = begin + " ".join(words)
     found = classified(text)
     quoted = any(mark in text for mark in "'\"`#") or "--" in text or "/*" in text
-    if found.kind is Kind.READ and not quoted:
+    # Behind EXPLAIN one or two words name a table and its columns, which may be called anything.
+    described = re.fullmatch(r"\s*EXPLAIN(\s+[\w.]+){1,2}[\s;]*", text) is not None
+    if found.kind is Kind.READ and not quoted and not described:
         bare = f"{text} ".replace(". ", ".")
         assert not any(f" {word} " in bare for word in DANGEROUS), text
 
