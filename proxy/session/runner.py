@@ -195,7 +195,8 @@ class Runner:
         if not request.plain:
             packet = self._steps.packet_for(link.seen, request)
             self._machine.sent(request, link.seen)
-        exchange = Exchange(request.reply, link.layout, link.openings)
+        exchange = Exchange(request.reply, link.layout)
+        exchange.openings = link.openings
         self._link = link
         self._exchange = exchange
         self._held = b""

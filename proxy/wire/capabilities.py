@@ -63,12 +63,22 @@ class Layout:
     """Everything agreed on a connection that changes how its replies are laid out.
 
     With `deprecate_eof` no EOF packet follows the column definitions, and an OK in all but its header ends the rows.
+    With `metadata_flag` a byte behind a result's number of columns says whether their definitions follow. With
+    `progress` there can be reports of it, which look like errors. With `local_files` the server may ask for a file.
     """
 
     deprecate_eof: bool = False
+    metadata_flag: bool = False
+    progress: bool = False
+    local_files: bool = False
 
 
 @lru_cache(maxsize=256)
 def layout_of(capabilities: int) -> Layout:
     """The layout of replies on a connection with these flags."""
-    return Layout(deprecate_eof=bool(capabilities & c.CLIENT_DEPRECATE_EOF))
+    return Layout(
+        deprecate_eof=bool(capabilities & c.CLIENT_DEPRECATE_EOF),
+        metadata_flag=bool(capabilities & (c.CLIENT_OPTIONAL_RESULTSET_METADATA | c.MARIADB_CLIENT_CACHE_METADATA)),
+        progress=bool(capabilities & c.MARIADB_CLIENT_PROGRESS),
+        local_files=bool(capabilities & c.CLIENT_LOCAL_FILES),
+    )

@@ -75,6 +75,9 @@ COM_STMT_FETCH: Final = 0x1C
 COM_RESET_CONNECTION: Final = 0x1F
 COM_STMT_BULK_EXECUTE: Final = 0xFA
 
+# The number of an ERR packet that is none, but tells how far a statement is (MariaDB).
+PROGRESS_REPORT: Final = 0xFFFF
+
 # First bytes of replies and of login packets.
 OK_HEADER: Final = 0x00
 AUTH_MORE_DATA: Final = 0x01

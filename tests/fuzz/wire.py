@@ -24,7 +24,12 @@ from tests.fuzz.inputs import Input, chunks
 
 _SHAPES = list(Reply)
 # The flags that change how replies are laid out, by the bits of an input's second byte.
-_LAYOUTS = [c.CLIENT_DEPRECATE_EOF]
+_LAYOUTS = [
+    c.CLIENT_DEPRECATE_EOF,
+    c.MARIADB_CLIENT_CACHE_METADATA,
+    c.MARIADB_CLIENT_PROGRESS,
+    c.CLIENT_LOCAL_FILES,
+]
 
 
 def greeting(data: bytes) -> None:
@@ -147,7 +152,8 @@ def _layout(bits: int) -> Layout:
 
 
 def _verdict(shape: Reply, layout: Layout, arriving: Iterable[bytes], openings: Openings | None = None) -> Verdict:
-    follower, used = Exchange(shape, layout, openings), 0
+    follower, used = Exchange(shape, layout), 0
+    follower.openings = openings
     try:
         for chunk in arriving:
             used += follower.feed(chunk)

@@ -31,6 +31,10 @@ def err(errno: int = 1064) -> bytes:
     return b"\xff" + errno.to_bytes(2, "little") + b"#42000You have an error"
 
 
+# As recorded from an ALTER TABLE of MariaDB 10.11.
+PROGRESS = b"\xff\xff\xff\x01\x01\x02\x82\x06\x00\x11copy to tmp table"
+
+
 def column(name: bytes = b"c") -> bytes:
     return (
         b"\x03def\x00\x00\x00"
@@ -68,12 +72,13 @@ def prepared(deprecate: bool, parameters: int, columns: int) -> list[bytes]:
 class Case:
     name: str
     reply: Reply
-    deprecate: bool
+    layout: Layout
     payloads: list[bytes] = field(repr=False)
     status: int = AUTOCOMMIT
     errno: int = 0
     begun: bool = True
     prepared: tuple[int, int, int] | None = None
+    file_wanted: bool = False
 
     @property
     def bytes(self) -> bytes:
@@ -82,7 +87,7 @@ class Case:
 
 def cases(deprecate: bool) -> Iterator[Case]:
     def case(name: str, reply: Reply, payloads: list[bytes], **facts: object) -> Case:
-        return Case(f"{name}-{'ok' if deprecate else 'eof'}", reply, deprecate, payloads, **facts)  # type: ignore[arg-type]
+        return Case(name, reply, Layout(deprecate), payloads, **facts)  # type: ignore[arg-type]
 
     rows = [b"\x01a", b"\xfb", b"\x00", b"\x05hello", b"\xfc\x2c\x01" + b"x" * 300, b"\xfd\x00\x01\x00y"]
     yield case("ok", Reply.RESULT, [ok()])
@@ -162,18 +167,67 @@ def cases(deprecate: bool) -> Iterator[Case]:
     yield case("statistics refused", Reply.SINGLE, [err(1227)], errno=1227, status=-1, begun=False)
 
 
-CASES = [case for deprecate in (True, False) for case in cases(deprecate)]
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def of_other_layouts(deprecate: bool) -> Iterator[Case]:
+    rows = [b"\x01a", b"\xfb", b"\x05hello"]
+    empty = [] if deprecate else [eof()]
+    more = result(deprecate, 1, rows, AUTOCOMMIT | MORE)
+
+    flagged = Layout(deprecate, metadata_flag=True)
+    for columns in (1, 250, 251, 300):
+        count = lenenc_int(columns)
+        told = [count + b"\1", *result(deprecate, columns, rows)[1:]]
+        yield Case(f"{columns} columns that follow", Reply.RESULT, flagged, told)
+        told = [count + b"\0", *empty, *rows, end_rows(deprecate, IN_TRANS)]
+        yield Case(f"{columns} columns that do not follow", Reply.RESULT, flagged, told, status=IN_TRANS)
+    yield Case("nothing follows", Reply.RESULT, flagged, [b"\1\0", *empty, end_rows(deprecate)])
+    first = [b"\2\0", *empty, b"\x01a", end_rows(deprecate, MORE)]
+    yield Case("a second that follows", Reply.RESULT, flagged, [*first, b"\2\1", *result(deprecate, 2, rows)[1:]])
+    cursor = [b"\2\0", ok(CURSOR, 0xFE) if deprecate else eof(CURSOR)]
+    yield Case("cursor without columns", Reply.RESULT, flagged, cursor, status=CURSOR)
+    yield Case("error without columns", Reply.RESULT, flagged, [b"\2\0", err(1317)], errno=1317, status=-1)
+    for parameters, columns in ((0, 0), (2, 0), (0, 2), (2, 2)):
+        head, *definitions = prepared(deprecate, parameters, columns)
+        ends = empty * ((parameters > 0) + (columns > 0))
+        for name, payloads in (
+            ("that follow", [head + b"\1", *definitions]),
+            ("that do not follow", [head + b"\0", *ends]),
+            ("without a flag", [head, *definitions]),
+        ):
+            numbers = (7, columns, parameters)
+            name = f"prepared {parameters} {columns} {name}"
+            yield Case(name, Reply.PREPARED, flagged, payloads, status=-1, prepared=numbers)
+
+    reporting = Layout(deprecate, progress=True)
+    yield Case("progress", Reply.RESULT, reporting, [PROGRESS] * 3 + [ok()])
+    yield Case("progress and an error", Reply.RESULT, reporting, [PROGRESS, err()], errno=1064, status=-1)
+    head, *middle, end = result(deprecate, 1, rows)
+    yield Case("progress everywhere", Reply.RESULT, reporting, [PROGRESS, head, PROGRESS, *middle, PROGRESS, end])
+    yield Case("no progress", Reply.RESULT, Layout(deprecate), [PROGRESS], errno=0xFFFF, status=-1, begun=False)
+
+    sending = Layout(deprecate, local_files=True)
+    yield Case("file", Reply.RESULT, sending, [b"\xfb/a/file", ok()], file_wanted=True)
+    yield Case("file without a name", Reply.RESULT, sending, [b"\xfb", ok()], file_wanted=True)
+    refused = [b"\xfbf", err(1366)]
+    yield Case("file with an error", Reply.RESULT, sending, refused, errno=1366, status=-1, file_wanted=True)
+    several = [*more, b"\xfbf", ok(MORE), b"\xfbg", ok(MORE), *result(deprecate, 2, rows)]
+    yield Case("files among results", Reply.RESULT, sending, several, file_wanted=True)
+
+
+CASES = [case for deprecate in (True, False) for case in (*cases(deprecate), *of_other_layouts(deprecate))]
+every_case = pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: f"{case.name}-{'ok' if case.layout.deprecate_eof else 'eof'}"
+)
 
 
 def check(case: Case, exchange: Exchange) -> None:
     found = (exchange.done, exchange.status, exchange.errno, exchange.begun, exchange.prepared, exchange.boundary)
     assert found == (True, case.status, case.errno, case.begun, case.prepared, True)
+    assert exchange.file_wanted == case.file_wanted
     assert exchange.sequence == len(case.payloads) & 0xFF
 
 
 def feed(case: Case, chunks: list[bytes]) -> Exchange:
-    exchange = Exchange(case.reply, Layout(case.deprecate))
+    exchange = Exchange(case.reply, case.layout)
     for chunk in chunks:
         assert not exchange.done
         assert exchange.feed(chunk) == len(chunk)
@@ -210,10 +264,10 @@ def test_packet_by_packet_with_headers_apart(case: Case) -> None:
 def test_what_comes_behind_is_not_taken(case: Case) -> None:
     data = case.bytes
     for behind in (b"\x07", frame(ok(), 1), frame(err(), 1), b"\xff" * 9):
-        exchange = Exchange(case.reply, Layout(case.deprecate))
+        exchange = Exchange(case.reply, case.layout)
         assert exchange.feed(data + behind) == len(data)
         check(case, exchange)
-        late = Exchange(case.reply, Layout(case.deprecate))
+        late = Exchange(case.reply, case.layout)
         assert late.feed(data[:-1]) == len(data) - 1
         assert late.feed(data[-1:] + behind) == 1
         check(case, late)
@@ -224,18 +278,20 @@ def test_a_known_opening_changes_nothing(case: Case) -> None:
     openings, data = Openings(), case.bytes
     cuts = range(len(data)) if len(data) < 1500 else [*range(200), *range(len(data) - 50, len(data))]
     for at in [0, *cuts]:
-        exchange = Exchange(case.reply, Layout(case.deprecate), openings)
+        exchange = Exchange(case.reply, case.layout)
+        exchange.openings = openings
         for chunk in filter(None, (data[:at], data[at:])):
             assert exchange.feed(chunk) == len(chunk)
         check(case, exchange)
-        behind = Exchange(case.reply, Layout(case.deprecate), openings)
+        behind = Exchange(case.reply, case.layout)
+        behind.openings = openings
         assert behind.feed(data + b"\1\0\0\1\1") == len(data)
         check(case, behind)
 
 
 @every_case
 def test_it_is_at_a_boundary_only_between_packets(case: Case) -> None:
-    exchange = Exchange(case.reply, Layout(case.deprecate))
+    exchange = Exchange(case.reply, case.layout)
     ends = {0}
     for payload in case.payloads:
         ends.add(max(ends) + 4 + len(payload))

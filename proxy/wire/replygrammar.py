@@ -1,0 +1,227 @@
+"""What the packets of a reply mean, one after the other: what comes next, and when it is over.
+
+Knows nothing of chunks and headers; `proxy.wire.exchange` finds the packets in the bytes that arrive.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+from proxy.wire.capabilities import Layout
+from proxy.wire.constants import (
+    EOF_HEADER,
+    ERR_HEADER,
+    LOCAL_INFILE_HEADER,
+    MAX_PAYLOAD,
+    OK_HEADER,
+    PROGRESS_REPORT,
+    SERVER_MORE_RESULTS_EXISTS,
+    SERVER_PS_OUT_PARAMS,
+    SERVER_STATUS_CURSOR_EXISTS,
+)
+from proxy.wire.errors import MalformedPacket
+from proxy.wire.primitives import read_lenenc_int
+
+
+class Reply(IntEnum):
+    """The shapes a reply can have; which command has which is in `proxy.wire.commands`."""
+
+    RESULT = 0  # OK, ERR, or columns and rows; several of them when the status says so
+    ROWS = 1  # packets up to an EOF, OK or ERR: COM_STMT_FETCH, COM_FIELD_LIST
+    PREPARED = 2  # the header of a prepared statement, then parameters and columns
+    SINGLE = 3  # one packet of any content: COM_STATISTICS
+    NONE = 4  # the server does not answer
+
+
+# What the next packet is. Plain numbers: looking a member of an enumeration up costs more than the rest of a packet.
+FIRST: Final = 0
+COLUMNS: Final = 1
+COLUMNS_END: Final = 2
+ROWS: Final = 3
+PREPARED: Final = 4
+DEFINITIONS: Final = 5
+DEFINITIONS_END: Final = 6
+SINGLE: Final = 7
+DONE: Final = 8
+
+_BEGINNINGS: Final = {
+    Reply.RESULT: FIRST,
+    Reply.ROWS: ROWS,
+    Reply.PREPARED: PREPARED,
+    Reply.SINGLE: SINGLE,
+    Reply.NONE: DONE,
+}
+# An EOF packet is the header, the warnings and the status; anything longer with that first byte is something else.
+_EOF_LIMIT: Final = 9
+# Under CLIENT_DEPRECATE_EOF the packet that ends rows is an OK in all but its header, of at least so many bytes.
+_SHORTEST_OK: Final = 7
+_PREPARED_SIZE: Final = 12
+_NONE_FOLLOW: Final = b"\0"
+
+
+class ReplyGrammar:
+    """Where one reply is. `layout` is that of the connection that it arrives on.
+
+    After the reply: `done` is True, `status` holds the last status flags seen (-1 if none), `errno` the number of the
+    error that ended it (0 if none). `begun` turns True with the first packet that is not an error. `prepared` are the
+    number, columns and parameters of a statement that was prepared. `file_wanted` turns True when the server asks for a
+    file of the client's: the rest of the reply follows once it has that.
+    """
+
+    # Defaults of the class instead of assignments for each reply: most replies change few of them.
+    done: bool = False
+    begun: bool = False
+    status: int = -1
+    errno: int = 0
+    prepared: tuple[int, int, int] | None = None
+    file_wanted: bool = False
+    _remaining: int = 0
+    _groups: tuple[int, ...] = ()
+
+    def __init__(self, reply: Reply, layout: Layout) -> None:
+        self._at = _BEGINNINGS[reply]
+        self._layout = layout
+        if self._at == DONE:
+            self.done = True
+
+    def _ends_rows(self, first: int, length: int) -> bool:
+        """Whether a packet among rows is none, by its first byte and its length."""
+        if first == ERR_HEADER:
+            return True
+        return first == EOF_HEADER and length < (MAX_PAYLOAD if self._layout.deprecate_eof else _EOF_LIMIT)
+
+    def _decide(self, payload: bytes) -> None:
+        """Act on a packet that decides how the reply goes on."""
+        if payload[0] == ERR_HEADER:
+            self._fail(payload)
+        elif self._at == ROWS:
+            self._end_result(payload)
+        elif self._at == FIRST:
+            self._first(payload)
+        elif self._at == COLUMNS_END:
+            self._end_columns(payload)
+        elif self._at == PREPARED:
+            self._prepared(payload)
+        elif self._at == DEFINITIONS_END:
+            self._next_definitions()
+        else:
+            self._finish()
+
+    def _fail(self, payload: bytes) -> None:
+        if len(payload) < 3:
+            raise MalformedPacket("an ERR packet without a number")
+        errno = payload[1] | payload[2] << 8
+        if errno == PROGRESS_REPORT and self._layout.progress:
+            # Not an error: how far a long statement is. The client is waiting for this one.
+            self.begun = True
+            return
+        self.errno = errno
+        self._at = DONE
+        self.done = True
+
+    def _finish(self) -> None:
+        self.begun = True
+        self._at = DONE
+        self.done = True
+
+    def _first(self, payload: bytes) -> None:
+        first = payload[0]
+        if first in (OK_HEADER, EOF_HEADER):
+            # COM_SET_OPTION and COM_DEBUG answer with an EOF where other commands have an OK.
+            self._end_result(payload)
+        elif first == LOCAL_INFILE_HEADER:
+            self._ask_for_file()
+        else:
+            count, at = read_lenenc_int(payload, 0)
+            self._begin_columns(count)
+            if self._layout.metadata_flag and payload[at:] == _NONE_FOLLOW:
+                self._end_definitions()
+
+    def _ask_for_file(self) -> None:
+        if not self._layout.local_files:
+            raise MalformedPacket("the server asks for a local file, which was not offered to it")
+        self.begun = True
+        self.file_wanted = True
+
+    def _begin_columns(self, count: int) -> None:
+        if not count:
+            raise MalformedPacket("a result without columns")
+        self.begun = True
+        self._remaining = count
+        self._at = COLUMNS
+
+    def _count_definition(self) -> None:
+        self._remaining -= 1
+        if not self._remaining:
+            self._end_definitions()
+
+    def _end_definitions(self) -> None:
+        if self._at == COLUMNS:
+            self._at = ROWS if self._layout.deprecate_eof else COLUMNS_END
+        elif self._layout.deprecate_eof:
+            self._next_definitions()
+        else:
+            self._at = DEFINITIONS_END
+
+    def _end_columns(self, payload: bytes) -> None:
+        self.status = _eof_status(payload)
+        if self.status & SERVER_STATUS_CURSOR_EXISTS:
+            # The rows wait on the server until the client fetches them.
+            self._finish()
+        else:
+            self._at = ROWS
+
+    def _end_result(self, payload: bytes) -> None:
+        limit = _SHORTEST_OK if self._layout.deprecate_eof else _EOF_LIMIT
+        eof = payload[0] == EOF_HEADER and len(payload) < limit
+        self._end(_eof_status(payload) if eof else _ok_status(payload))
+
+    def _end(self, status: int) -> None:
+        """A result is complete; `status` tells whether another one follows."""
+        more = status & SERVER_MORE_RESULTS_EXISTS
+        if self.status >= SERVER_PS_OUT_PARAMS and self.status & SERVER_PS_OUT_PARAMS and self._at == ROWS:
+            # An OK follows a procedure's OUT parameters. MySQL tells so in the EOF before them, not in the one behind;
+            # its own client library (cli_read_binary_rows) makes up for that, too.
+            more = SERVER_MORE_RESULTS_EXISTS
+        self.status = status
+        self.begun = True
+        if more:
+            self._at = FIRST
+        else:
+            self._at = DONE
+            self.done = True
+
+    def _prepared(self, payload: bytes) -> None:
+        if payload[0] != OK_HEADER or len(payload) < _PREPARED_SIZE - 3:
+            raise MalformedPacket("a prepared statement's reply begins with 0x00 and its numbers")
+        statement = int.from_bytes(payload[1:5], "little")
+        columns, parameters = int.from_bytes(payload[5:7], "little"), int.from_bytes(payload[7:9], "little")
+        self.begun = True
+        self.prepared = (statement, columns, parameters)
+        self._groups = tuple(count for count in (parameters, columns) if count)
+        if self._layout.metadata_flag and payload[_PREPARED_SIZE:] == _NONE_FOLLOW:
+            # Empty groups, but each still has its end.
+            self._groups = (0,) * len(self._groups)
+        self._next_definitions()
+
+    def _next_definitions(self) -> None:
+        if not self._groups:
+            self._finish()
+            return
+        self._remaining, self._groups = self._groups[0], self._groups[1:]
+        self._at = DEFINITIONS
+        if not self._remaining:
+            self._end_definitions()
+
+
+def _eof_status(payload: bytes) -> int:
+    if payload[0] != EOF_HEADER or len(payload) < 5:
+        raise MalformedPacket("an EOF packet was expected")
+    return payload[3] | payload[4] << 8
+
+
+def _ok_status(payload: bytes) -> int:
+    _, at = read_lenenc_int(payload, 1)
+    _, at = read_lenenc_int(payload, at)
+    if at + 2 > len(payload):
+        raise MalformedPacket("an OK packet without a status")
+    return payload[at] | payload[at + 1] << 8
