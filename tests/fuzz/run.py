@@ -13,7 +13,7 @@ from tests.fuzz import corpus
 ROOT: Final = Path(__file__).parents[2]
 WORK: Final = ROOT / ".fuzz"
 # Longer inputs reach nothing that shorter ones do not; large commands are made of short descriptions.
-_MAX_LENGTH: Final = 4096
+MAX_LENGTH: Final = 4096
 # Seconds for one input, far above what any takes: more is a bug, too.
 _TOO_LONG: Final = 20
 _STATISTICS: Final = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
@@ -76,7 +76,7 @@ def keep(target: str, work: Path = WORK) -> int:
 
 
 def _worker(target: str, *arguments: str) -> tuple[int, str]:
-    options = (f"-max_len={_MAX_LENGTH}", f"-timeout={_TOO_LONG}", "-print_final_stats=1")
+    options = (f"-max_len={MAX_LENGTH}", f"-timeout={_TOO_LONG}", "-print_final_stats=1")
     command = [sys.executable, "-m", "tests.fuzz.worker", target, *arguments, *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
     return done.returncode, done.stdout + done.stderr

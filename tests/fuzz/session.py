@@ -85,18 +85,18 @@ def machine(data: bytes) -> None:
     session = Machine(_CACHES[vendor].statement, SessionState("", 0), list(Vendor)[vendor], Limits(3, 400))
     servers = [Seen(), Seen()]
     for number, payload in enumerate(source.pieces()):
+        how = source.byte()
         with suppress(MalformedPacket):
-            _run(session, servers, frame(payload or b"\x0e", 0), number, source)
+            _run(session, servers, frame(payload or b"\x0e", 0), number, how)
 
 
-def _run(session: Machine, servers: list[Seen], packet: bytes, number: int, source: Input) -> None:
+def _run(session: Machine, servers: list[Seen], packet: bytes, number: int, how: int) -> None:
     if packet[c.HEADER_SIZE] == c.COM_STMT_CLOSE:
         session.close_statement(packet)
         return
     request = session.request(packet)
     if not isinstance(request, Request):
         return
-    how = source.byte()
     on_primary = bool(how & 1)
     seen = servers[on_primary]
     preludes = 0

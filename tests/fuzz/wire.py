@@ -22,9 +22,9 @@ from proxy.wire.replies import err_payload, ok_payload, parse_err, parse_ok
 from proxy.wire.stream import BodyStream
 from tests.fuzz.inputs import Input, chunks
 
-_SHAPES = list(Reply)
+SHAPES = list(Reply)
 # The flags that change how replies are laid out, by the bits of an input's second byte.
-_LAYOUTS = [
+LAYOUT_FLAGS = [
     c.CLIENT_DEPRECATE_EOF,
     c.MARIADB_CLIENT_CACHE_METADATA,
     c.MARIADB_CLIENT_PROGRESS,
@@ -133,7 +133,7 @@ Verdict = tuple[object, ...] | str
 def exchange(data: bytes) -> None:
     """A reply: the same verdict however it arrives, and whatever was learnt from replies before it."""
     source = Input(data)
-    shape, layout, seed = _SHAPES[source.byte() % len(_SHAPES)], _layout(source.byte()), source.byte()
+    shape, layout, seed = SHAPES[source.byte() % len(SHAPES)], _layout(source.byte()), source.byte()
     cut, rest = source.byte(), source.rest()
     expected = _verdict(shape, layout, [rest])
     assert _verdict(shape, layout, chunks(rest, seed)) == expected
@@ -148,7 +148,7 @@ def exchange(data: bytes) -> None:
 
 
 def _layout(bits: int) -> Layout:
-    return layout_of(sum(flag for number, flag in enumerate(_LAYOUTS) if bits >> number & 1))
+    return layout_of(sum(flag for number, flag in enumerate(LAYOUT_FLAGS) if bits >> number & 1))
 
 
 def _verdict(shape: Reply, layout: Layout, arriving: Iterable[bytes], openings: Openings | None = None) -> Verdict:

@@ -28,6 +28,25 @@ class Only:
     script: Script
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """What a client asks for beyond the usual; a server that lacks it is spoken to without."""
+
+    name: str
+    capabilities: int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+DIALECTS: Final = (
+    Dialect("eof", 0),
+    Dialect("deprecate-eof", c.CLIENT_DEPRECATE_EOF),
+    Dialect("eof-track", c.CLIENT_SESSION_TRACK),
+    Dialect("deprecate-eof-track", c.CLIENT_DEPRECATE_EOF | c.CLIENT_SESSION_TRACK),
+)
+
+
 def long(number: int) -> Value:
     """An INT as a parameter."""
     return LONG, number.to_bytes(4, "little", signed=True)

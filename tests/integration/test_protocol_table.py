@@ -1,37 +1,17 @@
 """Each script of the table, played to a server and through the proxy: the client gets the same packets."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
-from proxy.wire import constants as c
 from proxy.wire.commands import REPLIES
 from replication.sandbox import Cluster
-from tests.integration.protocol_cases import CONVERSATIONS, TABLE, Only
+from tests.integration.protocol_cases import CONVERSATIONS, DIALECTS, TABLE, Dialect, Only
 from tests.integration.protocol_schema import SCHEMA, protocol_schema
 from tests.support.proxies import ProxyProcess
 from tests.support.recorder import NAMES, Recorder, Script, Turn, differences
 from tests.support.wireclient import CAPABILITIES, Login, WireClient
 
-
-@dataclass(frozen=True)
-class Dialect:
-    """What a client asks for beyond the usual; a server that lacks it is spoken to without."""
-
-    name: str
-    capabilities: int
-
-    def __str__(self) -> str:
-        return self.name
-
-
-DIALECTS = (
-    Dialect("eof", 0),
-    Dialect("deprecate-eof", c.CLIENT_DEPRECATE_EOF),
-    Dialect("eof-track", c.CLIENT_SESSION_TRACK),
-    Dialect("deprecate-eof-track", c.CLIENT_DEPRECATE_EOF | c.CLIENT_SESSION_TRACK),
-)
 CASES = [
     pytest.param(script, id=f"{command}-{kind}") for command, kinds in TABLE.items() for kind, script in kinds.items()
 ] + [pytest.param(script, id=script.__name__.strip("_")) for script in CONVERSATIONS]
