@@ -56,7 +56,7 @@ async def open_connection(
         greetings.learn(server, greeting)
         capabilities = _capabilities(server, greeting, identity)
         ok = await _log_in(channel, server, greeting, identity, capabilities)
-        connection = BackendConnection(server, layout_of(capabilities), ok.status, sink)
+        connection = BackendConnection(server, greeting.connection_id, layout_of(capabilities), ok.status, sink)
         channel.hand_over(connection)
         return connection
 
