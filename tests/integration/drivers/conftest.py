@@ -5,27 +5,44 @@ from collections.abc import Iterator
 import pytest
 
 from replication.sandbox import Cluster
-from tests.integration.drivers.endpoint import LARGEST_PACKET, SCHEMA, Endpoint
+from tests.integration.drivers.endpoint import LARGEST_PACKET, SCHEMA, Account, Endpoint, Endpoints
 from tests.support.clients import connect, direct, run
 from tests.support.proxies import ProxyProcess
 
+OTHER = Account("other", "another password")
 
-@pytest.fixture(scope="module")
-def endpoints(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[tuple[Endpoint, Endpoint]]:
-    """The primary and the proxy. Both know root already: the first login of all may need more of a driver."""
+
+@pytest.fixture(scope="session")
+def endpoints(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[Endpoints]:
+    """The primary and the proxy. Both know the accounts already: the first login of all may need more of a driver."""
     for server in shared_cluster.servers:
         with direct(shared_cluster, server) as connection:
             run(connection, f"SET GLOBAL max_allowed_packet = {LARGEST_PACKET}")
     primary = shared_cluster.servers[0]
-    with connect(shared_cluster, shared_proxy) as connection:
+    with direct(shared_cluster, primary) as connection:
+        run(connection, f"CREATE USER {OTHER.user}@'%' IDENTIFIED BY '{OTHER.password}'")
+        run(connection, f"GRANT ALL ON {SCHEMA}.* TO {OTHER.user}@'%'")
         run(connection, f"DROP DATABASE IF EXISTS {SCHEMA}")
         run(connection, f"CREATE DATABASE {SCHEMA} CHARACTER SET utf8mb4")
-        run(
-            connection,
-            f"CREATE PROCEDURE {SCHEMA}.several(n INT) BEGIN SELECT n AS a; SELECT n + 1 AS b, 'x' AS c; END",
-        )
+        body = "BEGIN SELECT n AS a; SELECT n + 1 AS b, 'x' AS c; END"
+        run(connection, f"CREATE PROCEDURE {SCHEMA}.several(n INT) {body}")
+        for account in (OTHER, Account(primary.user, primary.password)):
+            options = {"user": account.user, "password": account.password}
+            connect(shared_cluster, shared_proxy, **options).close()
+            direct(shared_cluster, primary, **options).close()
         yield (
-            Endpoint(primary.host, primary.port, primary.user, primary.password),
-            Endpoint(shared_proxy.host, shared_proxy.port, primary.user, primary.password),
+            Endpoint(primary.host, primary.port, primary.user, primary.password, OTHER),
+            Endpoint(shared_proxy.host, shared_proxy.port, primary.user, primary.password, OTHER),
         )
         run(connection, f"DROP DATABASE {SCHEMA}")
+        run(connection, f"DROP USER {OTHER.user}@'%'")
+
+
+@pytest.fixture
+def stranger(shared_cluster: Cluster) -> Iterator[Account]:
+    """An account that has never logged in."""
+    account = Account("stranger", "only here")
+    with direct(shared_cluster, shared_cluster.servers[0]) as admin:
+        run(admin, f"CREATE USER {account.user}@'%' IDENTIFIED BY '{account.password}'")
+        yield account
+        run(admin, f"DROP USER {account.user}@'%'")

@@ -1,21 +1,17 @@
-"""The vendors' command-line clients, sysbench and Node's mysql2, each a program of its own."""
+"""The vendors' command-line clients and sysbench."""
 
-import json
 import os
-import shutil
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from replication.sandbox import Cluster
 from replication.sandbox.programs import servers_directory
-from tests.integration.drivers.endpoint import SCHEMA, UNICODE, Endpoint
-from tests.support.clients import connect, direct, run
+from tests.integration.drivers.endpoint import SCHEMA, Account, Endpoint, Endpoints
+from tests.integration.drivers.processes import program
+from tests.support.clients import connect, run
 from tests.support.proxies import ProxyProcess
 
-NODE = Path(__file__).parent / "node"
 CLIENTS = {"mariadb": "mariadb", "mysql": str(servers_directory(os.environ) / "mysql/bin/mysql")}
 SCRIPT = f"""
 SELECT 1 AS one, NULL AS nothing, '{"Grüße, 世界, 🎉"}' AS text;
@@ -35,13 +31,6 @@ SELECT DATABASE();
 """
 
 
-def program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
 def output_of(command: list[str], text: str = "") -> str:
     """What a program says, to both streams; fails when it hangs."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MYSQL")}
@@ -57,7 +46,7 @@ def client_command(name: str, to: Endpoint, *options: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_a_command_line_client_prints_the_same(endpoints: tuple[Endpoint, Endpoint], name: str) -> None:
+def test_a_command_line_client_prints_the_same(endpoints: Endpoints, name: str) -> None:
     without, through = (
         output_of(client_command(name, endpoint, "--force", "--table", "--verbose", SCHEMA), SCRIPT)
         for endpoint in endpoints
@@ -70,7 +59,7 @@ def test_a_command_line_client_prints_the_same(endpoints: tuple[Endpoint, Endpoi
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_a_dump_is_the_same(endpoints: tuple[Endpoint, Endpoint], name: str) -> None:
+def test_a_dump_is_the_same(endpoints: Endpoints, name: str) -> None:
     commands = {"mariadb": "mariadb-dump", "mysql": CLIENTS["mysql"].replace("bin/mysql", "bin/mysqldump")}
     dumps = []
     for endpoint in endpoints:
@@ -86,29 +75,20 @@ def test_a_dump_is_the_same(endpoints: tuple[Endpoint, Endpoint], name: str) -> 
     assert "PROCEDURE" in dumps[0]
 
 
-@pytest.fixture
-def stranger(shared_cluster: Cluster) -> Iterator[str]:
-    """The password of an account `stranger` that has never logged in."""
-    with direct(shared_cluster, shared_cluster.servers[0]) as admin:
-        run(admin, "CREATE USER stranger@'%' IDENTIFIED BY 'only here'")
-        yield "only here"
-        run(admin, "DROP USER stranger@'%'")
-
-
 # What each client needs for its first login at an account of caching_sha2_password where there is no TLS.
 FIRST_LOGIN = {"mariadb": "--skip-ssl", "mysql": "--get-server-public-key"}
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_a_first_login_of_a_command_line_client(shared_proxy: ProxyProcess, stranger: str, name: str) -> None:
-    to = Endpoint(shared_proxy.host, shared_proxy.port, "stranger", stranger)
+def test_a_first_login_of_a_command_line_client(shared_proxy: ProxyProcess, stranger: Account, name: str) -> None:
+    to = Endpoint(shared_proxy.host, shared_proxy.port, stranger.user, stranger.password, stranger)
     printed = output_of(client_command(name, to, FIRST_LOGIN[name], "--skip-column-names"), "SELECT CURRENT_USER()")
     assert "stranger@%" in printed
 
 
 @pytest.mark.parametrize("mode", ["disable", "auto"], ids=["text", "prepared"])
 def test_sysbench_runs_without_an_error(
-    shared_cluster: Cluster, shared_proxy: ProxyProcess, endpoints: tuple[Endpoint, Endpoint], mode: str
+    shared_cluster: Cluster, shared_proxy: ProxyProcess, endpoints: Endpoints, mode: str
 ) -> None:
     to = endpoints[1]
     command = [
@@ -137,49 +117,3 @@ def test_sysbench_runs_without_an_error(
     assert "FATAL" not in printed
     assert "reconnects:                          0 " in printed, printed
     assert "transactions:                        0 " not in printed, printed
-
-
-@pytest.fixture(scope="session")
-def node_modules() -> Path:
-    """mysql2 as package-lock.json names it, installed once into a cache."""
-    program("npm")
-    cache = Path.home() / ".cache/manyreads/node"
-    lock = (NODE / "package-lock.json").read_bytes()
-    installed = cache / "installed"
-    if not installed.exists() or installed.read_bytes() != lock:
-        cache.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(NODE / name, cache / name)
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=cache, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        installed.write_bytes(lock)
-    return cache / "node_modules"
-
-
-def test_mysql2_sees_no_difference(endpoints: tuple[Endpoint, Endpoint], node_modules: Path, stranger: str) -> None:
-    outcomes = []
-    for endpoint in endpoints:
-        options = {
-            "host": endpoint.host,
-            "port": endpoint.port,
-            "user": endpoint.user,
-            "password": endpoint.password,
-            "database": SCHEMA,
-        }
-        first = {**options, "user": "stranger", "password": stranger, "database": None}
-        environment = {**os.environ, "NODE_PATH": str(node_modules)}
-        given = json.dumps({"options": options, "first": first, "unicode": UNICODE})
-        done = subprocess.run(
-            [program("node"), NODE / "suite.js"],
-            input=given,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        outcomes.append(json.loads(done.stdout))
-    assert outcomes[0] == outcomes[1]
-    assert outcomes[0]["unicode"] == UNICODE
-    assert outcomes[0]["counts"] == [0, 1]
-    assert len(outcomes[0]["errors"]) == 4
