@@ -41,6 +41,12 @@ def main(
     tls_certificate: Annotated[Path | None, typer.Option(help="The proxy's certificate, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
     tls_client_ca: Annotated[Path | None, typer.Option(help="CAs of clients' certificates, PEM.")] = None,
+    server_tls: Annotated[
+        str | None, typer.Option(help="TLS to servers: off, preferred, required, verify-ca or verify-full.")
+    ] = None,
+    server_tls_ca: Annotated[Path | None, typer.Option(help="CAs of servers' certificates, PEM.")] = None,
+    server_tls_certificate: Annotated[Path | None, typer.Option(help="A certificate to show to servers.")] = None,
+    server_tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
     state_directory: Annotated[Path | None, typer.Option(help="Where a self-made certificate is kept.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -68,6 +74,10 @@ def main(
         "tls_certificate": tls_certificate,
         "tls_key": tls_key,
         "tls_client_ca": tls_client_ca,
+        "server_tls": server_tls,
+        "server_tls_ca": server_tls_ca,
+        "server_tls_certificate": server_tls_certificate,
+        "server_tls_key": server_tls_key,
         "state_directory": state_directory,
     }
     failures: list[BaseException] = []

@@ -17,7 +17,9 @@ from proxy.wire.rsakey import RsaKey
 from topology.config import Settings
 from topology.environment import Deployment
 from topology.monitor import Monitor
-from topology.servers import Snapshot
+from topology.servers import ServerTls, Snapshot
+from topology.servertls import server_context
+from topology.tlsfiles import WatchedContext
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ async def run(
 
     Certificates are looked at when `hangup` is set.
     """
+    # Files that cannot be used shall stop the start, not each login.
+    _towards_servers(settings)
     monitor = Monitor(
         deployment,
         interval=settings.probe_interval,
@@ -73,8 +77,13 @@ async def _look_at_certificates(context: Context, hangup: asyncio.Event) -> None
         await hangup.wait()
         hangup.clear()
         log.info("SIGHUP: looking for changed certificates")
-        if context.tls is not None:
-            context.tls.look()
+        for watched in (context.tls, _towards_servers(context.settings)):
+            if watched is not None:
+                watched.look()
+
+
+def _towards_servers(settings: Settings) -> WatchedContext | None:
+    return None if settings.server_tls is ServerTls.OFF else server_context(settings.server_tls_policy)
 
 
 def _learn_vendor(context: Context, snapshot: Snapshot) -> None:

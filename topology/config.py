@@ -23,7 +23,7 @@ from pydantic import (
 
 from topology.environment import Deployment, Environment, deployment, refuse_shared_addresses
 from topology.errors import ConfigError
-from topology.servers import Role, server_from_url
+from topology.servers import Role, ServerTls, TlsPolicy, server_from_url
 
 PREFIX = "MANYREADS_"
 _HIGHEST_PORT = 65535
@@ -72,13 +72,24 @@ class Settings(BaseModel):
     tls_certificate: Path | None = Field(None, description="PEM file with the proxy's certificate and its chain")
     tls_key: Path | None = Field(None, description="PEM file with the key, if the certificate's file does not hold it")
     tls_client_ca: Path | None = Field(None, description="PEM file with the CAs of clients' certificates")
+    server_tls: ServerTls = Field(ServerTls.PREFERRED, description="TLS towards servers")
+    server_tls_ca: Path | None = Field(None, description="PEM file with the CAs of servers' certificates")
+    server_tls_certificate: Path | None = Field(None, description="PEM file with the certificate shown to servers")
+    server_tls_key: Path | None = Field(None, description="PEM file with its key, if it is not in the same file")
     state_directory: Path | None = Field(None, description="where the proxy keeps what it has made itself")
 
     @model_validator(mode="after")
     def _has_pairs(self) -> Self:
         if self.tls_key is not None and self.tls_certificate is None:
             raise ValueError("tls_key is set but tls_certificate is not")
+        if self.server_tls_key is not None and self.server_tls_certificate is None:
+            raise ValueError("server_tls_key is set but server_tls_certificate is not")
         return self
+
+    @property
+    def server_tls_policy(self) -> TlsPolicy:
+        """How servers are spoken to."""
+        return TlsPolicy(self.server_tls, self.server_tls_ca, self.server_tls_certificate, self.server_tls_key)
 
     @property
     def host_and_port(self) -> tuple[str, int]:
@@ -107,6 +118,12 @@ def load_settings(file: Path | None, variables: Mapping[str, str], flags: Mappin
 
 def configured_deployment(settings: Settings, environment: Environment) -> Deployment:
     """The servers: from the URLs if there are any, else as dotCloud's environment names them."""
+    found = _named_servers(settings, environment)
+    tls = settings.server_tls_policy
+    return Deployment(replace(found.primary, tls=tls), tuple(replace(replica, tls=tls) for replica in found.replicas))
+
+
+def _named_servers(settings: Settings, environment: Environment) -> Deployment:
     if settings.writer is None and not settings.readers:
         return _with_primary_accounts(deployment(environment))
     if settings.writer is None:

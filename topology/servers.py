@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from topology.errors import ConfigError
@@ -25,9 +26,34 @@ class Vendor(StrEnum):
     MYSQL = "mysql"
 
 
+class ServerTls(StrEnum):
+    """Whether a server is spoken to in TLS; named as the vendors' clients name it."""
+
+    OFF = "off"
+    PREFERRED = "preferred"  # if the server offers it
+    REQUIRED = "required"  # but the server may be anybody
+    VERIFY_CA = "verify-ca"
+    VERIFY_FULL = "verify-full"  # the host's name too
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPolicy:
+    """How to speak TLS with a server. The files are PEM; without `ca` the system's CAs are trusted."""
+
+    mode: ServerTls = ServerTls.OFF
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def required(self) -> bool:
+        """Whether a server without TLS may not be spoken to."""
+        return self.mode not in (ServerTls.OFF, ServerTls.PREFERRED)
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One database server: its name, where it listens, and the service account used to look after it."""
+    """One database server: its name, where it listens, the service account used to look after it, TLS or not."""
 
     name: str
     host: str
@@ -35,6 +61,7 @@ class Server:
     role: Role
     user: str = "root"
     password: str = field(default="", repr=False)
+    tls: TlsPolicy = field(default=TlsPolicy(), repr=False)
 
     @property
     def address(self) -> str:

@@ -4,15 +4,19 @@ Every driver error leaves here as a `topology.errors.ServerError` that names the
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiomysql
 import pymysql.err
+from pymysql.constants import CLIENT
 
 from topology.errors import AccessDenied, ServerError, ServerUnreachable, StatementRefused
-from topology.servers import Server
+from topology.servers import Server, ServerTls
+from topology.servertls import server_context
+from topology.tlsfiles import tls_reason
 
 Row = dict[str, Any]
 RawRow = tuple[bytes | None, ...]
@@ -22,6 +26,26 @@ RawRow = tuple[bytes | None, ...]
 _DENIED = frozenset({1044, 1045, 1130, 1142, 1227, 1698})
 # Client-side numbers: cannot connect, server gone, connection lost.
 _UNREACHABLE = frozenset({2002, 2003, 2006, 2013})
+
+
+class _Connection(aiomysql.Connection):  # type: ignore[misc]  # aiomysql ships no types
+    """A connection to `server` that obeys the server's TLS policy."""
+
+    def __init__(self, server: Server, **options: Any) -> None:
+        tls = None if server.tls.mode is ServerTls.OFF else server_context(server.tls).current()
+        super().__init__(
+            host=server.host, port=server.port, user=server.user, password=server.password, ssl=tls, **options
+        )
+        self._server = server
+
+    async def _request_authentication(self) -> None:
+        # The driver would go on without TLS, and the answer to the server's challenge is a secret too.
+        if self._server.tls.required and not self.server_capabilities & CLIENT.SSL:
+            raise ServerError(
+                f"{self._server} offers no TLS, which server_tls = {self._server.tls.mode} requires",
+                "give the server a certificate (ssl_cert, ssl_key)",
+            )
+        await super()._request_authentication()
 
 
 class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]  # aiomysql ships no types
@@ -124,16 +148,7 @@ class SqlClient:
 
 async def connect(server: Server, *, within: float = 5.0, database: str | None = None) -> SqlClient:
     """Log in at `server` with its service account, in autocommit mode and utf8mb4, within `within` seconds."""
-    connection = aiomysql.Connection(
-        host=server.host,
-        port=server.port,
-        user=server.user,
-        password=server.password,
-        db=database,
-        charset="utf8mb4",
-        autocommit=True,
-        program_name="manyreads",
-    )
+    connection = _Connection(server, db=database, charset="utf8mb4", autocommit=True, program_name="manyreads")
     try:
         async with _translated(server), asyncio.timeout(within):
             # The driver's own timeout stops at the TCP connect; a server that accepts and then hangs needs ours around
@@ -172,6 +187,8 @@ async def _translated(server: Server) -> AsyncIterator[None]:
 
 def _server_error(server: Server, error: pymysql.err.MySQLError) -> ServerError:
     errno, message = _parts(error)
+    if isinstance(error.__cause__, ssl.SSLError):
+        return ServerUnreachable(f"no TLS with {server}: {tls_reason(error.__cause__)}", "check server_tls_ca")
     if errno in _UNREACHABLE:
         cause = error.__cause__ or message
         return ServerUnreachable(f"cannot reach {server}: {cause}", "check that the server runs and listens there")

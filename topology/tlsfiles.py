@@ -83,7 +83,7 @@ def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | Non
     except ssl.SSLError as error:
         names = f"{certificate} and {key}" if key else f"{certificate}"
         raise ConfigError(
-            f"no certificate with its key is in {names}: {_reason(error)}", "name PEM files that belong together"
+            f"no certificate with its key is in {names}: {tls_reason(error)}", "name PEM files that belong together"
         ) from None
 
 
@@ -93,7 +93,7 @@ def load_authorities(context: ssl.SSLContext, file: Path) -> None:
     try:
         context.load_verify_locations(file)
     except ssl.SSLError as error:
-        raise ConfigError(f"{file} holds no CA certificate: {_reason(error)}", "name a PEM file") from None
+        raise ConfigError(f"{file} holds no CA certificate: {tls_reason(error)}", "name a PEM file") from None
 
 
 def _readable(file: Path, what: str) -> None:
@@ -103,7 +103,10 @@ def _readable(file: Path, what: str) -> None:
         raise ConfigError(f"cannot read the {what} {file}: {error.strerror}", "correct its name or mode") from None
 
 
-def _reason(error: ssl.SSLError) -> str:
+def tls_reason(error: ssl.SSLError) -> str:
+    """OpenSSL's reason in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate cannot be verified: {error.verify_message}"
     return (error.reason or str(error)).replace("_", " ").lower()
 
 

@@ -34,13 +34,26 @@ class Sink(Protocol):
 class BackendConnection(asyncio.Protocol):
     """Sends commands and follows their replies, one at a time.
 
-    `seen` is what the server was told of the session, `openings` what is known of replies of its `layout`.
+    `thread` is its id on the server, which a KILL there names. `seen` is what the server was told of the session,
+    `openings` what is known of replies of its `layout`.
     """
 
-    __slots__ = ("_closing", "_exchange", "_sink", "_transport", "layout", "openings", "seen", "server", "status")
+    __slots__ = (
+        "_closing",
+        "_exchange",
+        "_sink",
+        "_transport",
+        "layout",
+        "openings",
+        "seen",
+        "server",
+        "status",
+        "thread",
+    )
 
-    def __init__(self, server: Server, layout: Layout, status: int, sink: Sink) -> None:
+    def __init__(self, server: Server, thread: int, layout: Layout, status: int, sink: Sink) -> None:
         self.server = server
+        self.thread = thread
         self.layout = layout
         self.status = status
         self.seen = Seen()

@@ -1,10 +1,11 @@
 """Opening a connection to a server in the name of a client that has proved who it is."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.encryption import start_tls, tls_flag
 from proxy.backend.greetings import Greetings, reached
 from proxy.channel import PacketChannel
 from proxy.errors import ServerLost, ServerRefused
@@ -54,8 +55,8 @@ async def open_connection(
     async with reached(server, within) as (channel, greeting):
         greetings.learn(server, greeting)
         capabilities = _capabilities(server, greeting, identity)
-        ok = await _log_in(channel, greeting, identity, capabilities)
-        connection = BackendConnection(server, layout_of(capabilities), ok.status, sink)
+        ok = await _log_in(channel, server, greeting, identity, capabilities)
+        connection = BackendConnection(server, greeting.connection_id, layout_of(capabilities), ok.status, sink)
         channel.hand_over(connection)
         return connection
 
@@ -66,24 +67,26 @@ def _capabilities(server: Server, greeting: Greeting, identity: Identity) -> int
         wanted &= ~CLIENT_CONNECT_WITH_DB
     if lacking(wanted, greeting.capabilities):
         raise ServerRefused(Err(ER_HANDSHAKE, f"{server} lacks capabilities that the primary has", "08S01"))
-    return towards_server(wanted, greeting.capabilities)
+    return towards_server(wanted, greeting.capabilities) | tls_flag(server, greeting.capabilities)
 
 
-async def _log_in(channel: PacketChannel, greeting: Greeting, identity: Identity, capabilities: int) -> Ok:
-    login = ClientLogin(
-        identity.secret, greeting.nonce, greeting.plugin, secrets.token_bytes(CHALLENGE_SIZE), _safety(channel)
-    )
+async def _log_in(
+    channel: PacketChannel, server: Server, greeting: Greeting, identity: Identity, capabilities: int
+) -> Ok:
     response = HandshakeResponse(
         capabilities=capabilities,
         max_packet_size=identity.max_packet_size,
         collation_id=identity.collation_id,
         user=identity.user,
-        auth=login.first_answer(),
+        auth=b"",
         database=identity.database,
-        plugin=login.plugin,
         attributes=identity.attributes if capabilities & CLIENT_CONNECT_ATTRS else b"",
     )
-    channel.send(response_payload(response))
+    await start_tls(channel, server, response)
+    login = ClientLogin(
+        identity.secret, greeting.nonce, greeting.plugin, secrets.token_bytes(CHALLENGE_SIZE), _safety(channel)
+    )
+    channel.send(response_payload(replace(response, auth=login.first_answer(), plugin=login.plugin)))
     return await _converse(channel, login)
 
 
@@ -102,9 +105,8 @@ async def _converse(channel: PacketChannel, login: ClientLogin) -> Ok:
 
 def _safety(channel: PacketChannel) -> Safety:
     """What may be said on a connection to a server."""
-    transport = channel.transport
-    encrypted = transport.get_extra_info("sslcontext") is not None
-    peer = transport.get_extra_info("peername")
+    encrypted = channel.tls is not None
+    peer = channel.transport.get_extra_info("peername")
     return Safety(encrypted=encrypted, private=encrypted or ip_address(peer[0]).is_loopback)
 
 
@@ -112,7 +114,7 @@ async def refusal_by(server: Server, identity: Identity, within: float, greeting
     """What `server` says to a login that is expected to fail; None when it succeeds or the server is not reached."""
     try:
         async with reached(server, within) as (channel, greeting):
-            await _log_in(channel, greeting, identity, _capabilities(server, greeting, identity))
+            await _log_in(channel, server, greeting, identity, _capabilities(server, greeting, identity))
             channel.transport.close()
     except ServerRefused as error:
         return error.err

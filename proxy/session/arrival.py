@@ -54,10 +54,12 @@ class ClientChannel(PacketChannel):
 class Arrival:
     """A client that was greeted and has answered with its handshake response, whose payload is `response`.
 
-    `private` says that nobody can listen to its connection. `offered` are the greeting's capability flags. `primary` is
-    what is known of the server that the client shall believe it is connected to.
+    `connection_id` is the one that the client was given. `private` says that nobody can listen to its connection.
+    `offered` are the greeting's capability flags. `primary` is what is known of the server that the client shall
+    believe it is connected to.
     """
 
+    connection_id: int
     nonce: bytes
     response: bytes = field(repr=False)
     private: bool
@@ -77,7 +79,7 @@ async def arrive(context: Context, channel: ClientChannel) -> Arrival:
     channel.send(greeting_payload(greeting))
     response = await _encrypted(context, channel, await channel.receive())
     private = channel.tls is not None or host_names(channel.address)[0] == LOCALHOST
-    return Arrival(nonce, response, private, greeting.capabilities, primary, cache)
+    return Arrival(greeting.connection_id, nonce, response, private, greeting.capabilities, primary, cache)
 
 
 async def _encrypted(context: Context, channel: ClientChannel, payload: bytes) -> bytes:

@@ -3,9 +3,9 @@
 from typing import Final
 
 from proxy.backend.login import identity_of, open_connection, server_lost
-from proxy.channel import PacketChannel
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.state import SessionState
+from proxy.session.arrival import ClientChannel
 from proxy.session.client import ClientSession
 from proxy.session.context import Context
 from proxy.session.judge import Judge
@@ -24,13 +24,13 @@ _UNSAFE_COLLATIONS: Final = frozenset({1, 84, 13, 88, 28, 87, 95, 96, 248, 249, 
 
 
 class Beginning:
-    """The last part of one login. `name` is the client's, for the log."""
+    """The last part of one login. `connection_id` is the one that the client was greeted with."""
 
-    def __init__(self, context: Context, channel: PacketChannel, judge: Judge, name: str) -> None:
+    def __init__(self, context: Context, channel: ClientChannel, judge: Judge, connection_id: int) -> None:
         self._context = context
         self._channel = channel
         self._judge = judge
-        self._name = name
+        self._connection_id = connection_id
 
     async def begin(
         self, response: HandshakeResponse, accept: Accept, primary: Observation, cache: StatementCache
@@ -48,7 +48,7 @@ class Beginning:
         if unsafe_sql_mode(primary.sql_mode):
             state.pin_down("sql-mode")
         machine = Machine(cache.statement, state, primary.vendor or Vendor.MYSQL, _limits(context.settings))
-        session = ClientSession(context, identity, machine, self._name)
+        session = ClientSession(context, identity, machine, self._channel.name, self._connection_id)
         server = context.monitor.snapshot.primary.server
         try:
             within = context.settings.connect_timeout

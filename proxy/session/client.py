@@ -27,12 +27,13 @@ _WRITE_HIGH_WATER: Final = 512 * 1024
 
 
 class ClientSession(asyncio.Protocol):
-    """One logged-in client."""
+    """One logged-in client. `name` is for the log, `connection_id` is the one that the client was greeted with."""
 
-    def __init__(self, context: Context, identity: Identity, machine: Machine, name: str) -> None:
+    def __init__(self, context: Context, identity: Identity, machine: Machine, name: str, connection_id: int) -> None:
         self._context = context
         self._machine = machine
         self._name = name
+        self._connection_id = connection_id
         self._phase: Phase = IDLE
         self._inbox = Inbox()
         self._body: BodyStream | None = None
@@ -224,6 +225,26 @@ class ClientSession(asyncio.Protocol):
     def resume_client(self) -> None:
         """Called by the runner."""
         self._gate.release(Hold.BACKEND_FULL)
+
+    # --- KILL --------------------------------------------------------------------------------------------------------
+
+    def goes_by(self, number: int) -> bool:
+        """Whether a client may mean this session with the connection id `number`."""
+        return number == self._connection_id or number == self.runner.primary_thread
+
+    def thread(self) -> tuple[Server, int] | None:
+        """The server where a statement runs, the primary if none does, and the id of the thread there."""
+        return self.runner.thread()
+
+    def condemn(self) -> None:
+        """The session is about to be killed."""
+        self.runner.condemned = True
+
+    def pardon(self) -> None:
+        """It is not killed after all."""
+        self.runner.condemned = False
+
+    # --- what the whole proxy tells ----------------------------------------------------------------------------------
 
     def abandon(self, server: Server) -> None:
         """Called when `server` does not answer its probes."""

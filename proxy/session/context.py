@@ -11,6 +11,7 @@ from typing import Protocol
 from proxy.accounts.directory import Directory
 from proxy.backend.greetings import Greetings
 from proxy.routing.balance import RoundRobin
+from proxy.session.kills import Target
 from proxy.sql.cache import StatementCache
 from proxy.wire.capabilities import Layout
 from proxy.wire.openings import Openings
@@ -28,14 +29,14 @@ _FIRST_CONNECTION_ID = 1 << 30
 _REFUSALS_AT_ONCE = 4
 
 
-class Session(Protocol):
+class Session(Target, Protocol):
     """A session as the rest of the process sees it."""
+
+    def goes_by(self, number: int) -> bool:
+        """Whether a client may mean this session with the connection id `number`."""
 
     def drain(self) -> None:
         """Close as soon as nothing would be lost."""
-
-    def close(self) -> None:
-        """Close now."""
 
     def abandon(self, server: Server) -> None:
         """Wait no longer for `server`."""
@@ -89,6 +90,10 @@ class Context:
         """`server` does not answer its probes."""
         for session in list(self.sessions):
             session.abandon(server)
+
+    def session(self, number: int) -> Session | None:
+        """The session with a connection id. There are two: that of its greeting, and that of the primary's thread."""
+        return next((session for session in self.sessions if session.goes_by(number)), None)
 
     def relieve(self, server: Server) -> bool:
         """`server` takes no more prepared statements: have idle ones closed; whether there were any."""

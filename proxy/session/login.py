@@ -55,5 +55,5 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
             accept = await judge.verify(login, response, arrival.primary)
     except TimeoutError:
         raise ClientFault(Err(c.ER_HANDSHAKE, "The login took too long", "08S01")) from None
-    beginning = Beginning(context, channel, judge, channel.name)
+    beginning = Beginning(context, channel, judge, arrival.connection_id)
     await beginning.begin(response, accept, arrival.primary, arrival.cache)

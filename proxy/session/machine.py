@@ -10,6 +10,7 @@ from proxy.session.request import Request
 from proxy.session.statements import Limits, Statements
 from proxy.session.steps import Steps
 from proxy.session.wording import no_cursor, too_many_statements, unknown_command
+from proxy.sql.kill import KILL, Kill, parse_kill
 from proxy.sql.statement import PRIMARY, SERVER_SCHEMAS, SESSION, TRANSACTION, Kind, Statement, primary
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS, REPLIES
@@ -60,7 +61,10 @@ class Machine:
         code = packet[c.HEADER_SIZE]
         if code == c.COM_QUERY:
             statement = self._statement_of(packet[5:])
-            return Request(packet, statement, decide(statement, self.state), _RESULT)
+            request = Request(packet, statement, decide(statement, self.state), _RESULT)
+            if statement.reason == KILL:
+                request.kill = parse_kill(packet[5:])
+            return request
         if code in EXECUTIONS:
             return self._execute(packet)
         if code in _PREPARED_COMMANDS:
@@ -95,7 +99,10 @@ class Machine:
             statement = Statement(Kind.SESSION, "session-setting", setting=USE, schema=name)
         elif code == c.COM_SET_OPTION:
             statement = Statement(Kind.SESSION, "session-setting", setting=OPTION)
-        return Request(packet, statement, _TO_PRIMARY, reply)
+        request = Request(packet, statement, _TO_PRIMARY, reply)
+        if code == c.COM_PROCESS_KILL:
+            request.kill = Kill(int.from_bytes(packet[5:9], "little"))
+        return request
 
     def _execute(self, packet: bytes) -> Request | Err:
         code = packet[c.HEADER_SIZE]
@@ -111,6 +118,8 @@ class Machine:
         route = _BULK if code == c.COM_STMT_BULK_EXECUTE else self._route(prepared)
         request = Request(packet, prepared.statement, route, _RESULT, prepared)
         request.at = prepared.spilled
+        if prepared.statement.reason == KILL:
+            request.kill = parse_kill(prepared.packet[5:], prepared.integer_in(packet))
         return request
 
     def _route(self, prepared: Prepared) -> Route:

@@ -16,6 +16,10 @@ _BULK_TYPES_AT: Final = _BULK_FLAGS_AT + 2
 _BULK_HAS_TYPES: Final = 128
 # COM_STMT_SEND_LONG_DATA: header, command, statement, two bytes of the parameter's number.
 _PARAMETER_AT: Final = c.HEADER_SIZE + 5
+# By field type: TINY, SHORT, LONG, LONGLONG; and VARCHAR, VAR_STRING, STRING.
+_INTEGER_WIDTHS: Final = {1: 1, 2: 2, 3: 4, 8: 8}
+_STRINGS: Final = (15, 253, 254)
+_MOST_DIGITS: Final = 20
 
 
 class Prepared:
@@ -71,6 +75,18 @@ class Prepared:
         if len(types) != 2 * self.parameters:
             raise MalformedPacket("an execution with fewer parameter types than parameters")
         return types
+
+    def integer_in(self, packet: bytes) -> int | None:
+        """The value of the only parameter of a COM_STMT_EXECUTE, if it is an integer or digits in a string."""
+        at, bound = self._types_at(packet)
+        types = self.types_in(packet) or self.types
+        if self.parameters != 1 or len(types) != 2:
+            return None
+        value = packet[at + 2 * bound :]
+        if (width := _INTEGER_WIDTHS.get(types[0])) is not None:
+            return int.from_bytes(value[:width], "little") if len(value) >= width else None
+        digits = value[1:]
+        return int(digits) if types[0] in _STRINGS and digits.isdigit() and len(digits) <= _MOST_DIGITS else None
 
     def with_types(self, packet: bytes) -> bytes:
         """An execution without types (or the beginning of one), completed for a server that was not sent them.

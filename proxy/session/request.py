@@ -6,10 +6,12 @@ from typing import Final
 from proxy.routing.policy import Route
 from proxy.routing.state import Seen
 from proxy.session.prepared import Prepared
+from proxy.sql.kill import Kill
 from proxy.sql.statement import READ, Statement
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.exchange import Reply
+from topology.servers import Server
 
 # Of these a large one is not held but passed through to the primary.
 STREAMED: Final = frozenset({c.COM_QUERY, c.COM_STMT_SEND_LONG_DATA, *EXECUTIONS})
@@ -19,11 +21,13 @@ class Request:
     """One command on its way to a server.
 
     `plain` marks a read in text, the common case: it leaves nothing behind anywhere and needs no translation. `at` is
-    the connection that it must go to, None when its route decides. `streamed` says that `packet` is only its beginning.
-    `avoid` holds the names of servers that could not serve it. `repeats` counts what was tried again on one server.
+    the connection or the server that it must go to, None when its route decides. `kill` is what a KILL asks for.
+    `streamed` says that `packet` is only its beginning. `avoid` holds the names of servers that could not serve it.
+    `repeats` counts what was tried again on one server.
     """
 
-    at: Seen | None = None
+    at: Seen | Server | None = None
+    kill: Kill | None = None
     streamed: bool = False
     avoid: frozenset[str] = frozenset()
     repeats: int = 0

@@ -14,6 +14,7 @@ from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity, server_lost
 from proxy.errors import ServerLost, ServerRefused
 from proxy.session.context import Context
+from proxy.session.kills import Killing, Target
 from proxy.session.machine import Machine
 from proxy.session.preludes import PreludeRun
 from proxy.session.prepared import renumbered
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 _REMEMBERED: Final = (c.COM_QUERY, c.COM_STMT_EXECUTE)
 
 
-class Client(Protocol):
+class Client(Target, Protocol):
     """The client's side of a session, as its runner needs it."""
 
     def request_sent(self) -> None:
@@ -59,7 +60,10 @@ class Client(Protocol):
 
 
 class Runner:
-    """One session's side towards the servers. Made with its connection to the primary, which checked the account."""
+    """One session's side towards the servers. Made with its connection to the primary, which checked the account.
+
+    `condemned` is set while a KILL of the session is under way.
+    """
 
     def __init__(self, context: Context, identity: Identity, machine: Machine, name: str, client: Client) -> None:
         self._context = context
@@ -77,6 +81,8 @@ class Runner:
         self._forwarded = False
         self._client_slow = False
         self._closed = False
+        self._killing: Killing | None = None
+        self.condemned = False
 
     def attach(self, write: Callable[[bytes], None]) -> None:
         """From now on replies go to the client by `write`."""
@@ -100,7 +106,34 @@ class Runner:
             request.avoid = self._servers.unfit
         self._request = request
         self._forwarded = False
+        if request.kill is not None and (err := self._aim(request)) is not None:
+            self._refuse(request, err)
+            return
         self.dispatch(request)
+
+    def _aim(self, request: Request) -> Err | None:
+        """Have a KILL of one of the proxy's sessions hit its thread; an error if there is none."""
+        kill = request.kill
+        assert kill is not None
+        number = kill.target if kill.target is not None else self.primary_thread
+        target = self._context.session(number)
+        if target is None:
+            # A thread of the primary's that is none of ours, or none at all.
+            return None
+        own: Target = self._client
+        self._killing = Killing(kill, number, target, own=target is own)
+        return self._killing.aim(request)
+
+    @property
+    def primary_thread(self) -> int:
+        """The id of the session's thread on the primary; -1 while it has none."""
+        link = self._servers.primary_link
+        return link.thread if link is not None else -1
+
+    def thread(self) -> tuple[Server, int] | None:
+        """The server where a statement runs, the primary if none does, and the id of the thread there."""
+        link = self._link if self._link is not None and not self._link.at_rest else self._servers.primary_link
+        return (link.server, link.thread) if link is not None else None
 
     def stream(self, data: bytes) -> None:
         """Pass on more bytes of a large request that was sent."""
@@ -164,7 +197,7 @@ class Runner:
     ) -> None:
         if isinstance(outcome, BackendConnection):
             self.dispatch(request)
-        elif self._servers.is_primary(server):
+        elif self._servers.is_primary(server) or request.at is server:
             self._refuse(request, outcome.err)
         else:
             request.avoid |= {server.name}
@@ -180,7 +213,7 @@ class Runner:
             self.proceed(link, request)
         elif exchange.errno == c.ER_MAX_PREPARED_STMT_COUNT_REACHED and self._recovery.make_room(request, link):
             return
-        elif self._servers.is_primary(link.server):
+        elif self._servers.is_primary(link.server) or request.at is link.server:
             self.accept(request, exchange, link, reply)
         else:
             # This replica cannot be brought into the session's state; another server may.
@@ -240,8 +273,17 @@ class Runner:
         on_primary = self._servers.is_primary(connection.server)
         if on_primary or not request.plain:
             self._machine.replied(request, exchange, connection.seen, on_primary)
+            if self._killing is not None:
+                self._killed(self._killing, exchange, chunk)
+                return
         self._write(chunk)
         self._over()
+
+    def _killed(self, killing: Killing, exchange: Exchange, reply: bytes) -> None:
+        self._killing = None
+        self._write(killing.restated(reply, exchange.sequence) if exchange.errno else reply)
+        self._over()
+        killing.over(exchange.errno)
 
     def _first_chunk(self, request: Request, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bytes:
         chunk, self._held = self._held + chunk, b""
@@ -257,6 +299,8 @@ class Runner:
 
     def _recovers(self, request: Request, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bool:
         """Whether something is done about an error, so that the client must wait."""
+        if self.condemned:
+            return False
         held, self._held, self._exchange = self._held, b"", None
         on_primary = self._servers.is_primary(link.server)
         if self._recovery.begin(request, link, exchange, held + chunk, on_primary):
@@ -283,6 +327,10 @@ class Runner:
         known = self._links.remove(connection)
         if self._closed or not known:
             return
+        if self.condemned:
+            # As a plain server does: it only closes.
+            self._client.close()
+            return
         self._client.resume_client()
         if self._request is not None and self._link is connection:
             self._lost_during_request(self._request, connection, reason)
@@ -302,6 +350,8 @@ class Runner:
             request.repeats += 1
             self.dispatch(request)
             return
+        if self._killing is not None:
+            self._killing.over(c.CR_SERVER_LOST)
         log.warning("%s: lost %s during a statement: %s", self._name, link.server, reason)
         self._client.lose(server_lost(link.server, reason), next_sequence(self._exchange, self._forwarded))
 

@@ -47,9 +47,16 @@ class Servers:
         """Whether `server` takes the writes."""
         return server is self._context.monitor.snapshot.primary.server
 
+    @property
+    def primary_link(self) -> BackendConnection | None:
+        """The connection to the primary; None while it is lost."""
+        return self.links.get(self._context.monitor.snapshot.primary.server.name)
+
     def choose(self, request: Request) -> Server | None:
         """The server for `request`; None when the only one that could serve it is gone."""
         snapshot = self._context.monitor.snapshot
+        if isinstance(request.at, Server):
+            return request.at
         if request.at is not None:
             if (link := self.links.of(request.at)) is not None:
                 return link.server

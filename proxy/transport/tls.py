@@ -3,9 +3,11 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 from proxy.transport.layer import Layer
 from proxy.transport.tlsengine import TlsEngine
+from topology.tlsfiles import tls_reason
 
 
 class TlsFailed(ConnectionError):
@@ -47,6 +49,10 @@ class TlsLayer(Layer):
         if engine.over:
             self.close()
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """As of asyncio's transports, of which those with TLS have an `sslcontext`."""
+        return self.engine.context if name == "sslcontext" else super().get_extra_info(name, default)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the transport below."""
         super().connection_lost(self._failure or exc)
@@ -69,12 +75,6 @@ class TlsLayer(Layer):
             self._below.write(data)
 
     def _fail(self, error: ssl.SSLError) -> None:
-        self._failure = TlsFailed(_reason(error))
+        self._failure = TlsFailed(f"TLS: {tls_reason(error)}")
         self._flush()
         self._below.close()
-
-
-def _reason(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"TLS: the certificate cannot be verified: {error.verify_message}"
-    return f"TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"

@@ -59,6 +59,11 @@ class TlsEngine:
         """The peer's certificate in DER, verified if the context verifies; None if it has shown none."""
         return self._object.getpeercert(binary_form=True)
 
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The context that it was made with."""
+        return self._object.context
+
     def cipher(self) -> str:
         """OpenSSL's name of the cipher in use."""
         cipher = self._object.cipher()

@@ -19,6 +19,7 @@ PROTOCOL_VERSION = 10
 NONCE_SIZE = 20
 _FIRST_NONCE_PART = 8
 _LOWER_HALF = 0xFFFFFFFF
+_TLS_REQUEST_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,11 @@ def response_payload(response: HandshakeResponse) -> bytes:
     if capabilities & CLIENT_CONNECT_ATTRS:
         parts.append(lenenc_bytes(response.attributes))
     return b"".join(parts)
+
+
+def tls_request(response: HandshakeResponse) -> bytes:
+    """What a client sends before its response, which is to follow in TLS: the fixed part of it, nothing secret."""
+    return response_payload(replace(response, auth=b""))[:_TLS_REQUEST_SIZE]
 
 
 def _auth_field(capabilities: int, auth: bytes) -> bytes:

@@ -48,7 +48,8 @@ def all_targets(cluster: Cluster) -> Iterator[list[Target]]:
     with ExitStack() as stack:
         forwarder = stack.enter_context(_forwarder(primary.host, primary.port))
         haproxy = stack.enter_context(_haproxy(primary.host, primary.port)) if haproxy_path() else None
-        proxy = stack.enter_context(running_proxy(cluster))
+        # The other ways to the servers have no TLS either.
+        proxy = stack.enter_context(running_proxy(cluster, "--server-tls", "off"))
         middles = [(FORWARDER, *forwarder), *([("haproxy", *haproxy)] if haproxy else [])]
         middles.append(("proxy", proxy.port, proxy.process.pid))
         targets = [Target("direct", Address(primary.host, primary.port, primary.user, primary.password), None)]

@@ -1,10 +1,16 @@
-"""One replicating cluster per vendor for the whole run, and a proxy in front of it."""
+"""Replicating clusters, one of each kind and vendor for the whole run, and a proxy in front of the common one."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from cryptography.x509.oid import NameOID
 
 from replication.sandbox import Cluster, Flavor
+from tests.support.certificates import Authority
 from tests.support.clients import Connection, connect, direct
 from tests.support.clusters import replicating_cluster
 from tests.support.proxies import ProxyProcess, running_proxy
@@ -15,6 +21,33 @@ def shared_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A primary and two replicas in step with it. Tests leave it as they found it, apart from schemas of their own."""
     with replicating_cluster(Flavor(request.param)) as cluster:
         yield cluster
+
+
+@dataclass(frozen=True)
+class SecureCluster:
+    """A cluster whose servers have certificates of `authority`, for 127.0.0.1 but not for localhost."""
+
+    cluster: Cluster
+    authority: Authority
+
+
+@pytest.fixture(scope="session", params=list(Flavor))
+def secure_cluster(request: pytest.FixtureRequest) -> Iterator[SecureCluster]:
+    """A primary and a replica that speak TLS; those of MariaDB take the PROXY protocol from this machine."""
+    flavor = Flavor(request.param)
+    directory = Path(tempfile.mkdtemp(prefix="many-"))
+    # The servers run as another user.
+    directory.chmod(0o755)
+    try:
+        authority = Authority(directory)
+        pair = authority.sign("server", {NameOID.COMMON_NAME: "a server"}, hosts=())
+        options = {"ssl_ca": authority.certificate, "ssl_cert": pair.certificate, "ssl_key": pair.key}
+        own = {"proxy_protocol_networks": "127.0.0.0/8,::1"} if flavor is Flavor.MARIADB else {}
+        texts = {name: str(value) for name, value in options.items()} | own | {"performance_schema": "ON"}
+        with replicating_cluster(flavor, 1, texts) as cluster:
+            yield SecureCluster(cluster, authority)
+    finally:
+        shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")

@@ -35,11 +35,11 @@ class Authority:
         self.certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
         self.issuer = f"/O=Manyreads tests/CN={name}"
 
-    def sign(self, file: str, parts: dict[x509.ObjectIdentifier, str], lifetime: datetime.timedelta = 30 * DAY) -> Pair:
-        """A certificate for a subject of these parts, in order, and for localhost."""
+    def sign(self, file: str, parts: dict[x509.ObjectIdentifier, str], hosts: tuple[str, ...] = ("localhost",)) -> Pair:
+        """A certificate for a subject of these parts, in order, for 127.0.0.1 and these hosts."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        builder = _builder(_name(parts), self._name, key.public_key(), lifetime)
+        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *(x509.DNSName(host) for host in hosts)]
+        builder = _builder(_name(parts), self._name, key.public_key(), 30 * DAY)
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         pair = Pair(self._directory / f"{file}.pem", self._directory / f"{file}.key")
         pair.certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
@@ -63,8 +63,7 @@ def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: datetime.timedelta
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
-    begin = min(now, now + lifetime) - DAY
-    return x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(), begin, now + lifetime)
+    return x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(), now - DAY, now + lifetime)
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from topology.environment import deployment, read_environment
 
 
 @contextmanager
-def blank_cluster(flavor: Flavor, readers: int = 2) -> Iterator[Cluster]:
-    """A primary and its replicas to be, not replicating yet."""
+def blank_cluster(flavor: Flavor, readers: int = 2, options: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+    """A primary and its replicas to be, not replicating yet; `options` are set on each."""
     # Short on purpose: a server's socket must lie below it, and socket paths are limited to about 100 bytes.
     parent = Path(tempfile.mkdtemp(prefix="many-"))
     directory = parent / "c"
     try:
-        yield Cluster.up(directory, flavor, readers)
+        yield Cluster.up(directory, flavor, readers, options)
     finally:
         if (directory / "cluster.json").exists():
             Cluster.load(directory).down()
@@ -28,9 +28,11 @@ def blank_cluster(flavor: Flavor, readers: int = 2) -> Iterator[Cluster]:
 
 
 @contextmanager
-def replicating_cluster(flavor: Flavor, readers: int = 2) -> Iterator[Cluster]:
+def replicating_cluster(
+    flavor: Flavor, readers: int = 2, options: Mapping[str, str] | None = None
+) -> Iterator[Cluster]:
     """A primary with replicas that are in step with it and have its accounts."""
-    with blank_cluster(flavor, readers) as cluster:
+    with blank_cluster(flavor, readers, options) as cluster:
         start_replication(cluster)
         yield cluster
 

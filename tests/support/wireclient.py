@@ -69,6 +69,7 @@ class WireClient(AbstractContextManager["WireClient"]):
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self.capabilities = 0
+        self.connection_id = 0
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +117,9 @@ class WireClient(AbstractContextManager["WireClient"]):
         _, payload = self.packet()
         if payload[:1] == bytes((c.ERR_HEADER,)):
             raise Refused(parse_err(payload))
-        return parse_greeting(payload)
+        greeting = parse_greeting(payload)
+        self.connection_id = greeting.connection_id
+        return greeting
 
     def send_bytes(self, data: bytes, pace: int = 0) -> None:
         """Send these very bytes, in pieces of `pace` bytes if it is not 0."""

@@ -8,6 +8,7 @@ import pytest
 from topology.config import Settings, configured_deployment, load_settings
 from topology.environment import Environment
 from topology.errors import ConfigError
+from topology.servers import ServerTls, TlsPolicy
 
 NO_ENVIRONMENT = Environment({}, "nowhere")
 
@@ -57,6 +58,14 @@ def test_state_is_kept_where_the_system_keeps_it(variables: dict[str, str], expe
 def test_a_key_without_a_certificate_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"^Value error, tls_key is set but tls_certificate is not"):
         load_settings(None, {}, {"tls_key": "key.pem"})
+    with pytest.raises(ConfigError, match="server_tls_key is set but"):
+        load_settings(None, {}, {"server_tls_key": "key.pem"})
+
+
+def test_the_servers_get_the_tls_policy() -> None:
+    flags = {"writer": "mysql://h:1", "readers": ("mysql://h:2",), "server_tls": "verify-ca", "server_tls_ca": "ca.pem"}
+    found = configured_deployment(load_settings(None, {}, flags), NO_ENVIRONMENT)
+    assert {server.tls for server in found.servers} == {TlsPolicy(ServerTls.VERIFY_CA, Path("ca.pem"))}
 
 
 SOURCES = ["file", "variable", "flag"]
@@ -76,7 +85,7 @@ def load_from(source: str, key: str, value: Any, tmp_path: Path) -> Settings:
     ("key", "value"),
     [("probe_interval", "0"), ("probe_timeout", "-1"), ("max_lag", "99999999"), ("connect_timeout", "soon"),
      ("login_timeout", "nan"), ("drain_timeout", "0"), ("max_connections", "0"), ("max_connections", "1.5"),
-     ("digest_cache_size", "-1"), ("tls", "maybe"),
+     ("digest_cache_size", "-1"), ("tls", "maybe"), ("server_tls", "yes"),
      ("listen", "nowhere"), ("listen", "h:99999"), ("listen", "h:x"), ("listen", "a b:1")],
 )  # fmt: skip
 def test_an_error_names_the_key_and_where_it_was_set(source: str, key: str, value: str, tmp_path: Path) -> None:

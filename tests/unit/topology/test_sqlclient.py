@@ -11,7 +11,7 @@ from proxy.wire.framing import frame
 from proxy.wire.handshake import Greeting, greeting_payload
 from proxy.wire.replies import Ok, ok_payload
 from topology.errors import ServerError
-from topology.servers import Role, Server
+from topology.servers import Role, Server, ServerTls, TlsPolicy
 from topology.sqlclient import connected
 
 
@@ -46,3 +46,31 @@ async def ask_rogue_server(file: Path) -> bytes:
                 await client.query("SELECT 1")
         await over.wait()
     return bytes(received)
+
+
+@pytest.mark.parametrize("mode", [ServerTls.REQUIRED, ServerTls.VERIFY_CA, ServerTls.VERIFY_FULL])
+def test_a_server_that_must_have_tls_and_has_none_is_told_nothing(mode: ServerTls) -> None:
+    assert asyncio.run(log_in_without_tls(mode)) == b""
+
+
+async def log_in_without_tls(mode: ServerTls) -> bytes:
+    """Try to log in at a server that offers no TLS; returns all that it was sent."""
+    received: list[bytes] = []
+    over = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeting = Greeting("8.0.0", 1, b"n" * 20, offered(0xFFFFFFFF), 45, 2, NATIVE_PASSWORD)
+        writer.write(frame(greeting_payload(greeting), 0))
+        received.append(await reader.read())
+        writer.close()
+        await writer.wait_closed()
+        over.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        server = Server("old", "127.0.0.1", port, Role.PRIMARY, "u", "p", TlsPolicy(mode))
+        with pytest.raises(ServerError, match=f"old .* offers no TLS, which server_tls = {mode} requires"):
+            async with connected(server):
+                pass
+        await over.wait()
+    return received[0]

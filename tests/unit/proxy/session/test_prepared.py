@@ -63,6 +63,21 @@ def test_the_beginning_of_a_large_execution_gets_the_length_of_its_whole_packet(
         statement.with_types((MAX_PAYLOAD - 2).to_bytes(3, "little") + whole[3:])
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [(1, b"\7", 7), (2, b"\7\1", 263), (3, b"\7\0\1\0", 65543), (8, b"\1" + bytes(7), 1), (253, b"\00212", 12),
+     (254, b"\0011", 1), (3, b"\7", None), (253, b"\002x1", None), (253, b"\0", None), (5, bytes(8), None)],
+)  # fmt: skip
+def test_the_integer_that_is_bound(kind: int, value: bytes, expected: int | None) -> None:
+    statement = prepared(1)
+    types = bytes((kind, 0))
+    assert statement.integer_in(execution(1, types, value)) == expected
+    statement.types = types
+    assert statement.integer_in(execution(1, None, value)) == expected
+    assert prepared(0).integer_in(execution(0, None, b"")) is None
+    assert prepared(1).integer_in(execution(1, None, value)) is None
+
+
 def test_renumbering_changes_four_bytes() -> None:
     packet = frame(b"\x17\1\2\3\4rest", 0)
     assert renumbered(packet, 0x04030201) is packet
