@@ -47,7 +47,8 @@ class Beginning:
             state.pin_down("character-set")
         if unsafe_sql_mode(primary.sql_mode):
             state.pin_down("sql-mode")
-        machine = Machine(cache.statement, state, primary.vendor or Vendor.MYSQL, _limits(context.settings))
+        vendor, limits = primary.vendor or Vendor.MYSQL, _limits(context.settings)
+        machine = Machine(cache.statement, state, vendor, limits, identity.capabilities)
         session = ClientSession(context, identity, machine, self._channel.name, self._connection_id)
         server = context.monitor.snapshot.primary.server
         try:

@@ -9,7 +9,7 @@ from proxy.session.prepared import Prepared
 from proxy.session.request import Request
 from proxy.session.statements import Limits, Statements
 from proxy.session.steps import Steps
-from proxy.session.wording import no_cursor, too_many_statements, unknown_command
+from proxy.session.wording import malformed, no_cursor, too_many_statements, unknown_command
 from proxy.sql.kill import KILL, Kill, parse_kill
 from proxy.sql.statement import PRIMARY, SERVER_SCHEMAS, SESSION, TRANSACTION, Kind, Statement, primary
 from proxy.wire import constants as c
@@ -17,6 +17,7 @@ from proxy.wire.commands import EXECUTIONS, REPLIES
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
+from proxy.wire.queryattributes import query_payload, text_of
 from proxy.wire.replies import Err
 from topology.servers import Vendor
 
@@ -31,7 +32,7 @@ _BULK: Final = Route(Target.PRIMARY, "bulk")
 
 
 class Machine:
-    """One session. `statement_of` classifies a text, `vendor` is that of the servers.
+    """One session. `statement_of` classifies a text, `vendor` is that of the servers, `flags` the capabilities agreed.
 
     `steps` is its part about what connections lack.
     """
@@ -42,9 +43,11 @@ class Machine:
         state: SessionState,
         vendor: Vendor = Vendor.MYSQL,
         limits: Limits | None = None,
+        flags: int = 0,
     ) -> None:
         self.state = state
-        self.statements = Statements(vendor, limits or Limits())
+        self._attributes = bool(flags & c.CLIENT_QUERY_ATTRIBUTES)
+        self.statements = Statements(vendor, limits or Limits(), named=self._attributes)
         self.steps = Steps(state, self.statements)
         self._statement_of = statement_of
         self._vendor = vendor
@@ -60,16 +63,26 @@ class Machine:
         """The request that a whole command packet makes, or the error that answers it; None: nothing is to be done."""
         code = packet[c.HEADER_SIZE]
         if code == c.COM_QUERY:
-            statement = self._statement_of(packet[5:])
+            try:
+                text = text_of(packet) if self._attributes else packet[5:]
+            except MalformedPacket:
+                return malformed(self._vendor)
+            statement = self._statement_of(text)
             request = Request(packet, statement, decide(statement, self.state), _RESULT)
             if statement.reason == KILL:
-                request.kill = parse_kill(packet[5:])
+                request.kill = parse_kill(text)
             return request
         if code in EXECUTIONS:
             return self._execute(packet)
         if code in _PREPARED_COMMANDS:
             return self._prepared_command(packet)
         return self._other(packet)
+
+    def text(self, request: Request) -> bytes:
+        """The statement's text, of a request that has one."""
+        if request.prepared is not None:
+            return request.prepared.packet[5:]
+        return text_of(request.packet) if self._attributes else request.packet[5:]
 
     def streamed(self, head: bytes) -> Request | Err | None:
         """The request that a large command makes, from its first bytes: always for the primary."""
@@ -113,8 +126,8 @@ class Machine:
             return prepared
         try:
             prepared.types = prepared.types_in(packet) or prepared.types
-        except MalformedPacket as error:
-            return Err(c.ER_PROXY_INTERNAL, str(error))
+        except MalformedPacket:
+            return malformed(self._vendor)
         route = _BULK if code == c.COM_STMT_BULK_EXECUTE else self._route(prepared)
         request = Request(packet, prepared.statement, route, _RESULT, prepared)
         request.at = prepared.spilled
@@ -257,7 +270,7 @@ class Machine:
     def _apply(self, request: Request, seen: Seen) -> None:
         packet = request.packet
         if request.prepared is not None:
-            packet = frame(bytes((c.COM_QUERY,)) + request.prepared.packet[5:], 0)
+            packet = frame(query_payload(self.text(request), attributes=self._attributes), 0)
         self.state.apply(request.statement, packet)
         seen.version = self.state.version
 

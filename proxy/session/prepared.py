@@ -7,6 +7,7 @@ from proxy.sql.statement import Statement
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import frame, payload_length
+from proxy.wire.primitives import read_lenenc_int
 
 # COM_STMT_EXECUTE: header, command, statement, flags, iterations; then the NULL bitmap.
 _BITMAP_AT: Final = c.HEADER_SIZE + 10
@@ -26,6 +27,7 @@ class Prepared:
     """One prepared statement, under the number that its client knows.
 
     `packet` is the COM_STMT_PREPARE that made it. `schema` and `texts` are those of the session's state at that time.
+    `named` says that executions tell their number of parameters, and types have names (CLIENT_QUERY_ATTRIBUTES).
     `types` are the parameter types that the client sent last. `held` are COM_STMT_SEND_LONG_DATA packets that wait for
     the execution that they are for, of `held_size` bytes. Of connections: `spilled` has long data for the next
     execution that was too much to be held here, `cursor` has rows to be fetched, `ran` executed the statement last.
@@ -35,6 +37,7 @@ class Prepared:
         "cursor",
         "held",
         "held_size",
+        "named",
         "number",
         "packet",
         "parameters",
@@ -47,7 +50,15 @@ class Prepared:
     )
 
     def __init__(
-        self, number: int, packet: bytes, statement: Statement, parameters: int, schema: str, texts: int
+        self,
+        number: int,
+        packet: bytes,
+        statement: Statement,
+        parameters: int,
+        schema: str,
+        texts: int,
+        *,
+        named: bool = False,
     ) -> None:
         self.number = number
         self.packet = packet
@@ -55,6 +66,7 @@ class Prepared:
         self.parameters = parameters
         self.schema = schema
         self.texts = texts
+        self.named = named
         self.types = b""
         self.held: list[bytes] = []
         self.held_size = 0
@@ -68,13 +80,15 @@ class Prepared:
 
     def types_in(self, packet: bytes) -> bytes:
         """The types that an execution binds; empty when it relies on those sent before. Raises MalformedPacket."""
-        at, bound = self._types_at(packet)
-        if not self.parameters or not bound:
+        if not self.parameters:
             return b""
-        types = packet[at : at + 2 * self.parameters]
-        if len(types) != 2 * self.parameters:
+        at, bound = self._types_at(packet)
+        if not bound:
+            return b""
+        end = self._types_end(packet, at)
+        if end > len(packet):
             raise MalformedPacket("an execution with fewer parameter types than parameters")
-        return types
+        return packet[at:end]
 
     def integer_in(self, packet: bytes) -> int | None:
         """The value of the only parameter of a COM_STMT_EXECUTE, if it is an integer or digits in a string."""
@@ -104,8 +118,18 @@ class Prepared:
         if packet[c.HEADER_SIZE] == c.COM_STMT_BULK_EXECUTE:
             flags = int.from_bytes(packet[_BULK_FLAGS_AT:_BULK_TYPES_AT], "little")
             return _BULK_TYPES_AT, bool(flags & _BULK_HAS_TYPES)
-        flag_at = _BITMAP_AT + (self.parameters + 7) // 8
-        return flag_at + 1, len(packet) > flag_at and packet[flag_at] != 0
+        count, at = read_lenenc_int(packet, _BITMAP_AT) if self.named else (self.parameters, _BITMAP_AT)
+        flag_at = at + (count + 7) // 8
+        return flag_at + 1, len(packet) > flag_at and packet[flag_at] != 0 and count >= self.parameters
+
+    def _types_end(self, packet: bytes, at: int) -> int:
+        """The position behind the types of the statement's own parameters, which come before any attributes."""
+        if not self.named:
+            return at + 2 * self.parameters
+        for _ in range(self.parameters):
+            size, at = read_lenenc_int(packet, at + 2)
+            at += size
+        return at
 
 
 def _bound(packet: bytes, at: int) -> bytes:

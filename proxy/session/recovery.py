@@ -75,9 +75,8 @@ class Recovery:
 
     def _learn_write(self, request: Request, server: Server) -> None:
         log.warning("%s: %s refused a statement as a write that was taken for a read", self._name, server)
-        packet = request.packet if request.prepared is None else request.prepared.packet
         if self._context.cache is not None:
-            self._context.cache.learn_write(packet[c.HEADER_SIZE + 1 :])
+            self._context.cache.learn_write(self._machine.text(request))
         self._machine.refused_as_write(request, REFUSED_BY_REPLICA)
 
     def _make_sure(self, request: Request, link: BackendConnection, exchange: Exchange, reply: bytes) -> None:

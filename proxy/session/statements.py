@@ -40,10 +40,11 @@ class Limits:
 
 
 class Statements:
-    """Prepared statements by the numbers that the client knows."""
+    """Prepared statements by the numbers that the client knows. `named`: executions name their parameters."""
 
-    def __init__(self, vendor: Vendor, limits: Limits) -> None:
+    def __init__(self, vendor: Vendor, limits: Limits, *, named: bool = False) -> None:
         self._vendor = vendor
+        self._named_parameters = named
         self._limits = limits
         self._known: dict[int, Prepared] = {}
         self._last: Prepared | None = None
@@ -79,7 +80,8 @@ class Statements:
     def add(self, packet: bytes, statement: Statement, parameters: int, schema: str, texts: int) -> Prepared:
         """A COM_STMT_PREPARE succeeded."""
         self._last_number += 1
-        prepared = Prepared(self._last_number, packet, statement, parameters, schema, texts)
+        number, named = self._last_number, self._named_parameters
+        prepared = Prepared(number, packet, statement, parameters, schema, texts, named=named)
         self._known[prepared.number] = self._last = prepared
         self._remembered += len(packet) + _OVERHEAD
         return prepared

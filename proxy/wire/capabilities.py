@@ -33,11 +33,24 @@ _RELAYED: Final = (
     | c.CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS
     | c.CLIENT_SESSION_TRACK
     | c.CLIENT_DEPRECATE_EOF
+    | c.CLIENT_OPTIONAL_RESULTSET_METADATA
+    | c.CLIENT_QUERY_ATTRIBUTES
+    | c.MARIADB_CLIENT_PROGRESS
+    | c.MARIADB_CLIENT_STMT_BULK_OPERATIONS
+    | c.MARIADB_CLIENT_EXTENDED_METADATA
+    | c.MARIADB_CLIENT_BULK_UNIT_RESULTS
 )
 # How bytes get to the other end, which is agreed with each side by itself.
 _TRANSPORT: Final = c.CLIENT_SSL | c.CLIENT_COMPRESS | c.CLIENT_ZSTD_COMPRESSION
-# A server that lacks one of these cannot serve a session that has it: replies would look different.
-_INDISPENSABLE: Final = c.CLIENT_DEPRECATE_EOF | c.CLIENT_SESSION_TRACK | c.CLIENT_MULTI_RESULTS
+# A server that lacks one of these cannot serve a session that has it: commands or replies would look different.
+_INDISPENSABLE: Final = (
+    c.CLIENT_DEPRECATE_EOF
+    | c.CLIENT_SESSION_TRACK
+    | c.CLIENT_MULTI_RESULTS
+    | c.CLIENT_OPTIONAL_RESULTSET_METADATA
+    | c.CLIENT_QUERY_ATTRIBUTES
+    | c.MARIADB_CLIENT_EXTENDED_METADATA
+)
 
 
 def offered(primary: int, added: int = 0) -> int:

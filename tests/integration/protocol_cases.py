@@ -44,6 +44,8 @@ DIALECTS: Final = (
     Dialect("deprecate-eof", c.CLIENT_DEPRECATE_EOF),
     Dialect("eof-track", c.CLIENT_SESSION_TRACK),
     Dialect("deprecate-eof-track", c.CLIENT_DEPRECATE_EOF | c.CLIENT_SESSION_TRACK),
+    Dialect("attributes", c.CLIENT_QUERY_ATTRIBUTES | c.CLIENT_OPTIONAL_RESULTSET_METADATA),
+    Dialect("extended", c.MARIADB_CLIENT_PROGRESS | c.MARIADB_CLIENT_EXTENDED_METADATA | c.CLIENT_DEPRECATE_EOF),
 )
 
 

@@ -36,9 +36,11 @@ def err(errno: int = 1064) -> bytes:
 class Session:
     """A machine with its connections; `run` does for one command what the I/O side does."""
 
-    def __init__(self, schema: str = "app", vendor: Vendor = Vendor.MYSQL, limits: Limits | None = None) -> None:
+    def __init__(
+        self, schema: str = "app", vendor: Vendor = Vendor.MYSQL, limits: Limits | None = None, flags: int = 0
+    ) -> None:
         self.state = SessionState(schema, AUTOCOMMIT)
-        self.machine = Machine(StatementCache(Classifier(vendor)).statement, self.state, vendor, limits)
+        self.machine = Machine(StatementCache(Classifier(vendor)).statement, self.state, vendor, limits, flags)
         self.links = {PRIMARY: Seen(), REPLICA: Seen()}
         self.log: list[tuple[str, bytes]] = []
         self.wrote = False

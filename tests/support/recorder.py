@@ -51,7 +51,7 @@ class Recorder:
         self, number: int, values: Iterable[Value] = (), *, cursor: int = 0, types: bool = True
     ) -> list[Packet]:
         """COM_STMT_EXECUTE."""
-        return self.command(execute(number, values, cursor=cursor, types=types))
+        return self.command(execute(number, values, cursor=cursor, types=types, named=self.client.attributes))
 
     def fetch(self, number: int, count: int) -> list[Packet]:
         """COM_STMT_FETCH."""

@@ -15,6 +15,8 @@ from proxy.wire.clientlogin import ClientLogin, Safety
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.handshake import Greeting, HandshakeResponse, parse_greeting, response_payload
+from proxy.wire.primitives import lenenc_int
+from proxy.wire.queryattributes import query_payload
 from proxy.wire.replies import Err, Ok, parse_err
 from proxy.wire.secret import secret_of
 
@@ -126,8 +128,15 @@ class WireClient(AbstractContextManager["WireClient"]):
         for at in range(0, len(data), pace or max(1, len(data))):
             self.socket.sendall(data[at : at + (pace or len(data))])
 
+    @property
+    def attributes(self) -> bool:
+        """Whether commands come with query attributes."""
+        return bool(self.capabilities & c.CLIENT_QUERY_ATTRIBUTES)
+
     def send(self, payload: bytes) -> None:
-        """Send one command."""
+        """Send one command; a COM_QUERY gets no query attributes, if they were agreed on."""
+        if self.attributes and payload[:1] == bytes((c.COM_QUERY,)):
+            payload = query_payload(payload[1:], attributes=True)
         self.send_bytes(frame(payload, 0))
 
     def command(self, payload: bytes, reply: Reply = Reply.RESULT) -> list[Packet]:
@@ -189,15 +198,18 @@ def statement_command(code: int, number: int, rest: bytes = b"") -> bytes:
     return bytes((code,)) + number.to_bytes(4, "little") + rest
 
 
-def execute(number: int, values: Iterable[Value] = (), cursor: int = 0, types: bool = True) -> bytes:
-    """A COM_STMT_EXECUTE."""
+def execute(
+    number: int, values: Iterable[Value] = (), cursor: int = 0, types: bool = True, named: bool = False
+) -> bytes:
+    """A COM_STMT_EXECUTE; `named` for connections with query attributes."""
     parameters = list(values)
     rest = bytes((cursor,)) + (1).to_bytes(4, "little")
     if parameters:
         nulls = sum(1 << index for index, (_, value) in enumerate(parameters) if value is None)
+        rest += lenenc_int(len(parameters)) if named else b""
         rest += nulls.to_bytes((len(parameters) + 7) // 8, "little") + bytes((types,))
         if types:
-            rest += b"".join(kind.to_bytes(2, "little") for kind, _ in parameters)
+            rest += b"".join(kind.to_bytes(2, "little") + b"\0" * named for kind, _ in parameters)
         rest += b"".join(value for _, value in parameters if value is not None)
     return statement_command(c.COM_STMT_EXECUTE, number, rest)
 

@@ -65,6 +65,53 @@ def test_a_set_that_pins_pins_once_it_succeeded() -> None:
     assert session.state.pin == "character-set"
 
 
+# --- query attributes -------------------------------------------------------------------------------------------------
+
+ATTRIBUTE = b"\1\1\0\1\xfd\0\4name\5value"
+
+
+def test_a_statement_behind_query_attributes_is_judged_by_its_text() -> None:
+    session = Session(flags=c.CLIENT_QUERY_ATTRIBUTES)
+    for attributes in (b"\0\1", ATTRIBUTE):
+        for text, server in ((b"SELECT 1", REPLICA), (b"DELETE FROM t", PRIMARY), (b"SET NAMES latin1", PRIMARY)):
+            packet = command(c.COM_QUERY, attributes + text)
+            assert session.run(packet) == server
+            assert session.log[-1] == (server, packet)
+
+
+def test_settings_are_repeated_as_the_connection_wants_queries() -> None:
+    session = Session(flags=c.CLIENT_QUERY_ATTRIBUTES)
+    setting = command(c.COM_QUERY, ATTRIBUTE + b"SET NAMES latin1")
+    session.run(setting)
+    number = session.prepare("SET sql_mode = ''")
+    session.run(execute(number))
+    session.run(command(c.COM_QUERY, b"\0\1SELECT 1"))
+    wanted = [setting[4:], b"\x03\0\1SET sql_mode = ''", b"\x03\0\1SELECT 1"]
+    assert session.sent() == [(REPLICA, packet) for packet in wanted]
+
+
+def test_attributes_that_cannot_be_read_get_the_servers_error() -> None:
+    session = Session(flags=c.CLIENT_QUERY_ATTRIBUTES)
+    answer = session.machine.request(command(c.COM_QUERY, b"\0\2SELECT 1"))
+    assert isinstance(answer, Err)
+    assert answer.errno == c.ER_MALFORMED_PACKET
+    assert session.run(command(c.COM_QUERY, b"\0\1SELECT 1")) == REPLICA
+
+
+def test_a_kill_behind_attributes_is_read() -> None:
+    session = Session(flags=c.CLIENT_QUERY_ATTRIBUTES)
+    assert session.request(command(c.COM_QUERY, ATTRIBUTE + b"KILL 5")).kill is not None
+
+
+def test_what_a_replica_refused_is_remembered_without_its_attributes() -> None:
+    session = Session(flags=c.CLIENT_QUERY_ATTRIBUTES)
+    request = session.request(command(c.COM_QUERY, ATTRIBUTE + b"SELECT 1"))
+    assert session.machine.text(request) == b"SELECT 1"
+    number = session.prepare("SELECT 2")
+    assert session.machine.text(session.request(execute(number))) == b"SELECT 2"
+    assert Session().machine.text(Session().request(query("SELECT 3"))) == b"SELECT 3"
+
+
 # --- resets -----------------------------------------------------------------------------------------------------------
 
 

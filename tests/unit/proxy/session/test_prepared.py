@@ -7,10 +7,11 @@ from proxy.sql.statement import primary
 from proxy.wire.constants import MAX_PAYLOAD
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import frame, payload_length
+from proxy.wire.primitives import lenenc_bytes, lenenc_int
 
 
-def prepared(parameters: int) -> Prepared:
-    return Prepared(1, b"", primary("write"), parameters, "", 0)
+def prepared(parameters: int, named: bool = False) -> Prepared:
+    return Prepared(1, b"", primary("write"), parameters, "", 0, named=named)
 
 
 def execution(parameters: int, types: bytes | None, values: bytes) -> bytes:
@@ -41,6 +42,43 @@ def test_types_of_bulk_executions_are_found_and_put_back(parameters: int, flags:
     assert statement.types_in(bare) == b""
     statement.types = types
     assert statement.with_types(bare) == full
+
+
+def named_execution(names: list[bytes], types: bool, own: int, values: bytes = b"values") -> bytes:
+    """An execution with CLIENT_QUERY_ATTRIBUTES: `own` parameters of the statement, and attributes behind them."""
+    count = len(names)
+    bitmap = bytes((count + 7) // 8)
+    given = b"".join(b"\xfd\0" + lenenc_bytes(name) for name in names)
+    flags = b"\x08" if count > own else b"\0"
+    body = lenenc_int(count) + bitmap + (b"\1" + given if types else b"\0") + values
+    return frame(b"\x17\1\0\0\0" + flags + b"\1\0\0\0" + body, 0)
+
+
+@pytest.mark.parametrize("parameters", [1, 2, 7, 8, 9, 250, 251, 300])
+@pytest.mark.parametrize("attributes", [[], [b"a"], [b"a", b"x" * 300]])
+def test_types_with_names_are_found_and_put_back(parameters: int, attributes: list[bytes]) -> None:
+    statement = prepared(parameters, named=True)
+    own = [b""] * (parameters - 1) + [b"n"]
+    types = b"\xfd\0\0" * (parameters - 1) + b"\xfd\0\1n"
+    assert statement.types_in(named_execution(own + attributes, True, parameters)) == types
+    bare = named_execution(own, False, parameters)
+    assert statement.types_in(bare) == b""
+    statement.types = types
+    assert statement.with_types(bare) == named_execution(own, True, parameters)
+
+
+def test_attributes_alone_are_no_types_of_the_statement() -> None:
+    assert prepared(0, named=True).types_in(named_execution([b"a"], True, 0)) == b""
+    assert prepared(0, named=True).types_in(frame(b"\x17\1\0\0\0\0\1\0\0\0", 0)) == b""
+    assert prepared(2, named=True).types_in(named_execution([b"a"], True, 2)) == b""
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xfc\1", b"\2\0\1\xfd", b"\2\0\1\xfd\0\0\xfd\0\5n", b"\2\0\1\xfd\0\0\xfd\0\xff"]
+)
+def test_types_with_names_that_were_cut_off_are_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedPacket):
+        prepared(2, named=True).types_in(frame(b"\x17\1\0\0\0\0\1\0\0\0" + body, 0))
 
 
 def test_a_statement_without_parameters_has_no_types() -> None:
