@@ -12,6 +12,7 @@ from proxy.listener import Listener
 from proxy.session.context import Context
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
+from proxy.sql.comments import server_version
 from proxy.tls.context import client_facing
 from proxy.wire.rsakey import RsaKey
 from topology.config import Settings
@@ -89,7 +90,8 @@ def _towards_servers(settings: Settings) -> WatchedContext | None:
 def _learn_vendor(context: Context, snapshot: Snapshot) -> None:
     observation = snapshot.primary.observation
     if context.cache is None and observation is not None and observation.vendor is not None:
-        context.cache = StatementCache(Classifier(observation.vendor), context.settings.digest_cache_size)
+        version = server_version(observation.vendor, observation.version)
+        context.cache = StatementCache(Classifier(version), context.settings.digest_cache_size)
 
 
 def _summary(deployment: Deployment) -> str:

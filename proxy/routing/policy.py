@@ -31,11 +31,9 @@ class Route:
 
 _READ: Final = Route(Target.REPLICA, "read")
 _DIAGNOSTIC: Final = Route(Target.LAST, "diagnostic")
-_IN_TRANSACTION: Final = Route(Target.PRIMARY, "in-transaction")
-_SERVER_SCHEMA: Final = Route(Target.PRIMARY, "server-local")
 
 
-@functools.lru_cache(256)
+@functools.lru_cache(1024)
 def _to_primary(reason: str) -> Route:
     return Route(Target.PRIMARY, reason)
 
@@ -43,17 +41,21 @@ def _to_primary(reason: str) -> Route:
 def decide(statement: Statement, state: SessionState) -> Route:
     """Where `statement` goes; whether a fit replica exists is asked afterwards."""
     if statement.kind is READ:
-        return _decide_read(state)
+        if state.free and not statement.variables:
+            return _READ
+        reason = _reason_to_stay(statement, state)
+        return _to_primary(reason) if reason else _READ
     if statement.kind is DIAGNOSTIC:
         return _DIAGNOSTIC
     return _to_primary(statement.reason)
 
 
-def _decide_read(state: SessionState) -> Route:
+def _reason_to_stay(statement: Statement, state: SessionState) -> str:
+    """Why a plain read does not go to a replica; empty when it does."""
     if state.pin:
-        return _to_primary(f"pinned:{state.pin}")
+        return f"pinned:{state.pin}"
     if state.in_transaction:
-        return _IN_TRANSACTION
+        return "in-transaction"
     if state.schema.lower() in SERVER_SCHEMAS:
-        return _SERVER_SCHEMA
-    return _READ
+        return "server-local"
+    return "" if state.knows(statement) else "user-variable"

@@ -1,137 +1,299 @@
 """What a session has set: the state that can be repeated on another connection, and the reasons that tie it down."""
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from proxy.sql.statement import Statement
-from proxy.wire.constants import COM_INIT_DB, SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_IN_TRANS
-from proxy.wire.framing import frame
+from proxy.routing.named import NamedStatements
+from proxy.routing.pins import Pins, may_hold_on_error
+from proxy.routing.seen import Seen
+from proxy.routing.settings import Setting, SettingLog
+from proxy.routing.variables import UserVariables, Variable
+from proxy.sql import effects as e
+from proxy.sql.meaning import DEFAULT_MEANING, meaning_of
+from proxy.sql.statement import SERVER_SCHEMAS, Statement, Variables
+from proxy.wire.constants import (
+    SERVER_STATUS_AUTOCOMMIT,
+    SERVER_STATUS_IN_TRANS,
+    SERVER_STATUS_NO_BACKSLASH_ESCAPES,
+)
 
-# A session that keeps setting new things is cheaper to pin than to repeat.
-MAX_SETTINGS: Final = 64
-MAX_SETTINGS_BYTES: Final = 32 * 1024
-# The settings under which the default schema and the multi-statement option are kept; a reset leaves both.
-USE: Final = "use"
-OPTION: Final = "option"
-# What these say of quotes began with the login, which a reset goes back to.
-_LASTING_PINS: Final = frozenset({"character-set", "sql-mode"})
+__all__ = ["Baseline", "Seen", "SessionState", "Setting", "changes_texts"]
+
+_TRANSACTION_FLAGS: Final = SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT
+_NEXT_TRANSACTION: Final = "next-transaction"
+_TEXT_PREPARE: Final = "text-prepare"
+_NO_SCHEMA: Final = "dropped-schema"
 # Settings that change what a text means when it is parsed.
-_OF_TEXTS: Final = ("names", "character", "collation", "sql_mode")
+_OF_TEXTS: Final = ("character", "collation", "sql_mode")
+# ER_PARSE_ERROR, ER_UNKNOWN_STMT_HANDLER: not even begun
+_NOT_BEGUN: Final = frozenset({1064, 1243})
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One change of the session's state that is to be repeated on its other connections, as a command packet."""
+class Baseline:
+    """What holds before a session has set anything: sql_mode and character set, and the latter after a reset."""
 
-    version: int
-    packet: bytes
+    __slots__ = ("charset", "reset_charset", "sql_mode")
 
-
-class Seen:
-    """What one server connection has seen of its session.
-
-    `version` and `resets` as in SessionState. `statements` maps the session's numbers of prepared statements to those
-    the server gave, those used longest ago first; `types` holds the parameter types that the server was last sent for
-    each. `most` is how many statements the server was found to allow it, 0 if that is not known. `detour` is the number
-    of the statement for whose sake the connection is in another schema than the session, 0 for none.
-    """
-
-    __slots__ = ("detour", "most", "resets", "statements", "types", "version")
-
-    def __init__(self) -> None:
-        self.version = 0
-        self.resets = 0
-        self.statements: dict[int, int] = {}
-        self.types: dict[int, bytes] = {}
-        self.most = 0
-        self.detour = 0
-
-    def used(self, number: int) -> int:
-        """A prepared statement is used now; returns the server's number for it."""
-        self.statements[number] = given = self.statements.pop(number)
-        return given
-
-    def forget(self, number: int) -> int:
-        """A prepared statement is to be closed; returns the server's number for it."""
-        self.types.pop(number, None)
-        return self.statements.pop(number)
-
-    def forget_all(self) -> None:
-        """The connection was reset, which closes all prepared statements."""
-        self.statements.clear()
-        self.types.clear()
+    def __init__(self, sql_mode: str = "", charset: str = "utf8mb4", reset_charset: str = "") -> None:
+        self.sql_mode = sql_mode
+        self.charset = charset
+        self.reset_charset = reset_charset or charset
 
 
 class SessionState:
     """State of one client session, brought up to date after each reply.
 
-    `version` counts changes, so that a connection knows which settings it has not seen. `status` is the last status
-    word of the primary. `schema` is the default schema, empty for none. `texts` counts changes of what decides how
-    texts are parsed. `resets` counts COM_RESET_CONNECTIONs. `pin` is the reason to stay on the primary. `private` says
-    that the primary's connection may hold what cannot be repeated, such as user variables, so that losing it must end
-    the session.
+    `status` is the last status word of the primary. `schema` is the default schema, empty for none. `reading` is what
+    the session's texts mean; `texts` counts changes of what decides how texts are parsed. `named` are the statements
+    prepared as text, `variables` the user variables. `resets` counts COM_RESET_CONNECTIONs. `free` says that nothing
+    keeps a plain read from any replica: no pin, no transaction, no schema of the server's own.
     """
 
-    __slots__ = ("_settings", "_size", "pin", "private", "resets", "schema", "status", "texts", "version")
+    __slots__ = (
+        *("_baseline", "_charset", "_settings", "_sql_mode", "_status", "free", "named", "pins", "reading"),
+        *("resets", "schema", "texts", "variables", "wrote"),
+    )
 
-    def __init__(self, schema: str, status: int) -> None:
-        self.schema = schema
+    def __init__(self, schema: str, status: int, baseline: Baseline | None = None) -> None:
+        self._baseline = baseline or Baseline()
+        self._settings = SettingLog()
         self.texts = 0
-        self.status = status
-        self.version = 0
+        self.schema = schema
+        self.pins = Pins()
+        self.named = NamedStatements()
+        self.variables = UserVariables()
         self.resets = 0
-        self.pin = ""
-        self.private = False
-        self._settings: dict[str, Setting] = {}
-        self._size = 0
+        self.wrote = False
+        self._status = status
+        self._sql_mode, self._charset = self._baseline.sql_mode, self._baseline.charset
+        self.reading = DEFAULT_MEANING
+        self._read_anew()
+        self._judge()
+
+    @property
+    def status(self) -> int:
+        """The last status word of the primary."""
+        return self._status
+
+    @status.setter
+    def status(self, status: int) -> None:
+        if status == self._status:
+            return
+        self._status = status
+        self._read_anew()
+        self._judge()
+
+    @property
+    def version(self) -> int:
+        """Counts changes of settings, so that a connection knows which ones it has not seen."""
+        return self._settings.version
 
     @property
     def in_transaction(self) -> bool:
         """Whether the primary has a transaction of this session open, or would open one with the next statement."""
-        return self.status & (SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT) != SERVER_STATUS_AUTOCOMMIT
+        return self._status & _TRANSACTION_FLAGS != SERVER_STATUS_AUTOCOMMIT
 
-    def apply(self, statement: Statement, packet: bytes) -> None:
-        """Take over what a SESSION statement has set, after the server accepted it in `packet`."""
-        if statement.pin:
-            self.pin_down(statement.pin)
-        if statement.schema:
-            self.schema = statement.schema
-        self.texts += changes_texts(statement)
-        self._remember(statement.setting, packet)
+    @property
+    def pin(self) -> str:
+        """The reason to stay on the primary that is shown; empty when there is none."""
+        return self.pins.reason
+
+    @property
+    def private(self) -> bool:
+        """Whether the primary's connection may hold what cannot be repeated: losing it must end the session."""
+        return bool(self.pins or self.pins.holds or self.variables.unknown or self.wrote)
+
+    def knows(self, statement: Statement) -> bool:
+        """Whether the user variables that a statement asks for can be repeated on any connection."""
+        return self.variables.can_be_told(statement.variables, self.texts)
+
+    def missing_variables(self, names: Variables, seen: Seen) -> dict[str, Variable]:
+        """Those of `names` that a connection that has `seen` so much has to be told."""
+        return self.variables.missing(names, self.texts, seen.variables)
+
+    def missing(self, version: int) -> Setting | None:
+        """The first command that a connection at `version` has to be sent; None when it is in step."""
+        return self._settings.missing(version)
+
+    # --- what a reply changes ----------------------------------------------------------------------------------------
+
+    def apply(self, statement: Statement, text: bytes, seen: Seen) -> None:
+        """Take over what a statement did, after a connection that has `seen` so much accepted it; `text` is its own."""
+        for effect in statement.effects:
+            _APPLY[type(effect)](self, effect, text, seen)
+        if statement.writes:
+            # LAST_INSERT_ID() asks the connection that wrote.
+            self.wrote = True
+        if self._settings.full:
+            self.pins.add("many-settings")
+        seen.version = self.version
+        self._judge()
+
+    def failed(self, statement: Statement, errno: int, begun: bool) -> None:
+        """A statement was answered with an error, `begun` after it had given a result; it may have done a part."""
+        if errno in _NOT_BEGUN and not begun:
+            return
+        for effect in statement.effects:
+            if isinstance(effect, e.Prepare):
+                self.named.forget(effect.name)
+            elif begun or not isinstance(effect, e.Pin) or may_hold_on_error(effect):
+                self._may_have_happened(effect)
+        self.wrote = self.wrote or statement.writes
+        self._judge()
+
+    def _may_have_happened(self, effect: e.Effect) -> None:
+        if isinstance(effect, e.Pin):
+            self.pins.pin(effect, self.schema)
+        elif isinstance(effect, e.Hold):
+            self.pins.hold(effect)
+        elif isinstance(effect, e.SetUserVariable):
+            self.variables.lose_all()
+
+    def pin_down(self, reason: str) -> None:
+        """Keep the session on the primary."""
+        self.pins.add(reason)
+        self._judge()
+
+    def use(self, schema: str, name: bytes, seen: Seen) -> None:
+        """The default schema was set; `name` is the same in the character set of the client."""
+        self.schema = schema
+        self.pins.end(_NO_SCHEMA)
+        self._settings.use(name)
+        seen.version = self.version
+        self._judge()
 
     def leave_schema(self) -> None:
         """A connection is about to leave the default schema: have it come back before its next request."""
-        self._remember(USE, frame(bytes((COM_INIT_DB,)) + self.schema.encode(), 0))
+        self._settings.use(self.schema.encode())
 
-    def pin_down(self, reason: str) -> None:
-        """Keep the session on the primary; the first reason is the one that is shown."""
-        self.pin = self.pin or reason
+    def set_option(self, packet: bytes, seen: Seen) -> None:
+        """COM_SET_OPTION succeeded."""
+        self._settings.option(packet)
+        seen.version = self.version
 
     def reset(self) -> None:
         """COM_RESET_CONNECTION: everything but the default schema and the option is as after the login."""
-        self._settings = {name: kept for name, kept in self._settings.items() if name in (USE, OPTION)}
-        self._size = sum(len(setting.packet) for setting in self._settings.values())
-        if self.pin not in _LASTING_PINS:
-            self.pin = ""
-        self.private = False
+        self._settings.clear()
+        self.pins.clear()
+        self.named.clear()
+        self.variables.clear()
+        self.wrote = False
         self.resets += 1
+        self._sql_mode = self._baseline.sql_mode.upper().replace("IGNORE_SPACE", "")
+        self._charset = self._baseline.reset_charset
+        self._texts_changed()
+        self._judge()
 
-    def missing(self, version: int) -> Setting | None:
-        """The first change that a connection at `version` has not seen; None when it is in step."""
-        if version == self.version:
-            return None
-        return next((setting for setting in self._settings.values() if setting.version > version), None)
+    def _judge(self) -> None:
+        self.free = not (self.pins or self.in_transaction or self.schema.lower() in SERVER_SCHEMAS)
 
-    def _remember(self, name: str, packet: bytes) -> None:
-        if old := self._settings.pop(name, None):
-            self._size -= len(old.packet)
-        self.version += 1
-        self._settings[name] = Setting(self.version, packet)
-        self._size += len(packet)
-        if len(self._settings) > MAX_SETTINGS or self._size > MAX_SETTINGS_BYTES:
-            self.pin_down("many-settings")
+    def _texts_changed(self) -> None:
+        self.texts += 1
+        self._read_anew()
+
+    def _read_anew(self) -> None:
+        no_backslash_escapes = bool(self._status & SERVER_STATUS_NO_BACKSLASH_ESCAPES)
+        self.reading = meaning_of(self._sql_mode, self._charset, no_backslash_escapes)
+
+    # --- one effect each ---------------------------------------------------------------------------------------------
+
+    def _set_variable(self, effect: e.SetVariable, text: bytes, seen: Seen) -> None:
+        if effect.value:
+            self._settings.variable(effect)
+            self.pins.end(f"set-expression:{effect.name}")
+        else:
+            self._settings.forget(effect.name)
+            self.pins.add(f"set-expression:{effect.name}")
+        if effect.name == "sql_mode":
+            self._set_sql_mode(effect.value)
+        elif effect.name == "character_set_client":
+            self._charset = self._told(effect.value, "")
+        if changes_texts(effect):
+            self._texts_changed()
+
+    def _set_sql_mode(self, value: str) -> None:
+        # What is not told may be anything, so that nothing is taken for a read.
+        self._sql_mode = self._told(value, self._baseline.sql_mode) if value else "ORACLE"
+
+    @staticmethod
+    def _told(value: str, default: str) -> str:
+        return default if value.upper() == "DEFAULT" else value.strip("'")
+
+    def _set_names(self, effect: e.SetNames, text: bytes, seen: Seen) -> None:
+        self._settings.names(effect)
+        self._charset = self._told(effect.charset, "")
+        self._texts_changed()
+
+    def _set_role(self, effect: e.SetRole, text: bytes, seen: Seen) -> None:
+        self._settings.role(effect)
+
+    def _set_user_variable(self, effect: e.SetUserVariable, text: bytes, seen: Seen) -> None:
+        self.variables.set(effect, self.texts, seen.variables)
+
+    def _set_transaction(self, effect: e.SetTransaction, text: bytes, seen: Seen) -> None:
+        if effect.session:
+            self._settings.transactions(effect)
+        else:
+            self.pins.add(_NEXT_TRANSACTION)
+
+    def _use_schema(self, effect: e.UseSchema, text: bytes, seen: Seen) -> None:
+        self.use(effect.name, self.reading.encoded(effect.name), seen)
+
+    def _drop_schema(self, effect: e.DropSchema, text: bytes, seen: Seen) -> None:
+        if effect.name.lower() == self.schema.lower():
+            self.pins.add(_NO_SCHEMA)
+
+    def _end(self, effect: e.End, text: bytes, seen: Seen) -> None:
+        self.pins.end(_NEXT_TRANSACTION)
+
+    def _pin(self, effect: e.Pin, text: bytes, seen: Seen) -> None:
+        self.pins.pin(effect, self.schema)
+
+    def _unpin(self, effect: e.Unpin, text: bytes, seen: Seen) -> None:
+        self.pins.unpin(effect, self.schema)
+
+    def _hold(self, effect: e.Hold, text: bytes, seen: Seen) -> None:
+        self.pins.hold(effect)
+
+    def _renamed(self, effect: e.Renamed, text: bytes, seen: Seen) -> None:
+        self.pins.renamed(effect, self.schema)
+
+    def _prepare(self, effect: e.Prepare, text: bytes, seen: Seen) -> None:
+        if effect.statement is None:
+            self.named.forget(effect.name)
+            self.pins.add(_TEXT_PREPARE, effect.name)
+        else:
+            seen.named[effect.name] = self.named.add(effect.name, effect.statement, text, (self.schema, self.texts))
+            self.pins.end(_TEXT_PREPARE, effect.name)
+
+    def _deallocate(self, effect: e.Deallocate, text: bytes, seen: Seen) -> None:
+        self.named.forget(effect.name)
+        self.pins.end(_TEXT_PREPARE, effect.name)
+
+    def _nothing(self, effect: e.Effect, text: bytes, seen: Seen) -> None:
+        """The server's status tells."""
 
 
-def changes_texts(statement: Statement) -> bool:
-    """Whether a SESSION statement changes what a text means when it is parsed."""
-    return any(name.startswith(_OF_TEXTS) for name in statement.setting.split(","))
+_APPLY: Final[dict[type, Callable[[SessionState, Any, bytes, Seen], None]]] = {
+    e.SetVariable: SessionState._set_variable,
+    e.SetNames: SessionState._set_names,
+    e.SetRole: SessionState._set_role,
+    e.SetUserVariable: SessionState._set_user_variable,
+    e.SetTransaction: SessionState._set_transaction,
+    e.UseSchema: SessionState._use_schema,
+    e.DropSchema: SessionState._drop_schema,
+    e.Begin: SessionState._nothing,
+    e.End: SessionState._end,
+    e.Pin: SessionState._pin,
+    e.Unpin: SessionState._unpin,
+    e.Hold: SessionState._hold,
+    e.Renamed: SessionState._renamed,
+    e.Prepare: SessionState._prepare,
+    e.Execute: SessionState._nothing,
+    e.Deallocate: SessionState._deallocate,
+}
+
+
+def changes_texts(effect: e.Effect) -> bool:
+    """Whether an effect changes what a text means when it is parsed."""
+    return isinstance(effect, e.SetNames) or (isinstance(effect, e.SetVariable) and effect.name.startswith(_OF_TEXTS))

@@ -1,10 +1,8 @@
 """Making a session for a client that was verified: its connection to the primary, its first state, the OK packet."""
 
-from typing import Final
-
 from proxy.backend.login import identity_of, open_connection, server_lost
 from proxy.errors import ServerLost, ServerRefused
-from proxy.routing.state import SessionState
+from proxy.routing.state import Baseline, SessionState
 from proxy.session.arrival import ClientChannel
 from proxy.session.client import ClientSession
 from proxy.session.context import Context
@@ -12,15 +10,13 @@ from proxy.session.judge import Judge
 from proxy.session.machine import Machine
 from proxy.session.statements import Limits
 from proxy.sql.cache import StatementCache
-from proxy.sql.settings import unsafe_sql_mode
+from proxy.wire import constants as c
+from proxy.wire.collations import charset_of
 from proxy.wire.dialogues import Accept
 from proxy.wire.handshake import HandshakeResponse
 from proxy.wire.replies import Ok, ok_payload
 from topology.config import Settings
 from topology.servers import Observation, Vendor
-
-# Collations of big5, sjis, gbk, cp932 and gb18030, in which quotes may end elsewhere than in UTF-8.
-_UNSAFE_COLLATIONS: Final = frozenset({1, 84, 13, 88, 28, 87, 95, 96, 248, 249, 250})
 
 
 class Beginning:
@@ -42,13 +38,9 @@ class Beginning:
         if accept.last:
             self._channel.send(accept.last)
         context, identity = self._context, identity_of(response, accept.secret)
-        state = SessionState(response.database, 0)
-        if response.collation_id in _UNSAFE_COLLATIONS:
-            state.pin_down("character-set")
-        if unsafe_sql_mode(primary.sql_mode):
-            state.pin_down("sql-mode")
+        state = SessionState(response.database, 0, _baseline(response, primary))
         vendor, limits = primary.vendor or Vendor.MYSQL, _limits(context.settings)
-        machine = Machine(cache.statement, state, vendor, limits, identity.capabilities)
+        machine = Machine(cache, state, vendor, limits, identity.capabilities)
         session = ClientSession(context, identity, machine, self._channel.name, self._connection_id)
         server = context.monitor.snapshot.primary.server
         try:
@@ -73,3 +65,12 @@ class Beginning:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(settings.statements_per_connection, settings.long_data_limit)
+
+
+def _baseline(response: HandshakeResponse, primary: Observation) -> Baseline:
+    """What the server makes of a session by itself. A reset goes back to the client's character set on MariaDB, to the
+    server's own on MySQL."""
+    ignore_space = ",IGNORE_SPACE" if response.capabilities & c.CLIENT_IGNORE_SPACE else ""
+    own = charset_of(primary.collation_id)
+    charset = charset_of(response.collation_id) or own
+    return Baseline(primary.sql_mode + ignore_space, charset, charset if primary.vendor is Vendor.MARIADB else own)

@@ -1,30 +1,33 @@
 """The session without any I/O: which request a packet makes, and what a reply changes."""
 
-from collections.abc import Callable
 from typing import Final
 
 from proxy.routing.policy import Route, Target, decide
-from proxy.routing.state import OPTION, USE, Seen, SessionState
+from proxy.routing.state import Seen, SessionState
 from proxy.session.prepared import Prepared
 from proxy.session.request import Request
 from proxy.session.statements import Limits, Statements
 from proxy.session.steps import Steps
 from proxy.session.wording import malformed, no_cursor, too_many_statements, unknown_command
+from proxy.sql.cache import StatementCache
+from proxy.sql.classify import UNKNOWN
+from proxy.sql.effects import Execute
 from proxy.sql.kill import KILL, Kill, parse_kill
-from proxy.sql.statement import PRIMARY, SERVER_SCHEMAS, SESSION, TRANSACTION, Kind, Statement, primary
+from proxy.sql.prepares import EXECUTE, with_parameters
+from proxy.sql.statement import READ, SERVER_SCHEMAS, SESSION, TRANSACTION, Statement, primary
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS, REPLIES
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
-from proxy.wire.framing import frame
-from proxy.wire.queryattributes import query_payload, text_of
+from proxy.wire.queryattributes import text_of
 from proxy.wire.replies import Err
 from topology.servers import Vendor
 
 _RESULT: Final = Reply.RESULT
 _NEUTRAL: Final = primary("command", writes=False)
 _TO_PRIMARY: Final = Route(Target.PRIMARY, "command")
-_TOO_LARGE: Final = primary("too-large", "unknown-statement")
+_TOO_LARGE: Final = primary("too-large", UNKNOWN, variables=None)
+_UNKNOWN_NAME: Final = primary(EXECUTE, UNKNOWN, variables=None)
 _LONG_DATA: Final = Route(Target.PRIMARY, "long-data")
 _OTHER_MEANING: Final = Route(Target.PRIMARY, "prepared-before-a-setting")
 _OTHER_SCHEMA: Final = Route(Target.PRIMARY, "server-local")
@@ -32,14 +35,14 @@ _BULK: Final = Route(Target.PRIMARY, "bulk")
 
 
 class Machine:
-    """One session. `statement_of` classifies a text, `vendor` is that of the servers, `flags` the capabilities agreed.
+    """One session. `cache` classifies its texts, `vendor` is that of the servers, `flags` the capabilities agreed.
 
     `steps` is its part about what connections lack.
     """
 
     def __init__(
         self,
-        statement_of: Callable[[bytes], Statement],
+        cache: StatementCache,
         state: SessionState,
         vendor: Vendor = Vendor.MYSQL,
         limits: Limits | None = None,
@@ -48,8 +51,10 @@ class Machine:
         self.state = state
         self._attributes = bool(flags & c.CLIENT_QUERY_ATTRIBUTES)
         self.statements = Statements(vendor, limits or Limits(), named=self._attributes)
-        self.steps = Steps(state, self.statements)
-        self._statement_of = statement_of
+        self.steps = Steps(state, self.statements, self._attributes)
+        self._cache = cache
+        self._reading = state.reading
+        self._statement_of = cache.reader(state.reading)
         self._vendor = vendor
         self._dirty = False
 
@@ -57,7 +62,7 @@ class Machine:
     def movable(self) -> bool:
         """Whether the session can go on with another connection to the primary when it loses the one it has."""
         state = self.state
-        return not (state.pin or state.private or state.in_transaction or self.statements.bound_to(state.texts))
+        return not (state.private or state.in_transaction or self.statements.bound_to(state.texts))
 
     def request(self, packet: bytes) -> Request | Err | None:
         """The request that a whole command packet makes, or the error that answers it; None: nothing is to be done."""
@@ -69,9 +74,11 @@ class Machine:
                 return malformed(self._vendor)
             statement = self._statement_of(text)
             request = Request(packet, statement, decide(statement, self.state), _RESULT)
+            if statement.kind is READ:
+                return request
             if statement.reason == KILL:
                 request.kill = parse_kill(text)
-            return request
+            return self._named(request) if statement.reason == EXECUTE else request
         if code in EXECUTIONS:
             return self._execute(packet)
         if code in _PREPARED_COMMANDS:
@@ -107,14 +114,23 @@ class Machine:
             if count := self.statements.full(packet):
                 return too_many_statements(count)
             statement = self._statement_of(packet[5:])
-        elif code == c.COM_INIT_DB:
-            name = packet[5:].decode("utf-8", "replace")
-            statement = Statement(Kind.SESSION, "session-setting", setting=USE, schema=name)
-        elif code == c.COM_SET_OPTION:
-            statement = Statement(Kind.SESSION, "session-setting", setting=OPTION)
         request = Request(packet, statement, _TO_PRIMARY, reply)
         if code == c.COM_PROCESS_KILL:
             request.kill = Kill(int.from_bytes(packet[5:9], "little"))
+        return request
+
+    def _named(self, execute: Request) -> Request:
+        """EXECUTE as text: it is what the text is that was prepared, with the variables that give it its values."""
+        name = next((effect.name for effect in execute.statement.effects if isinstance(effect, Execute)), "")
+        named = self.state.named.find(name)
+        if named is None:
+            execute.statement = _UNKNOWN_NAME
+            return execute
+        statement = with_parameters(named.statement, execute.statement.variables)
+        same = named.meaning == (self.state.schema, self.state.texts)
+        route = decide(statement, self.state) if same else _OTHER_MEANING
+        request = Request(execute.packet, statement, route, _RESULT)
+        request.named = name
         return request
 
     def _execute(self, packet: bytes) -> Request | Err:
@@ -202,15 +218,7 @@ class Machine:
         return self.statements.remove(packet)
 
     def sent(self, request: Request, seen: Seen) -> None:
-        """A request is on its way on a connection: what must hold from now on, whatever the reply will be."""
-        statement = request.statement
-        if request.code == c.COM_STMT_PREPARE:
-            return
-        if statement.pin and statement.kind is PRIMARY:
-            self.state.pin_down(statement.pin)
-        if statement.kind is PRIMARY and (statement.writes or statement.reason.startswith(_PRIVATE)):
-            # Also after a plain write: LAST_INSERT_ID() asks the connection that did it.
-            self.state.private = True
+        """A request is on its way on a connection."""
         if (prepared := request.prepared) is None:
             return
         if request.code in EXECUTIONS:
@@ -248,12 +256,13 @@ class Machine:
             return
         if request.prepared is not None:
             self._prepared_replied(request.code, request.prepared, exchange, seen)
-        if exchange.errno:
-            return
-        if request.statement.kind is SESSION:
-            self._apply(request, seen)
-        elif request.code == c.COM_RESET_CONNECTION:
-            self._reset(seen)
+        if request.code == c.COM_QUERY or request.code in EXECUTIONS:
+            self._take_effect(request, exchange, seen)
+        elif not exchange.errno:
+            self._command_done(request, seen)
+        if self.state.reading is not self._reading:
+            self._reading = self.state.reading
+            self._statement_of = self._cache.reader(self._reading)
 
     def _prepared_replied(self, code: int, prepared: Prepared, exchange: Exchange, seen: Seen) -> None:
         if code == c.COM_STMT_FETCH:
@@ -267,18 +276,26 @@ class Machine:
             if exchange.status & c.SERVER_STATUS_CURSOR_EXISTS and code in EXECUTIONS:
                 prepared.cursor = seen
 
-    def _apply(self, request: Request, seen: Seen) -> None:
-        packet = request.packet
-        if request.prepared is not None:
-            packet = frame(query_payload(self.text(request), attributes=self._attributes), 0)
-        self.state.apply(request.statement, packet)
-        seen.version = self.state.version
+    def _take_effect(self, request: Request, exchange: Exchange, seen: Seen) -> None:
+        statement = request.statement
+        if not (statement.effects or statement.writes):
+            return
+        if exchange.errno:
+            self.state.failed(statement, exchange.errno, exchange.begun)
+            return
+        self.state.apply(statement, self.text(request), seen)
 
-    def _reset(self, seen: Seen) -> None:
-        self.state.reset()
-        self.statements.clear()
-        seen.resets = self.state.resets
-        seen.forget_all()
+    def _command_done(self, request: Request, seen: Seen) -> None:
+        if request.code == c.COM_INIT_DB:
+            name = request.packet[5:]
+            self.state.use(name.decode("utf-8", "replace"), name, seen)
+        elif request.code == c.COM_SET_OPTION:
+            self.state.set_option(request.packet, seen)
+        elif request.code == c.COM_RESET_CONNECTION:
+            self.state.reset()
+            self.statements.clear()
+            seen.resets = self.state.resets
+            seen.forget_all()
 
     def prepared(self, request: Request, exchange: Exchange, seen: Seen) -> int:
         """A COM_STMT_PREPARE succeeded on the primary: the number under which the client shall know the statement."""
@@ -291,8 +308,3 @@ class Machine:
 
 
 _PREPARED_COMMANDS: Final = frozenset({c.COM_STMT_SEND_LONG_DATA, c.COM_STMT_RESET, c.COM_STMT_FETCH})
-# Statements that may leave something behind in the primary's connection that does not change how reads are answered.
-_PRIVATE: Final = (
-    *("user-variable", "unknown-function", "primary-function", "do", "select-into", "node", "word", "not-a-query"),
-    *("unparsed", "too-large", "multi-statement", "unlock"),
-)

@@ -1,5 +1,6 @@
 """One command of a client on its way to a server, and the commands that a connection needs before it. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,12 +22,14 @@ class Request:
     """One command on its way to a server.
 
     `plain` marks a read in text, the common case: it leaves nothing behind anywhere and needs no translation. `at` is
-    the connection or the server that it must go to, None when its route decides. `kill` is what a KILL asks for.
+    the connection or the server that it must go to, None when its route decides. `named` is the name of the statement,
+    prepared as text, that it executes as text. `kill` is what a KILL asks for.
     `streamed` says that `packet` is only its beginning. `avoid` holds the names of servers that could not serve it.
     `repeats` counts what was tried again on one server.
     """
 
     at: Seen | Server | None = None
+    named: str = ""
     kill: Kill | None = None
     streamed: bool = False
     avoid: frozenset[str] = frozenset()
@@ -49,8 +52,9 @@ class Prelude:
     """A command that a connection needs before a request; its reply is not for the client.
 
     Exactly one of the fields after `reply` says what the connection has seen once it succeeded: a reset, a change of
-    the session's state, a prepared statement, or the schema of one that is to be prepared. It may fail if it is only
-    for the sake of the statement with the number `optional`.
+    the session's state, a prepared statement, the schema of one that is to be prepared, user variables (their
+    versions), or a statement prepared as text (its name and version). It may fail if it is only for the sake of the
+    statement with the number `optional`.
     """
 
     packet: bytes
@@ -59,4 +63,6 @@ class Prelude:
     version: int = -1
     number: int = -1
     detour: int = -1
+    variables: Mapping[str, int] | None = None
+    named: tuple[str, int] = ("", 0)
     optional: int = 0

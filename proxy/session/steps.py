@@ -4,24 +4,29 @@ from dataclasses import replace
 from typing import Final
 
 from proxy.routing.state import Seen, SessionState, changes_texts
+from proxy.routing.variables import set_text
 from proxy.session.prepared import Prepared, renumbered
 from proxy.session.request import Prelude, Request
 from proxy.session.statements import Statements
-from proxy.sql.statement import SESSION
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
+from proxy.wire.queryattributes import query_payload
 
 _RESET: Final = frame(bytes((c.COM_RESET_CONNECTION,)), 0)
 
 
 class Steps:
-    """The way of a request on a connection, from preludes to its packet."""
+    """The way of a request on a connection, from preludes to its packet. `attributes`: COM_QUERY has room for them."""
 
-    def __init__(self, state: SessionState, statements: Statements) -> None:
+    def __init__(self, state: SessionState, statements: Statements, attributes: bool) -> None:
         self._state = state
         self._statements = statements
+        self._attributes = attributes
+
+    def _query(self, text: bytes) -> bytes:
+        return frame(query_payload(text, attributes=self._attributes), 0)
 
     def prelude(self, seen: Seen, request: Request) -> Prelude | None:
         """What a connection has to be told before `request`; None when it is in step."""
@@ -30,20 +35,33 @@ class Steps:
             return Prelude(_RESET, resets=state.resets)
         if seen.version != state.version and (step := self._catch_up(seen, request)) is not None:
             return step
+        variables = request.statement.variables
+        if (variables is None or variables) and (missing := state.missing_variables(variables, seen)):
+            versions = {name: variable.version for name, variable in missing.items()}
+            return Prelude(self._query(set_text(missing).encode()), variables=versions)
         if request.plain:
-            return None
+            return self._name_again(seen, request.named) if request.named else None
+        if request.named and (step := self._name_again(seen, request.named)) is not None:
+            return step
         prepared = request.prepared
         if prepared is not None and prepared.number not in seen.statements:
             return self._reach(seen, prepared)
-        if request.statement.kind is SESSION and request.code != c.COM_STMT_PREPARE:
+        if request.statement.effects and request.code != c.COM_STMT_PREPARE:
             return self._before_other_texts(seen, request)
         return None
+
+    def _name_again(self, seen: Seen, name: str) -> Prelude | None:
+        """Prepare as text, on this connection, what the session has prepared under a name."""
+        statement = self._state.named.find(name)
+        if statement is None or seen.named.get(name) == statement.version:
+            return None
+        return Prelude(self._query(statement.text), named=(name, statement.version))
 
     def _catch_up(self, seen: Seen, request: Request) -> Prelude | None:
         if seen.detour and (step := self._on_detour(seen, request)) is not None:
             return step
         if (setting := self._state.missing(seen.version)) is not None:
-            return Prelude(setting.packet, version=setting.version)
+            return Prelude(setting.packet or self._query(setting.text.encode()), version=setting.version)
         seen.version = self._state.version
         return None
 
@@ -69,7 +87,7 @@ class Steps:
 
     def _before_other_texts(self, seen: Seen, request: Request) -> Prelude | None:
         """Prepare on the primary what was let go there: afterwards the same text could mean something else."""
-        if not changes_texts(request.statement):
+        if not any(map(changes_texts, request.statement.effects)):
             return None
         seen.most = max(seen.most, len(self._statements))
         missing = self._statements.missing(seen)
@@ -84,6 +102,10 @@ class Steps:
             seen.version = prelude.version
         elif prelude.detour >= 0:
             seen.detour = prelude.detour
+        elif prelude.variables is not None:
+            seen.variables.update(prelude.variables)
+        elif prelude.named[0]:
+            seen.named[prelude.named[0]] = prelude.named[1]
         elif exchange.prepared is not None:
             seen.statements[prelude.number] = exchange.prepared[0]
 

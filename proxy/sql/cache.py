@@ -1,18 +1,28 @@
 """The digest cache in front of the classifier: a few microseconds for a statement whose like was seen before."""
 
 import contextlib
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-from proxy.sql.classify import MAX_PARSED, UNCLEAR, Classifier
-from proxy.sql.lexer import ExecutableComment, digest, strip_comments
-from proxy.sql.statement import Kind, Statement, primary
+from proxy.sql.classify import MAX_PARSED, Classifier
+from proxy.sql.comments import Bare, Unreadable, has_code, strip, uncomment
+from proxy.sql.effects import Hold
+from proxy.sql.hints import HINT_MARK, parse_hint
+from proxy.sql.lexer import digest
+from proxy.sql.meaning import DEFAULT_MEANING, Meaning
+from proxy.sql.statement import PRIMARY, READ, Statement, primary
 
 # What looked like a read until a replica refused it: a view can call a function that writes.
 REFUSED_BY_REPLICA: Final = primary("refused-by-replica")
-_EXECUTABLE: Final = primary("executable-comment", "executable-comment")
 _MAX_TEXT: Final = 512
 # Keeps whole texts and digests apart: a digest has no quotes outside of identifiers.
 _BY_TEXT: Final = b"'"
+# As a number: looking for those in a text is several times faster than looking for bytes of length one.
+_HASH: Final = ord("#")
+_BANG: Final = ord("!")
+
+Reader = Callable[[bytes], Statement]
 
 
 class StatementCache:
@@ -32,34 +42,67 @@ class StatementCache:
         return len(self._young) + len(self._old)
 
     def statement(self, text: bytes) -> Statement:
-        """The facts about a statement's text, as the client sent it."""
+        """The facts about a statement's text, as a client of the default meaning sent it."""
         if len(text) > MAX_PARSED:
-            return self._classifier.classify(text)
-        try:
-            stripped = strip_comments(text)
-        except ExecutableComment:
-            return _EXECUTABLE
-        key = digest(stripped)
-        return self._young.get(key) or self._miss(key, stripped)
+            return self._classifier.unread(text, "too-large")
+        if text.find(b"/*") >= 0 or text.find(b"--") >= 0 or _HASH in text:
+            if (_BANG in text and has_code(text)) or text.find(HINT_MARK) >= 0:
+                return self._read(text, DEFAULT_MEANING)
+            try:
+                text = strip(text)
+            except Unreadable:
+                return self._classifier.unread(text, "unreadable")
+        key = digest(text)
+        return self._young.get(key) or self._miss(key, text)
 
-    def learn_write(self, text: bytes) -> None:
+    def reader(self, meaning: Meaning) -> Reader:
+        """What `statement` is for a session whose texts mean something else."""
+        if meaning == DEFAULT_MEANING:
+            return self.statement
+        return lambda text: self._read(text, meaning)
+
+    def learn_write(self, text: bytes, meaning: Meaning = DEFAULT_MEANING) -> None:
         """A replica has refused this text, or one like it, as a write: from now on it is for the primary."""
-        with contextlib.suppress(ExecutableComment):
-            self._remember(digest(strip_comments(text)), REFUSED_BY_REPLICA)
+        with contextlib.suppress(Unreadable):
+            self._remember(digest(self._bare(text, meaning).text), REFUSED_BY_REPLICA)
+
+    def _bare(self, text: bytes, meaning: Meaning) -> Bare:
+        bare = uncomment(meaning.decoded(text), self._classifier.server, meaning.quoting)
+        return bare._replace(text=meaning.canonical(bare.text))
+
+    def _read(self, text: bytes, meaning: Meaning) -> Statement:
+        """A text that holds code or a hint in comments, or that means something else than most."""
+        if len(text) > MAX_PARSED:
+            return self._classifier.unread(text, "too-large")
+        try:
+            bare = self._bare(text, meaning)
+        except Unreadable:
+            return self._classifier.unread(text, "unreadable")
+        key = digest(bare.text)
+        statement = self._young.get(key) or self._miss(key, bare.text)
+        if bare.hint:
+            statement = replace(statement, hint=parse_hint(bare.hint))
+        if bare.skipped and statement.kind is READ:
+            # Another server may run what this one skips.
+            statement = replace(statement, kind=PRIMARY, reason="executable-comment")
+        return _foreign(statement) if meaning.foreign else statement
 
     def _miss(self, key: bytes, stripped: bytes) -> Statement:
+        known = self._old.get(key)
+        if known is not None:
+            self._remember(key, known)
+            return known
+        # Remembered by the whole text. A setting's literals are what it is about. And a text that cannot be parsed may
+        # be so because of its literals, an open quote for one.
         text = _BY_TEXT + stripped
-        statement = self._old.get(key) or self._young.get(text) or self._old.get(text)
-        if statement is None:
-            statement = self._classifier.classify(stripped)
+        known = self._young.get(text) or self._old.get(text)
+        statement, alone = self._classifier.classify(stripped) if known is None else (known, True)
         if 0 in stripped:
             # Outside of a string it would be taken for the mark that stands for a literal in digests.
             return statement
-        if statement.kind is not Kind.SESSION and statement.reason not in UNCLEAR:
+        if not alone:
             self._remember(key, statement)
         elif len(stripped) <= _MAX_TEXT:
-            # Remembered by the whole text. A setting's literals are what it is about (SET PASSWORD is no setting). And
-            # a text that cannot be parsed may be so because of its literals, an open quote for one.
             self._remember(text, statement)
         return statement
 
@@ -67,3 +110,11 @@ class StatementCache:
         if len(self._young) >= self._size:
             self._old, self._young = self._young, {}
         self._young[key] = statement
+
+
+def _foreign(statement: Statement) -> Statement:
+    """A statement in a session whose sql_mode brings another grammar along."""
+    effects = (*statement.effects, Hold("sql-mode"))
+    if statement.kind is READ:
+        return replace(statement, kind=PRIMARY, reason="sql-mode", effects=effects)
+    return replace(statement, effects=effects)

@@ -1,267 +1,296 @@
 """Text in, Statement out. Never raises: what cannot be understood is for the primary.
 
-Statements are told apart by their first word; only what may be a plain read, and SET, is parsed.
+Statements are told apart by their first word. Only what may be a plain read is parsed; of everything else the words
+that matter are read.
 """
 
 import logging
 import re
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final, TypeVar
 
-from sqlglot import exp
-from sqlglot.dialects.mysql import MySQL
-from sqlglot.tokenizer_core import Token
-
+from proxy.sql import changes, locking, prepares, transactions
 from proxy.sql.builtins import BUILTINS
-from proxy.sql.lexer import MARK, ExecutableComment, digest, strip_comments
-from proxy.sql.limits import too_complex
-from proxy.sql.nodes import READ_ROOTS
-from proxy.sql.reads import (
-    asks_about_statement_before,
-    asks_the_primary,
-    covers,
-    reads_tables,
-    reason_not_a_read,
-    reason_of_calls,
-    reason_of_words,
-)
+from proxy.sql.comments import ServerVersion, Unreadable, uncomment
+from proxy.sql.effects import UNTOLD, Effect, Hold, Pin, SetUserVariable, UseSchema
+from proxy.sql.lexer import digest, split_statements, without_leading_comments
+from proxy.sql.mentions import NAMED_LOCK, into_variables, mentions, plain_lock_calls
+from proxy.sql.programs import joined
+from proxy.sql.queries import QUERIES, classify_query
 from proxy.sql.settings import classify_set
-from proxy.sql.statement import Kind, Statement, primary
-from topology.servers import Vendor
+from proxy.sql.shows import show
+from proxy.sql.statement import Kind, Statement, Tables, primary
+from proxy.sql.verdict import Verdict
+from proxy.sql.words import Words, variable_name
 
 # sqlglot logs the text of what it cannot parse; statements hold other people's data.
 logging.getLogger("sqlglot").disabled = True
 
 # Parsing takes about half a microsecond a byte and happens on the event loop.
 MAX_PARSED: Final = 32 * 1024
-_DIALECT: Final = MySQL()
 # Servers remove this from both ends before they look at a text.
 _GARBAGE: Final = b"; \t\n\v\f\r"
-UNPARSED: Final = "unparsed"
-# Reasons that a text with the same digest need not share: an open quote, or bytes in a literal, can be the cause.
-UNCLEAR: Final = frozenset({UNPARSED, "set-unknown", "not-utf8"})
+UNKNOWN: Final = Pin("unknown-statement")
 
-READ: Final = Statement(Kind.READ, "read")
-_DIAGNOSTIC: Final = Statement(Kind.DIAGNOSTIC, "diagnostic")
-_TRANSACTION: Final = Statement(Kind.TRANSACTION, "transaction")
-_WRITE: Final = primary("write")
 _EMPTY: Final = primary("empty", writes=False)
+_UNKNOWN: Final = primary("unknown", UNKNOWN, variables=None)
+# Of these the words are not looked at, and nothing of them stays in the session.
+_OTHERS: Final = """
+    GRANT REVOKE ANALYZE OPTIMIZE REPAIR CHECK CHECKSUM PURGE CHANGE INSTALL UNINSTALL IMPORT STOP RESET CACHE SIGNAL
+    RESIGNAL CLONE
+"""
+_BLOCKS: Final = ("IF", "CASE", "LOOP", "WHILE", "REPEAT", "FOR", "DECLARE")
 
 _FIRST_WORD: Final = re.compile(r"[\s(;]*([A-Za-z_]+)")
-_BACKQUOTED: Final = re.compile(rb"`(?:[^`]|``)*+`")
-_TEMPORARY: Final = re.compile(r"\s*CREATE\s+(OR\s+REPLACE\s+)?TEMPORARY\b", re.IGNORECASE)
-_STORED_PROGRAM: Final = re.compile(
-    r"\s*(CREATE|ALTER)\b[^(;]*?\b(PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)\b", re.IGNORECASE
-)
-_GLOBAL_LOCK: Final = re.compile(r"\bREAD\s+LOCK\b|\bFOR\s+EXPORT\b", re.IGNORECASE)
-_REPLICATION: Final = re.compile(r"\s*START\s+(SLAVE|REPLICA|ALL|GROUP)", re.IGNORECASE)
-_COMPOUND: Final = re.compile(r"\s*BEGIN\s+(?!WORK\b)\w", re.IGNORECASE)
-_SET_ROLE: Final = re.compile(r"\s*SET\s+ROLE\s+[\w`'\"@.,%\s]+\Z", re.IGNORECASE)
+_DOLLAR_QUOTE: Final = re.compile(r"\$(?:[^\W\d][\w]*)?\$")
+_GET_LOCK: Final = re.compile(rb"get_lock", re.IGNORECASE)
+# Of these a text that is not read leaves nothing behind but what its calls and assignments do.
+_UNREAD: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "SELECT", "WITH")
+# So much of a large text is looked at for variables that LOAD DATA gives values to.
+_HEAD: Final = 1024
 _EXPLAIN: Final = re.compile(
-    r"\s*(?:EXPLAIN|DESCRIBE|DESC)\s+(?:(?:EXTENDED|PARTITIONS|FORMAT\s*=\s*\w+)\s+)?(.*)", re.IGNORECASE | re.DOTALL
+    r"(?:EXPLAIN|DESCRIBE|DESC)\s+(?:(?:EXTENDED|PARTITIONS|FORMAT\s*=\s*\w+)\s+)?(?P<explained>.*)",
+    re.IGNORECASE | re.DOTALL,
 )
-_USE: Final = re.compile(r"\s*USE(?:\s+(?P<plain>[\w$]+)|\s*`(?P<quoted>(?:[^`]|``)+)`)\s*\Z", re.IGNORECASE)
-_TABLE_NAME: Final = re.compile(r"(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))?(?:\s+(?:`[^`]+`|\w+|'[^']*'))?\s*;?\s*\Z")
-_SHOW: Final = re.compile(
-    r"""\s*SHOW\s+(?:(?:FULL|EXTENDED)\s+)*(?:
-        (?P<diagnostic>(?:COUNT\s*\(\s*\*\s*\)\s+)?(?:WARNINGS|ERRORS))\b
-      | (?P<read>DATABASES|SCHEMAS|TABLES|TABLE\s+STATUS|COLUMNS|FIELDS|INDEX|INDEXES|KEYS|TRIGGERS|COLLATION
-          |CHARACTER\s+SET|CHARSET|ENGINES|STORAGE\s+ENGINES|PRIVILEGES|PLUGINS|PROCEDURE\s+STATUS|FUNCTION\s+STATUS
-          |CREATE\s+(?:TABLE|VIEW|DATABASE|SCHEMA|PROCEDURE|FUNCTION|TRIGGER))\b
-    )""",
-    re.IGNORECASE | re.VERBOSE,
+_ANALYZE: Final = re.compile(
+    r"(?:(?:EXPLAIN|DESCRIBE|DESC)\s+ANALYZE|ANALYZE)\s+(?:FORMAT\s*=\s*\w+\s+)?(?P<explained>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ANALYZE_TABLE: Final = re.compile(r"ANALYZE\s+(?:LOCAL\s+|NO_WRITE_TO_BINLOG\s+)?TABLES?\b", re.IGNORECASE)
+_TABLE_NAME: Final = re.compile(
+    r"(?!(?:SELECT|WITH|TABLE|VALUES|INSERT|REPLACE|UPDATE|DELETE|FOR)\b)"
+    r"(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))?(?:\s+(?:`[^`]+`|\w+|'[^']*'))?\s*",
+    re.IGNORECASE,
 )
 
-_EXPRESSION: Final = re.compile(rb"[(@]")
-_WRITES: Final = """
-    INSERT UPDATE DELETE REPLACE LOAD ALTER DROP TRUNCATE RENAME GRANT REVOKE ANALYZE OPTIMIZE REPAIR CHECK
-    CHECKSUM PURGE CHANGE INSTALL UNINSTALL IMPORT STOP RESET CACHE SIGNAL RESIGNAL
-"""
-_PINNING: Final = {
-    "CALL": "procedure",
-    "LOCK": "table-locks",
-    "PREPARE": "text-prepare",
-    "EXECUTE": "text-prepare",
-    "DEALLOCATE": "text-prepare",
-    "HANDLER": "handler",
-    "XA": "xa",
-    "BINLOG": "binlog",
-    "BACKUP": "backup-stage",
-}
+
+_DESCRIBED: Final = Statement(Kind.READ, "read", reads=None)
+_T = TypeVar("_T")
 
 
 class Classifier:
     """Classifies texts for servers of one vendor."""
 
-    def __init__(self, vendor: Vendor) -> None:
-        self._builtins = BUILTINS[vendor]
-        self._by_word: dict[str, Callable[[str], Statement]] = {
-            **dict.fromkeys(_WRITES.split(), _write),
-            **{word: _pinning(word.lower(), pin) for word, pin in _PINNING.items()},
-            **dict.fromkeys(("COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"), lambda _: _TRANSACTION),
-            **dict.fromkeys(("SELECT", "WITH", "TABLE", "VALUES"), self._query),
-            **dict.fromkeys(("EXPLAIN", "DESCRIBE", "DESC"), self._explain),
-            "BEGIN": _begin,
+    def __init__(self, server: ServerVersion) -> None:
+        self.server = server
+        self._builtins = BUILTINS[server.vendor]
+        # What is told from the digest, in which literals are marks.
+        self._by_digest: dict[str, Callable[[Words], Statement]] = {
+            **dict.fromkeys(_OTHERS.split(), lambda _: primary("write")),
+            **dict.fromkeys(_BLOCKS, transactions.compound),
+            **dict.fromkeys(("COMMIT", "ROLLBACK"), transactions.end),
+            **dict.fromkeys(("SAVEPOINT", "RELEASE"), transactions.savepoint),
+            **dict.fromkeys(("INSERT", "REPLACE"), self._changing(changes.insert)),
+            "UPDATE": self._changing(changes.update),
+            "DELETE": self._changing(changes.delete),
+            "TRUNCATE": self._changing(changes.truncate),
+            "LOAD": self._load,
+            "CREATE": changes.create,
+            "DROP": _drop,
+            "ALTER": changes.alter,
+            "RENAME": changes.rename,
+            "BEGIN": transactions.begin,
             "START": _start,
-            "CREATE": _create,
-            "DO": lambda _: primary("do"),
-            "FLUSH": _flush,
+            "XA": transactions.xa,
+            "LOCK": locking.lock,
+            "UNLOCK": locking.unlock,
+            "FLUSH": locking.flush,
+            "BACKUP": locking.backup,
+            "HANDLER": locking.handler,
+            "CALL": self._call,
+            "BINLOG": lambda _: primary("binlog", Pin("binlog")),
             "KILL": lambda _: primary("kill", writes=False),
-            "SET": _set,
-            "SHOW": _show,
-            "UNLOCK": lambda _: primary("unlock"),
+            "SHUTDOWN": lambda _: primary("write", writes=False),
+            "RESTART": lambda _: primary("write", writes=False),
+            "HELP": lambda _: primary("server-local", writes=False),
+            "GET": _get_diagnostics,
             "USE": _use,
+            "DEALLOCATE": _deallocate,
+        }
+        # What depends on literals.
+        self._by_text: dict[str, Callable[[Words], Statement]] = {
+            "SET": lambda words: classify_set(words, self._builtins, self._inner),
+            "PREPARE": lambda words: prepares.prepare(words, self._inner),
+            "EXECUTE": lambda words: prepares.execute(words, self._inner),
+            "DO": self._do,
+            "SHOW": show,
         }
 
-    def classify(self, stripped: bytes) -> Statement:
-        """The facts about a text from which comments were taken (`proxy.sql.lexer.strip_comments`)."""
-        if len(stripped) > MAX_PARSED:
-            return self._large(stripped)
+    def classify(self, stripped: bytes) -> Verdict:
+        """The facts about a text from which comments were taken (`proxy.sql.comments`)."""
         stripped = stripped.strip(_GARBAGE)
-        text = stripped.decode("utf-8", "replace")
-        if "\ufffd" in text and not digest(stripped).isascii():
-            # Some bytes are white space in one character set and letters in another; inside of strings all are equal.
-            return primary("not-utf8", "not-utf8")
-        if b";" in stripped and (parts := _parts(stripped)) and len(parts) > 1 and not _STORED_PROGRAM.match(text):
-            return self._several(parts)
-        return self._one(text)
+        key = digest(stripped)
+        if b";" in key and len(parts := joined(split_statements(stripped))) > 1:
+            return several([self._one(part, digest(part)) for part in parts])
+        return self._one(stripped, key)
 
-    def _one(self, text: str) -> Statement:
-        word = _FIRST_WORD.match(text)
-        if word is None:
-            return _EMPTY if not text.strip(" \t\r\n;\0") else primary("unknown", "unknown-statement")
-        classify = self._by_word.get(word[1].upper())
-        return classify(text) if classify else primary("unknown", "unknown-statement")
+    def _inner(self, text: str) -> Statement:
+        """The facts about a text that is a part of another one."""
+        try:
+            return self.classify(uncomment(text.encode("utf-8", "replace"), self.server).text).statement
+        except Unreadable:
+            return _UNKNOWN
 
-    def _large(self, text: bytes) -> Statement:
-        # Too large to look at in full: judged by its first word, and a read is not taken for one. A semicolon may be
-        # in a string or begin another statement.
-        word = _FIRST_WORD.match(text[:64].decode("ascii", "replace"))
-        known = word is not None and word[1].upper() in (*_WRITES.split(), "SELECT", "WITH")
-        return primary("too-large", "" if known and _is_alone(text) else "unknown-statement")
+    def _one(self, stripped: bytes, key: bytes) -> Verdict:
+        text, shown = stripped.decode("utf-8", "replace"), key.decode("utf-8", "replace")
+        first = _FIRST_WORD.match(text)
+        if first is None:
+            return Verdict(_EMPTY if not text.strip(" \t\r\n;\0") else _UNKNOWN)
+        word = first[1].upper()
+        if _DOLLAR_QUOTE.search(shown):
+            # What is quoted with dollars may hold quotes, so that strings begin and end elsewhere than it seems.
+            return Verdict(_UNKNOWN)
+        if word in QUERIES:
+            return classify_query(text, shown, self._builtins)
+        if word in ("EXPLAIN", "DESCRIBE", "DESC", "ANALYZE"):
+            return self._explain(text)
+        if word in self._by_text:
+            return Verdict(self._by_text[word](Words(text[first.end() :])), alone=True)
+        classify = self._by_digest.get(word)
+        return Verdict(classify(Words(shown[first.end() :])) if classify else _UNKNOWN)
 
-    def _several(self, parts: list[bytes]) -> Statement:
-        judged = [self._one(part.decode("utf-8", "replace")) for part in parts]
-        if all(statement.kind is Kind.READ for statement in judged):
-            return READ
-        free = all(not statement.pin and statement.kind is not Kind.SESSION for statement in judged)
-        return primary("multi-statement", "" if free else "multi-statement")
+    def unread(self, text: bytes, reason: str) -> Statement:
+        """A text that is not looked at in full: judged by its first word, and a read is not taken for one."""
+        word = _FIRST_WORD.match(without_leading_comments(text)[:64].decode("ascii", "replace"))
+        if word is None or word[1].upper() not in _UNREAD or not _is_alone(text):
+            return primary(reason, UNKNOWN, variables=None)
+        effects: list[Effect] = [Hold(reason)]
+        if b":=" in text or b"@" in text[:_HEAD]:
+            effects.append(SetUserVariable(UNTOLD))
+        if _GET_LOCK.search(text):
+            effects.append(Pin(NAMED_LOCK, UNTOLD))
+        return primary(reason, *effects, variables=None)
 
-    def _query(self, text: str) -> Statement:
-        parsed = _parse(text)
-        if parsed is None:
-            return primary(UNPARSED)
-        tree, tokens = parsed
-        if type(tree).__name__ not in READ_ROOTS:
-            return primary("not-a-query")
-        return self._judge(text, tree, tokens)
+    # --- statements that change data, and calls --------------------------------------------------------------------
 
-    def _judge(self, text: str, tree: exp.Expr, tokens: list[Token]) -> Statement:
-        reason = (
-            reason_of_calls(text, tokens, self._builtins)
-            or reason_not_a_read(tree, self._builtins)
-            or reason_of_words(text, tokens)
-        )
-        if reason:
-            # A locking read or a server's own table changes nothing; a function that is not known may.
-            return primary(reason, writes=reason.startswith(("unknown-function", "node", "word", "select-into")))
-        if asks_the_primary(tokens):
-            return primary("primary-function", writes=False)
-        if not asks_about_statement_before(tree):
-            return READ
-        # What the server before this one has in its tables may be older than what the session must see.
-        return primary("diagnostic-with-tables", writes=False) if reads_tables(tree) else _DIAGNOSTIC
+    def _changing(self, tables: Callable[[Words], Tables]) -> Callable[[Words], Statement]:
+        def classify(words: Words) -> Statement:
+            written = tables(words)
+            if words.peek() == "(":
+                words.at += 1  # the names of columns, no function's parameters
+            found = mentions(words, self._builtins)
+            return primary(
+                "write",
+                *found.effects(),
+                written=None if found.unknown else written,
+                variables=None if found.unknown else found.told_variables(),
+            )
 
-    def _explain(self, text: str) -> Statement:
-        inner = _EXPLAIN.match(text)
-        if inner is None:
-            return primary("explain", writes=False)
-        if _TABLE_NAME.match(inner[1]):
-            return READ
-        explained = self._one(inner[1])
-        if explained.reason in UNCLEAR:
-            return explained
-        return READ if explained.kind is Kind.READ else primary("explain", writes=explained.writes)
+        return classify
+
+    def _load(self, words: Words) -> Statement:
+        """LOAD DATA can give values to user variables by their place in a list; it can call functions behind SET."""
+        variables = mentions(words, self._builtins).variables
+        written = changes.load(words)
+        words.at = words.upper.index("SET", words.at) if "SET" in words.upper[words.at :] else len(words.texts)
+        found = mentions(words, self._builtins)
+        found.assigned |= variables
+        return primary("write", *found.effects(), written=None if found.unknown else written, variables=None)
+
+    def _call(self, words: Words) -> Statement:
+        words.table()
+        words.take("(")
+        found = mentions(words, self._builtins)
+        found.assigned |= found.variables
+        return primary("call", Pin("procedure"), *found.effects(), variables=None)
+
+    def _do(self, words: Words) -> Statement:
+        locks = plain_lock_calls(words.part(words.at, len(words.texts)))
+        if locks is not None:
+            return primary("do", *locks, writes=False)
+        found = mentions(words, self._builtins)
+        variables = None if found.unknown else found.told_variables()
+        return primary("do", *found.effects(), writes=bool(found.unknown), variables=variables)
+
+    # --- statements about statements ---------------------------------------------------------------------------------
+
+    def _explain(self, text: str) -> Verdict:
+        if match := _ANALYZE.match(text):
+            if _ANALYZE_TABLE.match(text):
+                return Verdict(primary("write"))
+            # What it explains is run.
+            inner = self._explained(match["explained"])
+            return inner if inner.statement.kind is Kind.READ else _renamed(inner, "explain")
+        match = _EXPLAIN.match(text)
+        if match is None:
+            return Verdict(primary("explain", writes=False))
+        if _TABLE_NAME.fullmatch(match["explained"]):
+            return Verdict(_DESCRIBED)
+        inner = self._explained(match["explained"])
+        if inner.statement.kind is Kind.READ:
+            return inner
+        # What is explained is not run, but a query in it can be, and EXPLAIN ... INTO @v gives a value.
+        words = Words(match["explained"])
+        found = mentions(words, self._builtins)
+        found.assigned |= into_variables(words)
+        return Verdict(primary("explain", *found.effects(), writes=bool(found.unknown), variables=None), inner.alone)
+
+    def _explained(self, text: str) -> Verdict:
+        stripped = text.encode("utf-8", "replace")
+        return self._one(stripped, digest(stripped))
 
 
-def _parse(text: str) -> tuple[exp.Expr, list[Token]] | None:
-    """The tree and the tokens of one statement; None for what is not understood."""
-    try:
-        tokens = _DIALECT.tokenize(text)
-        if too_complex(tokens) or not covers(text, tokens):
+def several(verdicts: list[Verdict]) -> Verdict:
+    """The facts about a text of several statements."""
+    statements = [verdict.statement for verdict in verdicts]
+    alone = any(verdict.alone for verdict in verdicts)
+    variables = _union(statement.variables for statement in statements)
+    if all(statement.kind is Kind.READ for statement in statements):
+        reads = _union(statement.reads for statement in statements)
+        return Verdict(Statement(Kind.READ, "read", reads=reads, variables=variables), alone)
+    statement = primary(
+        "multi-statement",
+        *(effect for statement in statements for effect in statement.effects),
+        writes=any(statement.writes for statement in statements),
+        written=_union(statement.written for statement in statements),
+        variables=variables,
+    )
+    return Verdict(statement, alone)
+
+
+def _union(sets: Iterable[frozenset[_T] | None]) -> frozenset[_T] | None:
+    result: frozenset[_T] = frozenset()
+    for one in sets:
+        if one is None:
             return None
-        trees = _DIALECT.parser().parse(tokens, text)
-    except Exception:  # a parser of this size has errors of its own, which are none of the client's
-        return None
-    return (trees[0], tokens) if len(trees) == 1 and trees[0] is not None else None
+        result |= one
+    return result
+
+
+def _renamed(verdict: Verdict, reason: str) -> Verdict:
+    return Verdict(replace(verdict.statement, kind=Kind.PRIMARY, reason=reason), verdict.alone)
+
+
+def _start(words: Words) -> Statement:
+    if words.take("TRANSACTION"):
+        return transactions.start_transaction(words) or _UNKNOWN
+    return primary("write")
+
+
+def _drop(words: Words) -> Statement:
+    return prepares.deallocate(words) if words.take("PREPARE") else changes.drop(words)
+
+
+def _deallocate(words: Words) -> Statement:
+    words.take("PREPARE")
+    return prepares.deallocate(words)
+
+
+def _get_diagnostics(words: Words) -> Statement:
+    """GET DIAGNOSTICS @a = ...: about the statement before, wherever that ran."""
+    names = {variable_name(word) for word in words.rest() if word.startswith("@")}
+    return Statement(Kind.DIAGNOSTIC, "diagnostic", tuple(SetUserVariable(name) for name in sorted(names)))
+
+
+def _use(words: Words) -> Statement:
+    name = words.name()
+    if not name or not words.over:
+        return primary("unparsed", UNKNOWN, writes=False)
+    return Statement(Kind.SESSION, "session-setting", (UseSchema(name),))
 
 
 def _is_alone(text: bytes) -> bool:
-    if b";" not in text.rstrip(b"; \t\r\n"):
-        return True
-    try:
-        return len(_parts(strip_comments(text))) == 1
-    except ExecutableComment:
-        return False
-
-
-def _parts(stripped: bytes) -> list[bytes]:
-    # The digest has no literals left, so a semicolon in it ends a statement or is part of an odd identifier.
-    key = digest(stripped)
-    parts = key.split(b";") if b";" in _BACKQUOTED.sub(b"", key) else [key]
-    return [part.replace(MARK, b"?") for part in parts if part.strip()]
-
-
-def _pinning(reason: str, pin: str) -> Callable[[str], Statement]:
-    statement = primary(reason, pin)
-    return lambda _: statement
-
-
-def _write(text: str) -> Statement:
-    # LOAD DATA and `:=` set user variables, which other reads may ask for.
-    return primary("user-variable") if "@" in text and b"@" in digest(text.encode()) else _WRITE
-
-
-def _begin(text: str) -> Statement:
-    # MariaDB's BEGIN NOT ATOMIC opens a block of statements, not a transaction.
-    return primary("compound", "compound-statement") if _COMPOUND.match(text) else _TRANSACTION
-
-
-def _start(text: str) -> Statement:
-    return _WRITE if _REPLICATION.match(text) else _TRANSACTION
-
-
-def _create(text: str) -> Statement:
-    return primary("temporary-table", "temporary-table") if _TEMPORARY.match(text) else _WRITE
-
-
-def _flush(text: str) -> Statement:
-    return primary("table-locks", "table-locks") if _GLOBAL_LOCK.search(text) else _WRITE
-
-
-def _show(text: str) -> Statement:
-    match = _SHOW.match(text)
-    if match is None:
-        return primary("server-local", writes=False)
-    if not match["read"]:
-        return _DIAGNOSTIC
-    # The condition of a SHOW can call functions and hold queries.
-    return primary("show-expression") if _EXPRESSION.search(digest(text.encode())) else READ
-
-
-def _use(text: str) -> Statement:
-    match = _USE.match(text)
-    if match is None:
-        return primary(UNPARSED, "unknown-statement")
-    schema = match["plain"] or match["quoted"].replace("``", "`")
-    return Statement(Kind.SESSION, "session-setting", setting="use", schema=schema)
-
-
-def _set(text: str) -> Statement:
-    if _SET_ROLE.match(text):
-        return Statement(Kind.SESSION, "session-setting", setting="role")
-    parsed = _parse(text)
-    tree = parsed[0] if parsed else None
-    if not isinstance(tree, exp.Set) or not tree.expressions:
-        return primary("set-unknown", "set-unknown")
-    return classify_set(tree, text)
+    """Whether a text is one statement: no semicolon but at its end, strings left aside if need be."""
+    text = text.rstrip(_GARBAGE)
+    return b";" not in text or len(split_statements(text)) == 1

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from proxy.sql.lexer import ExecutableComment, strip_comments
+from proxy.sql.comments import Unreadable, strip
 from proxy.wire.constants import COM_PROCESS_KILL, COM_QUERY
 from proxy.wire.framing import frame
 
@@ -39,8 +39,8 @@ class Kill:
 def parse_kill(text: bytes, value: int | None = None) -> Kill | None:
     """The Kill that a text is, None for one that no session can be meant by. `value` is that of a `?`."""
     try:
-        match = _KILL.match(strip_comments(text))
-    except ExecutableComment:
+        match = _KILL.match(strip(text))
+    except Unreadable:
         return None
     if match is None or (match["value"] and value is None):
         return None

@@ -15,9 +15,9 @@ _QUERY: Final = """
     Div IntDiv Mod BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitwiseLeftShift BitwiseRightShift DPipe Collate Case If
     Cast TryCast DataType DataTypeParam CharacterSet CharacterSetProperty HexString BitString National Introducer
     RawString UnicodeString ByteString Interval IntervalSpan IntervalOp AtTimeZone Window WindowSpec WithinGroup
-    MatchAgainst SessionParameter JSONExtract JSONExtractScalar JSONBExtract JSONPath JSONPathKey JSONPathRoot
-    JSONPathSubscript JSONPathWildcard JSONPathRecursive JSONKeyValue JSONTable JSONSchema JSONColumnDef Anonymous
-    ParameterizedAgg Extract Rollup Cube QueryOption
+    MatchAgainst SessionParameter Parameter Version JSONExtract JSONExtractScalar JSONBExtract JSONPath JSONPathKey
+    JSONPathRoot JSONPathSubscript JSONPathWildcard JSONPathRecursive JSONKeyValue JSONTable JSONSchema JSONColumnDef
+    Anonymous ParameterizedAgg Extract Rollup Cube QueryOption
 """
 _FUNCTIONS: Final = """
     Abs Acos AnyValue Ascii Asin Atan Atan2 Avg BitLength BitwiseAndAgg BitwiseCount BitwiseOrAgg BitwiseXorAgg

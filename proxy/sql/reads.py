@@ -6,18 +6,11 @@ from typing import Final
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from proxy.sql.builtins import DIAGNOSTICS, PRIMARY_ONLY, SYNTAX_WORDS
+from proxy.sql.builtins import DIAGNOSTICS, PRIMARY_ONLY, SPACE_SENSITIVE, SYNTAX_WORDS
 from proxy.sql.nodes import READ_NODES
-from proxy.sql.statement import SERVER_SCHEMAS
+from proxy.sql.statement import SERVER_SCHEMAS, Tables
+from proxy.sql.variables import is_server_local
 
-_LOCAL_VARIABLE_PREFIXES: Final = ("gtid_", "log_bin", "server_", "wsrep_", "rpl_", "slave_", "replica_")
-_LOCAL_VARIABLES: Final = frozenset(
-    """
-    hostname port read_only super_read_only last_insert_id identity last_gtid pseudo_thread_id socket pid_file
-    datadir insert_id timestamp rand_seed1 rand_seed2 autocommit in_transaction transaction_read_only
-    tx_read_only report_host report_port offline_mode basedir
-    """.split()
-)
 _DIAGNOSTIC_VARIABLES: Final = frozenset({"warning_count", "error_count"})
 _WRITING_WORDS: Final = frozenset(
     """
@@ -44,7 +37,7 @@ def reason_not_a_read(tree: exp.Expr, builtins: frozenset[str]) -> str:
 
 
 def _node_reason(name: str) -> str:
-    return {"Lock": "locking-read", "Into": "select-into", "Parameter": "user-variable"}.get(name, f"node:{name}")
+    return {"Lock": "locking-read", "Into": "select-into", "PropertyEQ": "user-variable"}.get(name, f"node:{name}")
 
 
 def _special_reason(node: exp.Expr, builtins: frozenset[str]) -> str:
@@ -79,8 +72,7 @@ def _variable_reason(parameter: exp.SessionParameter) -> str:
     name = parameter.name.lower()
     if str(parameter.args.get("kind") or "").lower() == "global":
         return "server-local"
-    local = name in _LOCAL_VARIABLES or name.startswith(_LOCAL_VARIABLE_PREFIXES)
-    return "server-local" if local else ""
+    return "server-local" if is_server_local(name) else ""
 
 
 def asks_about_statement_before(tree: exp.Expr) -> bool:
@@ -102,6 +94,16 @@ def asks_the_primary(tokens: Sequence[Token]) -> bool:
 def reads_tables(tree: exp.Expr) -> bool:
     """Whether the statement reads any table."""
     return any(table.name.upper() != "DUAL" for table in tree.find_all(exp.Table))
+
+
+def tables_of(tree: exp.Expr) -> Tables:
+    """The tables that a query depends on, names of its WITH among them; None when that may be any."""
+    found = set()
+    for table in tree.find_all(exp.Table):
+        if not table.name or table.db.lower() == "information_schema":
+            return None
+        found.add((table.db, table.name))
+    return frozenset(found)
 
 
 def covers(text: str, tokens: Sequence[Token]) -> bool:
@@ -162,9 +164,8 @@ def _call_reason(text: str, tokens: Sequence[Token], at: int, builtins: frozense
     name = called.text.upper().split()[-1]
     if name in SYNTAX_WORDS or name in DIAGNOSTICS or name in PRIMARY_ONLY:
         return ""
-    # Without IGNORE_SPACE a space before the parenthesis can make a built-in's name mean a user's function.
     adjacent = called.end + 1 == tokens[at].start
-    return "" if name in builtins and adjacent else unknown
+    return "" if name in builtins and (adjacent or name not in SPACE_SENSITIVE) else unknown
 
 
 def _heads_with_table(tokens: Sequence[Token], at: int) -> bool:

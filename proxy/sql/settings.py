@@ -1,132 +1,254 @@
 """SET statements: which of them can be repeated on another connection, and which tie the session to the primary."""
 
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlglot import exp
-
+from proxy.sql.effects import Effect, Hold, Pin, SetNames, SetRole, SetTransaction, SetUserVariable, SetVariable, Unpin
+from proxy.sql.mentions import Mentions, mentions
 from proxy.sql.statement import Kind, Statement, primary
+from proxy.sql.transactions import ISOLATION_VALUES, set_transaction
+from proxy.sql.words import Words, unquoted_name, variable_name
 
-# Set for one connection and not meant to be anywhere else; a replica must not get them either.
-_CONNECTION_ONLY: Final = frozenset(
-    """
-    sql_log_bin sql_log_off timestamp insert_id last_insert_id identity rand_seed1 rand_seed2 gtid_next
-    gtid_domain_id gtid_seq_no server_id skip_replication binlog_format check_constraint_checks sql_auto_is_null
-    """.split()
+# Set for one connection and not meant to be anywhere else, with the values that end that; a replica must not get them.
+_CONNECTION_ONLY: Final[dict[str, tuple[str, ...]]] = {
+    "sql_log_bin": ("1", "ON", "TRUE", "DEFAULT"),
+    "sql_log_off": ("0", "OFF", "FALSE", "DEFAULT"),
+    "timestamp": ("0", "DEFAULT"),
+    "insert_id": (),
+    "rand_seed1": (),
+    "rand_seed2": (),
+    "gtid_next": ("'AUTOMATIC'", "AUTOMATIC", "DEFAULT"),
+    "gtid_domain_id": ("DEFAULT",),
+    "gtid_seq_no": (),
+    "server_id": ("DEFAULT",),
+    "skip_replication": ("0", "OFF", "FALSE", "DEFAULT"),
+    "binlog_format": ("DEFAULT",),
+    "check_constraint_checks": ("1", "ON", "TRUE", "DEFAULT"),
+    "sql_auto_is_null": ("0", "OFF", "FALSE", "DEFAULT"),
+}
+_INSERT_ID: Final = ("last_insert_id", "identity")
+_ISOLATION: Final = ("transaction_isolation", "tx_isolation")
+_READ_ONLY: Final = ("transaction_read_only", "tx_read_only")
+_TRUE: Final = ("1", "ON", "TRUE", "'ON'", "'1'")
+_FALSE: Final = ("0", "OFF", "FALSE", "'OFF'", "'0'")
+# A number or an expression does not tell by itself what quotes or backslashes mean from then on.
+_MEANINGFUL: Final = ("sql_mode", "character_set_client")
+_OF_THE_SERVER: Final = ("GLOBAL", "PERSIST", "PERSIST_ONLY")
+_OF_THE_SESSION: Final = ("SESSION", "LOCAL")
+_NUMBER: Final = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+|0[xX](?:[0-9a-fA-F]{2})+")
+_STRING: Final = re.compile(r"""'[ !#-&(-\[\]-~]*'|"[ !#-&(-\[\]-~]*\"""")
+_NAME: Final = re.compile(r"[A-Za-z0-9_$]+")
+_CONSTANTS: Final = ("TRUE", "FALSE", "NULL")
+_UNKNOWN: Final = Pin("set-unknown")
+
+# The reasons of a SET as a whole, the weightiest first.
+_REASONS: Final = (
+    *("set-unknown", "set-global", "connection-variable", "set-expression", "next-transaction", "user-variable"),
 )
-_NEXT_TRANSACTION: Final = frozenset({"transaction_isolation", "tx_isolation", "transaction_read_only", "tx_read_only"})
-_CHARACTER_SETS: Final = frozenset({"character_set_client", "names", "character set"})
-# In these a byte 0x5C or 0x27 can be the second half of a character, so quotes end elsewhere than in UTF-8.
-UNSAFE_CHARACTER_SETS: Final = frozenset({"big5", "gbk", "sjis", "cp932", "gb18030"})
-_UNSAFE_SQL_MODES: Final = (
-    "ANSI",  # also a part of ANSI_QUOTES
-    "NO_BACKSLASH_ESCAPES",
-    "ORACLE",
-    "MSSQL",
-    "DB2",
-    "POSTGRESQL",
-    "MAXDB",
-)
-_LITERALS: Final = (exp.Literal, exp.Null, exp.Boolean, exp.Var, exp.HexString)
 
 
-def unsafe_sql_mode(value: str) -> bool:
-    """Whether a sql_mode changes what quotes and backslashes mean."""
-    return any(mode in value.upper() for mode in _UNSAFE_SQL_MODES)
+@dataclass(frozen=True, slots=True)
+class _Assignment:
+    """One item of a SET: its reason when it stands alone, and its effects."""
+
+    reason: str
+    effects: tuple[Effect, ...] = ()
 
 
-def classify_set(tree: exp.Set, text: str) -> Statement:
-    """The facts about a parsed SET statement; `text` is its source without comments."""
-    judged = [_judge(item, text) for item in tree.expressions]
-    kinds = {statement.kind for statement in judged}
-    for statement in judged:
-        if statement.pin and statement.kind is Kind.PRIMARY:
-            return statement
-    if kinds == {Kind.SESSION}:
-        return _merged(judged)
-    if kinds == {Kind.PRIMARY}:
-        return _of_primary(judged)
-    # A mix of session and global or user variables is as a whole neither repeatable nor free of session state, but for
-    # user variables that are set to literals.
-    if any(statement.kind is Kind.PRIMARY and statement.reason != "user-literal" for statement in judged):
-        return primary("set-mixed", "set-mixed")
-    return _merged([statement for statement in judged if statement.kind is Kind.SESSION])
+_SETTING: Final = "session-setting"
+_LITERAL: Final = "user-literal"
+_NOT_UNDERSTOOD: Final = _Assignment("set-unknown", (_UNKNOWN,))
 
 
-def _of_primary(judged: list[Statement]) -> Statement:
-    if any(statement.reason.startswith("user-") for statement in judged):
-        return primary("user-variable", writes=any(statement.writes for statement in judged))
-    return judged[0]
+def classify_set(words: Words, builtins: frozenset[str], classify: Callable[[str], Statement]) -> Statement:
+    """The facts about a SET, behind that word; `classify` is for the statement inside of a SET STATEMENT."""
+    whole = _whole(words, classify)
+    if whole is not None:
+        return whole
+    found = Mentions()
+    effects: list[Effect] = []
+    reasons = set()
+    scope = ""
+    for item in _items(words):
+        # The word for a scope holds for the names behind it, too, until the next one.
+        scope = item.take_any(*_OF_THE_SERVER, *_OF_THE_SESSION) or scope
+        assignment = _assignment(item, scope)
+        _mention_value(item, builtins, found)
+        effects += assignment.effects
+        reasons.add(assignment.reason)
+    effects += found.effects()
+    if _SETTING in reasons and reasons <= {_SETTING, _LITERAL}:
+        return Statement(Kind.SESSION, _SETTING, tuple(effects))
+    reason = next((reason for reason in _REASONS if reason in reasons), "user-variable")
+    writes = bool(found.unknown) or reason in ("set-unknown", "set-global")
+    variables = None if found.unknown else found.told_variables()
+    return primary(reason, *effects, writes=writes, variables=variables)
 
 
-def _merged(judged: list[Statement]) -> Statement:
-    pin = next((statement.pin for statement in judged if statement.pin), "")
-    return Statement(Kind.SESSION, "session-setting", pin, ",".join(statement.setting for statement in judged))
+def _mention_value(item: Words, builtins: frozenset[str], found: Mentions) -> None:
+    """Note what the right-hand side of an assignment mentions."""
+    item.at = next((at + 1 for at, word in enumerate(item.texts) if word in ("=", ":=")), len(item.texts))
+    mentions(item, builtins, found)
 
 
-def _judge(item: exp.Expr, text: str) -> Statement:
-    kind = str(item.args.get("kind") or "").upper()
-    if kind == "TRANSACTION":
-        return _judge_transaction(text)
-    if kind in ("NAMES", "CHARACTER SET"):
-        return _session(kind.lower(), item.this)
-    assignment = item.this
-    if kind not in ("", "SESSION", "LOCAL") or not isinstance(assignment, exp.EQ):
-        return primary("set-global") if isinstance(assignment, exp.EQ) else primary("set-unknown", "set-unknown")
-    if isinstance(assignment.this, exp.Parameter):
-        return _judge_user_variable(assignment)
-    return _judge_system_variable(assignment, kind)
+# --- what is no list of assignments -----------------------------------------------------------------------------------
 
 
-def _judge_transaction(text: str) -> Statement:
-    scope = text.split(None, 2)[1].upper()
-    if scope in ("SESSION", "LOCAL"):
-        return Statement(Kind.SESSION, "session-setting", setting=" ".join(text.upper().split()))
-    return primary("set-global") if scope == "GLOBAL" else primary("next-transaction", "next-transaction", writes=False)
+def _whole(words: Words, classify: Callable[[str], Statement]) -> Statement | None:
+    scope = words.peek() if words.peek() in (*_OF_THE_SERVER, *_OF_THE_SESSION) else ""
+    if words.peek(1 if scope else 0) == "TRANSACTION":
+        words.at += 2 if scope else 1
+        return _set_transaction(words, scope)
+    if words.take("ROLE"):
+        return _set_role(words)
+    if words.take("STATEMENT"):
+        return _set_statement(words, classify)
+    if words.take("RESOURCE", "GROUP"):
+        return primary("set-unknown", Pin("resource-group"), writes=False)
+    return primary("write") if words.take_any("PASSWORD", "DEFAULT") else None
 
 
-def _judge_user_variable(assignment: exp.EQ) -> Statement:
-    if _is_literal(assignment.expression):
-        return primary("user-literal", writes=False)
-    harmless = all(
-        isinstance(node, (*_LITERALS, exp.Neg, exp.Parameter, exp.SessionParameter, exp.Identifier))
-        for node in assignment.expression.walk()
+def _set_transaction(words: Words, scope: str) -> Statement:
+    if scope in _OF_THE_SERVER:
+        return primary("set-global")
+    effect = set_transaction(words, session=bool(scope))
+    if effect is None:
+        return primary("set-unknown", _UNKNOWN, writes=False)
+    if effect.session:
+        return Statement(Kind.SESSION, _SETTING, (effect,))
+    return primary("next-transaction", effect, writes=False)
+
+
+def _set_role(words: Words) -> Statement:
+    roles = words.rest()
+    if not roles or not all(word in "," or _is_account(word) for word in roles):
+        return primary("set-unknown", _UNKNOWN, writes=False)
+    return Statement(
+        Kind.SESSION, _SETTING, (SetRole("".join(f" {word}" for word in roles).strip().replace(" @", "@")),)
     )
-    return primary("user-variable", writes=not harmless)
 
 
-def _judge_system_variable(assignment: exp.EQ, kind: str) -> Statement:
-    target, value = assignment.this, assignment.expression
-    if isinstance(target, exp.Column) and target.table:
-        # A component's variable, a key cache, or a mistake.
-        return primary("set-unknown", "set-unknown")
-    name = target.name.lower()
-    if isinstance(target, exp.SessionParameter):
-        scope = str(target.args.get("kind") or "").lower()
-        if scope not in ("", "session", "local"):
-            return primary("set-global")
-        if not scope and name in _NEXT_TRANSACTION:
-            return primary("next-transaction", "next-transaction", writes=False)
-    if name == "password":
-        return primary("write")
+def _is_account(word: str) -> bool:
+    part = word.removeprefix("@")
+    return bool(_STRING.fullmatch(part)) or (part.isascii() and bool(unquoted_name(part)))
+
+
+def _set_statement(words: Words, classify: Callable[[str], Statement]) -> Statement:
+    """MariaDB's SET STATEMENT a = 1 FOR ...: nothing of the setting stays, but what the statement itself does may."""
+    if "FOR" not in words.upper:
+        return primary("set-unknown", _UNKNOWN)
+    inner = classify(words.text_from(words.upper.index("FOR") + 1))
+    return replace(inner, kind=Kind.PRIMARY, reason="set-statement")
+
+
+# --- assignments ------------------------------------------------------------------------------------------------------
+
+
+def _items(words: Words) -> Iterator[Words]:
+    """The items of the list, cut at commas outside of parentheses."""
+    depth, begin = 0, words.at
+    for at in range(words.at, len(words.texts)):
+        word = words.texts[at]
+        depth += (word == "(") - (word == ")")
+        if word == "," and depth == 0:
+            yield words.part(begin, at)
+            begin = at + 1
+    yield words.part(begin, len(words.texts))
+
+
+def _assignment(words: Words, scope: str) -> _Assignment:
+    """One item, behind the word for a scope; `scope` is that word or the last one before it."""
+    if words.take("NAMES"):
+        return _names(words)
+    if words.take("CHARACTER", "SET") or words.take("CHAR", "SET") or words.take("CHARSET"):
+        return _character_set(words)
+    if words.take("@@"):
+        scope = words.take_any(*_OF_THE_SERVER, *_OF_THE_SESSION) if words.peek(1) == "." else "@@"
+        words.take(".")
+    target = words.texts[words.at] if not words.over else ""
+    words.at += 1
+    if not words.take_any("=", ":=") or words.over:
+        return _NOT_UNDERSTOOD
+    if target.startswith("@"):
+        return _user_variable(variable_name(target), words)
+    name = unquoted_name(target).lower()
+    if scope in _OF_THE_SERVER:
+        return _Assignment("set-global")
+    return _system_variable(name, scope, words) if name.isascii() and name else _NOT_UNDERSTOOD
+
+
+def _names(words: Words) -> _Assignment:
+    charset = _charset(words)
+    collation = _charset(words) if words.take("COLLATE") else ""
+    return _Assignment(_SETTING, (SetNames(charset, collation),)) if charset and words.over else _NOT_UNDERSTOOD
+
+
+def _character_set(words: Words) -> _Assignment:
+    charset = _charset(words)
+    found = charset and words.over
+    return _Assignment(_SETTING, (SetNames(charset, connection=False),)) if found else _NOT_UNDERSTOOD
+
+
+def _charset(words: Words) -> str:
+    """Step over the name of a character set or collation, plain or as a string; DEFAULT is one too."""
+    word = words.texts[words.at] if not words.over else ""
+    words.at += 1
+    name = word[1:-1] if word[:1] in ("'", '"', "`") else word
+    return name.lower() if _NAME.fullmatch(name) else ""
+
+
+def _user_variable(name: str, words: Words) -> _Assignment:
+    value = literal(words, constants=_CONSTANTS)
+    if not name or not value or not name.isascii():
+        return _Assignment("user-variable", (SetUserVariable(name),))
+    return _Assignment(_LITERAL, (SetUserVariable(name, value),))
+
+
+def _system_variable(name: str, scope: str, words: Words) -> _Assignment:
+    value = literal(words)
     if name in _CONNECTION_ONLY or name.startswith("pseudo_"):
-        return primary("connection-variable", f"connection-variable:{name}")
-    if not _is_literal(value):
-        return primary("set-expression", f"set-expression:{name}")
-    return _session(name, value)
+        reason = f"connection-variable:{name}"
+        back = bool(value) and value.upper() in _CONNECTION_ONLY.get(name, ("DEFAULT",))
+        return _Assignment("connection-variable", (Unpin(reason) if back else Pin(reason),))
+    if name in _INSERT_ID:
+        return _Assignment("connection-variable", (Hold("insert-id"),))
+    if name in _ISOLATION or name in _READ_ONLY:
+        return _characteristic(name, scope, value)
+    if name in _MEANINGFUL and value[:1].isdigit():
+        value = ""
+    return _Assignment(_SETTING if value else "set-expression", (SetVariable(name, value),))
 
 
-def _is_literal(value: exp.Expr) -> bool:
-    return isinstance(value.this if isinstance(value, exp.Neg) else value, _LITERALS)
+def _characteristic(name: str, scope: str, value: str) -> _Assignment:
+    # `SET @@transaction_isolation = ...` is for the next transaction only, `SET transaction_isolation = ...` is not.
+    session = scope != "@@"
+    effect: SetTransaction | None = None
+    word = value.strip("'").upper()
+    if name in _ISOLATION and word in ISOLATION_VALUES:
+        effect = SetTransaction(session, isolation=ISOLATION_VALUES[word])
+    elif name in _READ_ONLY and value.upper() in (*_TRUE, *_FALSE):
+        effect = SetTransaction(session, read_only=value.upper() in _TRUE)
+    if effect is None:
+        return _Assignment("set-expression", (SetVariable(name, ""),))
+    return _Assignment(_SETTING if session else "next-transaction", (effect,))
 
 
-def _session(name: str, value: exp.Expr) -> Statement:
-    return Statement(Kind.SESSION, "session-setting", _pin_of(name, value), name)
+def literal(words: Words, constants: tuple[str, ...] = ()) -> str:
+    """The rest of `words` as SQL of plain ASCII that means the same in every session; empty when it is no such literal.
 
-
-def _pin_of(name: str, value: exp.Expr) -> str:
-    # A number, a string with escapes, or the server's default does not tell by itself which value it stands for.
-    word = isinstance(value, exp.Var) and value.name.upper() != "DEFAULT"
-    told = (value.is_string or word) and "\\" not in value.name
-    if name in _CHARACTER_SETS and not (told and value.name.lower() not in UNSAFE_CHARACTER_SETS):
-        return "character-set"
-    return "sql-mode" if name == "sql_mode" and not (told and not unsafe_sql_mode(value.name)) else ""
+    `constants` are the words that may stand for a value; without them any plain word may.
+    """
+    sign = words.take_any("-", "+")
+    if len(words.texts) - words.at != 1:
+        return ""
+    word = words.texts[words.at]
+    if _NUMBER.fullmatch(word):
+        return sign + word
+    if sign:
+        return ""
+    if _STRING.fullmatch(word):
+        return f"'{word[1:-1]}'"
+    plain = unquoted_name(word)
+    return plain if _NAME.fullmatch(plain) and (not constants or plain.upper() in constants) else ""

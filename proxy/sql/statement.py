@@ -2,10 +2,22 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, TypeAlias
+
+from proxy.sql.effects import Effect
+from proxy.sql.hints import NO_HINT, Hint
 
 # Schemas whose tables tell about the server that is asked.
 SERVER_SCHEMAS: Final = frozenset({"mysql", "performance_schema", "sys"})
+
+# (schema, table) as written, the schema empty for the default one.
+Table: TypeAlias = tuple[str, str]
+# None: any table may be meant.
+Tables: TypeAlias = frozenset[Table] | None
+NO_TABLES: Final[frozenset[Table]] = frozenset()
+# Names in lower case; None: any variable may be meant.
+Variables: TypeAlias = frozenset[str] | None
+NO_VARIABLES: Final[frozenset[str]] = frozenset()
 
 
 class Kind(IntEnum):
@@ -30,20 +42,27 @@ TRANSACTION: Final = Kind.TRANSACTION
 class Statement:
     """One classified text.
 
-    `reason` is a stable code: `read`, or why the statement is not one. `pin` is a reason to keep the session on the
-    primary from now on, because the statement may leave state behind there that no other connection has. `setting`
-    names what a SESSION statement sets: a later one with the same name takes its place. `schema` is that of a USE.
-    `writes` tells whether data may have changed once it was answered.
+    `reason` is a stable code: `read`, or why the statement is not one. `effects` are what it changes in the session, in
+    order. `writes` tells whether data may have changed once it was answered, and `written` in which tables. `reads` are
+    the tables that a read depends on, and `variables` the user variables that the statement asks for. `rules` are
+    numbers of the configured rules that its digest meets.
     """
 
     kind: Kind
     reason: str
-    pin: str = ""
-    setting: str = ""
-    schema: str = ""
+    effects: tuple[Effect, ...] = ()
     writes: bool = False
+    reads: Tables = NO_TABLES
+    written: Tables = NO_TABLES
+    variables: Variables = NO_VARIABLES
+    hint: Hint = NO_HINT
+    rules: tuple[int, ...] = ()
 
 
-def primary(reason: str, pin: str = "", *, writes: bool = True) -> Statement:
+def primary(
+    reason: str, *effects: Effect, writes: bool = True, written: Tables = None, variables: Variables = NO_VARIABLES
+) -> Statement:
     """A statement for the primary."""
-    return Statement(Kind.PRIMARY, reason, pin, writes=writes)
+    return Statement(
+        Kind.PRIMARY, reason, effects, writes, written=written if writes else NO_TABLES, variables=variables
+    )

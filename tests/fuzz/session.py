@@ -9,8 +9,6 @@ from proxy.session.inbox import Inbox, check_header, is_one_packet
 from proxy.session.machine import Machine
 from proxy.session.request import Request
 from proxy.session.statements import Limits
-from proxy.sql.cache import StatementCache
-from proxy.sql.classify import Classifier
 from proxy.wire import constants as c
 from proxy.wire.capabilities import Layout
 from proxy.wire.errors import MalformedPacket
@@ -19,9 +17,10 @@ from proxy.wire.framing import frame, payload_length
 from proxy.wire.replies import Err, Ok, err_payload, ok_payload
 from proxy.wire.stream import BodyStream
 from tests.fuzz.inputs import Input, chunks
+from tests.support.statements import MARIADB, MYSQL, cache_of
 from topology.servers import Vendor
 
-_CACHES = [StatementCache(Classifier(vendor)) for vendor in Vendor]
+_CACHES = [cache_of(server) for server in (MARIADB, MYSQL)]
 # One more than is held, so that a length byte can make a command large.
 _SCALE = 4200
 
@@ -82,7 +81,7 @@ def machine(data: bytes) -> None:
     """A session's commands, each answered by one of two servers as the input wants it."""
     source = Input(data)
     vendor = source.byte() % len(_CACHES)
-    session = Machine(_CACHES[vendor].statement, SessionState("", 0), list(Vendor)[vendor], Limits(3, 400))
+    session = Machine(_CACHES[vendor], SessionState("", 0), list(Vendor)[vendor], Limits(3, 400))
     servers = [Seen(), Seen()]
     for number, payload in enumerate(source.pieces()):
         how = source.byte()

@@ -3,13 +3,13 @@
 from contextlib import suppress
 
 from proxy.sql.cache import StatementCache
-from proxy.sql.classify import MAX_PARSED, UNCLEAR, Classifier
-from proxy.sql.lexer import ExecutableComment, digest, strip_comments
-from proxy.sql.statement import Kind
+from proxy.sql.classify import MAX_PARSED, Classifier
+from proxy.sql.comments import Unreadable, strip, uncomment
+from proxy.sql.lexer import digest
 from tests.fuzz.inputs import Input
-from topology.servers import Vendor
+from tests.support.statements import MARIADB, MYSQL
 
-_CLASSIFIERS = [Classifier(vendor) for vendor in Vendor]
+_CLASSIFIERS = [Classifier(server) for server in (MARIADB, MYSQL)]
 # Other literals of the same kind: what a digest must not depend on, and no classification either.
 _OTHER_DIGITS = bytes.maketrans(b"123456789", b"987654321")
 _OTHER_LETTERS = bytes.maketrans(b"aeioubcdfg", b"eiouabgcdf")
@@ -17,12 +17,12 @@ _OTHER_LETTERS = bytes.maketrans(b"aeioubcdfg", b"eiouabgcdf")
 
 def lexer(data: bytes) -> None:
     """Comments go, and go all at once; a digest of a digest's own text can be made."""
-    with suppress(ExecutableComment):
-        stripped = strip_comments(data)
-        assert len(stripped) <= len(data)
-        assert len(digest(stripped)) <= 2 * len(stripped)
-        with suppress(ExecutableComment):
-            assert digest(strip_comments(stripped)) == digest(stripped)
+    for server in (MARIADB, MYSQL):
+        with suppress(Unreadable):
+            stripped = uncomment(data, server).text
+            assert len(stripped) <= 2 * len(data)
+            assert len(digest(stripped)) <= 2 * len(stripped)
+            assert strip(stripped) == stripped
 
 
 def classify(data: bytes) -> None:
@@ -36,16 +36,14 @@ def classify(data: bytes) -> None:
     if len(text) > MAX_PARSED:
         return
     for other in (_digits_changed(text), _strings_changed(text)):
-        with suppress(ExecutableComment):
-            if other != text and digest(strip_comments(other)) == digest(strip_comments(text)):
+        with suppress(Unreadable):
+            bare, changed = uncomment(text, classifier.server).text, uncomment(other, classifier.server).text
+            if other != text and digest(bare) == digest(changed) and not classifier.classify(changed).alone:
                 _same_facts(cache, classifier, text, other)
 
 
 def _same_facts(cache: StatementCache, classifier: Classifier, text: bytes, other: bytes) -> None:
     fresh = StatementCache(classifier).statement(other)
-    if Kind.SESSION in (fresh.kind, cache.statement(text).kind) or fresh.reason in UNCLEAR:
-        # Remembered by their whole text.
-        return
     assert cache.statement(other) == fresh, (text, other)
 
 

@@ -5,12 +5,11 @@ from proxy.routing.state import Seen, SessionState
 from proxy.session.machine import Machine
 from proxy.session.request import Prelude, Request
 from proxy.session.statements import Limits
-from proxy.sql.cache import StatementCache
-from proxy.sql.classify import Classifier
 from proxy.wire import constants as c
 from proxy.wire.capabilities import Layout
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame, payload_length
+from tests.support.statements import MARIADB, MYSQL, cache_of
 from topology.servers import Vendor
 
 AUTOCOMMIT, IN_TRANS = c.SERVER_STATUS_AUTOCOMMIT, c.SERVER_STATUS_IN_TRANS
@@ -40,7 +39,8 @@ class Session:
         self, schema: str = "app", vendor: Vendor = Vendor.MYSQL, limits: Limits | None = None, flags: int = 0
     ) -> None:
         self.state = SessionState(schema, AUTOCOMMIT)
-        self.machine = Machine(StatementCache(Classifier(vendor)).statement, self.state, vendor, limits, flags)
+        cache = cache_of(MYSQL if vendor is Vendor.MYSQL else MARIADB)
+        self.machine = Machine(cache, self.state, vendor, limits, flags)
         self.links = {PRIMARY: Seen(), REPLICA: Seen()}
         self.log: list[tuple[str, bytes]] = []
         self.wrote = False
@@ -69,6 +69,12 @@ class Session:
             self.machine.steps.prelude_done(prelude, seen, self.answered(prelude, server))
         self._log(server, self.machine.steps.packet_for(seen, request))
         self.machine.sent(request, seen)
+        self.answer(request, server, reply)
+        return server
+
+    def answer(self, request: Request, server: str, reply: bytes = b"") -> None:
+        """The reply to a request that was sent arrives."""
+        seen = self.links[server]
         exchange = Exchange(request.reply, Layout(deprecate_eof=True))
         if not exchange.done:
             exchange.feed(frame(reply, 1) if reply else self._ordinary(request.reply, server))
@@ -78,7 +84,6 @@ class Session:
             self.number = self.machine.prepared(request, exchange, seen)
         if request.reply is not Reply.NONE:
             self.machine.replied(request, exchange, seen, server == PRIMARY)
-        return server
 
     def hold(self, number: int, data: bytes, parameter: int = 0) -> None:
         """Send a piece of long data that the session keeps."""

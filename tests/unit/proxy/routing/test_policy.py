@@ -4,40 +4,46 @@ import pytest
 
 from proxy.routing.balance import RoundRobin
 from proxy.routing.policy import Route, Target, decide
-from proxy.routing.state import SessionState
-from proxy.sql.statement import Kind, Statement, primary
+from proxy.routing.state import Seen, SessionState
+from tests.support.statements import classified
 from topology.freshness import Freshness
 from topology.servers import Health, Role, Server, ServerState, Snapshot
 
-READ = Statement(Kind.READ, "read")
-DIAGNOSTIC = Statement(Kind.DIAGNOSTIC, "diagnostic")
-
 
 @pytest.mark.parametrize(
-    ("statement", "status", "pin", "schema", "target", "reason"),
+    ("text", "status", "schema", "target", "reason"),
     [
-        (READ, 2, "", "", Target.REPLICA, "read"),
-        (READ, 2, "", "app", Target.REPLICA, "read"),
-        (READ, 2, "", "information_schema", Target.REPLICA, "read"),
-        (READ, 3, "", "", Target.PRIMARY, "in-transaction"),
-        (READ, 0, "", "", Target.PRIMARY, "in-transaction"),
-        (READ, 2, "procedure", "", Target.PRIMARY, "pinned:procedure"),
-        (READ, 3, "procedure", "", Target.PRIMARY, "pinned:procedure"),
-        (READ, 2, "", "mysql", Target.PRIMARY, "server-local"),
-        (READ, 2, "", "Performance_Schema", Target.PRIMARY, "server-local"),
-        (READ, 2, "", "SYS", Target.PRIMARY, "server-local"),
-        (DIAGNOSTIC, 2, "", "", Target.LAST, "diagnostic"),
-        (DIAGNOSTIC, 3, "procedure", "mysql", Target.LAST, "diagnostic"),
-        (primary("write"), 2, "", "", Target.PRIMARY, "write"),
-        (primary("unknown-function:f"), 2, "", "", Target.PRIMARY, "unknown-function:f"),
-        (Statement(Kind.SESSION, "session-setting"), 2, "", "", Target.PRIMARY, "session-setting"),
-        (Statement(Kind.TRANSACTION, "transaction"), 2, "", "", Target.PRIMARY, "transaction"),
+        ("SELECT 1", 2, "", Target.REPLICA, "read"),
+        ("SELECT 1", 2, "app", Target.REPLICA, "read"),
+        ("SELECT 1", 2, "information_schema", Target.REPLICA, "read"),
+        ("SELECT 1", 3, "", Target.PRIMARY, "in-transaction"),
+        ("SELECT 1", 0, "", Target.PRIMARY, "in-transaction"),
+        ("SELECT 1", 2, "mysql", Target.PRIMARY, "server-local"),
+        ("SELECT 1", 2, "Performance_Schema", Target.PRIMARY, "server-local"),
+        ("SELECT @a", 2, "", Target.REPLICA, "read"),
+        ("SELECT @b", 2, "", Target.PRIMARY, "user-variable"),
+        ("SELECT @a", 3, "", Target.PRIMARY, "in-transaction"),
+        ("SELECT ROW_COUNT()", 2, "", Target.LAST, "diagnostic"),
+        ("SHOW WARNINGS", 3, "mysql", Target.LAST, "diagnostic"),
+        ("DELETE FROM t", 2, "", Target.PRIMARY, "write"),
+        ("SELECT f()", 2, "", Target.PRIMARY, "unknown-function:f"),
+        ("SET a = 1", 2, "", Target.PRIMARY, "session-setting"),
+        ("BEGIN", 2, "", Target.PRIMARY, "transaction"),
     ],
 )
-def test_decisions(statement: Statement, status: int, pin: str, schema: str, target: Target, reason: str) -> None:
+def test_decisions(text: str, status: int, schema: str, target: Target, reason: str) -> None:
     state = SessionState(schema, status)
-    state.pin = pin
-    assert decide(statement, state) == Route(target, reason)
+    for before in ("SET @a = 1", "SET @b = @@hostname"):
+        state.apply(classified(before), b"", Seen())
+    assert decide(classified(text), state) == Route(target, reason)
+
+
+@pytest.mark.parametrize("status", [2, 3])
+def test_a_pin_is_named(status: int) -> None:
+    state = SessionState("", status)
+    state.pin_down("procedure")
+    assert decide(classified("SELECT 1"), state) == Route(Target.PRIMARY, "pinned:procedure")
+    assert decide(classified("SHOW WARNINGS"), state) == Route(Target.LAST, "diagnostic")
 
 
 def snapshot(*healths: Health) -> Snapshot:

@@ -1,101 +1,263 @@
-"""What a session has set, in the order in which its other connections must be told."""
+"""The session's state: what each statement does to it."""
 
 import pytest
 
-from proxy.routing.state import MAX_SETTINGS, MAX_SETTINGS_BYTES, OPTION, USE, SessionState, changes_texts
-from proxy.sql.statement import Kind, Statement
+from proxy.routing.state import Baseline, Seen, SessionState
+from proxy.sql.meaning import DEFAULT_MEANING, Meaning
+from tests.support.statements import classified
 
-AUTOCOMMIT = 2
-
-
-def setting(name: str, pin: str = "", schema: str = "") -> Statement:
-    return Statement(Kind.SESSION, "session-setting", pin, name, schema)
+AUTOCOMMIT, IN_TRANS, NO_BACKSLASH_ESCAPES = 2, 1, 0x200
 
 
-def replayed(state: SessionState, version: int = 0) -> list[bytes]:
-    packets = []
-    while (missing := state.missing(version)) is not None:
-        packets.append(missing.packet)
-        version = missing.version
-    return packets
+class Session:
+    """A state with one connection, which succeeds with all that it is given."""
+
+    def __init__(self, schema: str = "app", baseline: Baseline | None = None) -> None:
+        self.state = SessionState(schema, AUTOCOMMIT, baseline)
+        self.seen = Seen()
+
+    def run(self, *texts: str) -> "Session":
+        for text in texts:
+            self.state.apply(classified(text), text.encode(), self.seen)
+        return self
+
+    def fail(self, text: str, errno: int = 1146, begun: bool = False) -> "Session":
+        self.state.failed(classified(text), errno, begun)
+        return self
+
+    def replayed(self, version: int = 0) -> list[bytes]:
+        packets = []
+        while (missing := self.state.missing(version)) is not None:
+            packets.append(missing.packet[4:] or b"\x03" + missing.text.encode())
+            version = missing.version
+        return packets
 
 
-def test_settings_are_repeated_in_the_order_of_their_last_change() -> None:
-    state = SessionState("", AUTOCOMMIT)
-    for name, packet in (("names", b"1"), ("sql_mode", b"2"), ("a", b"3"), ("names", b"4"), ("a", b"5")):
-        state.apply(setting(name), packet)
-    assert replayed(state) == [b"2", b"4", b"5"]
-    assert replayed(state, 3) == [b"4", b"5"]
-    assert replayed(state, 4) == [b"5"]
-    assert replayed(state, 5) == []
+# Statements, and why the session stays on the primary afterwards.
+PINS = [
+    (["SELECT 1"], ""),
+    (["CREATE TEMPORARY TABLE t (a INT)"], "temp-table"),
+    (["CREATE TEMPORARY TABLE t (a INT)", "DROP TEMPORARY TABLE t"], ""),
+    (["CREATE TEMPORARY TABLE t (a INT)", "DROP TABLE IF EXISTS u, app.t"], ""),
+    (["CREATE TEMPORARY TABLE t (a INT)", "USE b", "DROP TABLE t"], "temp-table"),
+    (["CREATE TEMPORARY TABLE t (a INT)", "ALTER TABLE t RENAME u", "DROP TABLE t"], "temp-table"),
+    (["CREATE TEMPORARY TABLE t (a INT)", "RENAME TABLE app.t TO u", "DROP TABLE t"], "temp-table"),
+    (["CREATE TEMPORARY TABLE t (a INT); CREATE TEMPORARY TABLE u (a INT)", "DROP TABLE t"], "temp-table"),
+    (["SELECT GET_LOCK('a', 1)"], "named-lock"),
+    (["SELECT GET_LOCK('a', 1)", "SELECT RELEASE_LOCK('A')"], ""),
+    (["SELECT GET_LOCK('a', 1)", "SELECT GET_LOCK('a', 1)", "DO RELEASE_LOCK('a')"], "named-lock"),
+    (["SELECT GET_LOCK('a', 1)", "SELECT RELEASE_LOCK('b')"], "named-lock"),
+    (["SELECT GET_LOCK('a', 1)", "SELECT RELEASE_LOCK('a') FROM t"], "named-lock"),
+    (["SELECT GET_LOCK('a', 1), GET_LOCK('b', 1)", "DO RELEASE_ALL_LOCKS()"], ""),
+    (["SELECT GET_LOCK(?, 1)", "SELECT RELEASE_LOCK(?)"], "named-lock"),
+    (["LOCK TABLES t READ"], "table-locks"),
+    (["LOCK TABLES t READ", "UNLOCK TABLES"], ""),
+    (["LOCK TABLES t READ", "BEGIN"], ""),
+    (["FLUSH TABLES WITH READ LOCK", "BEGIN"], "global-lock"),
+    (["FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES"], ""),
+    (["LOCK INSTANCE FOR BACKUP", "UNLOCK TABLES"], "instance-lock"),
+    (["LOCK INSTANCE FOR BACKUP", "UNLOCK INSTANCE"], ""),
+    (["BACKUP STAGE START", "BACKUP STAGE FLUSH"], "backup-stage"),
+    (["BACKUP STAGE START", "BACKUP STAGE END"], ""),
+    (["HANDLER t OPEN", "HANDLER t READ FIRST"], "handler"),
+    (["HANDLER t OPEN AS x", "HANDLER t CLOSE"], "handler"),
+    (["HANDLER t OPEN AS x", "HANDLER x CLOSE"], ""),
+    (["XA START 'a'"], "xa"),
+    (["XA START 'a'", "XA END 'a'", "XA PREPARE 'a'"], "xa"),
+    (["XA START 'a'", "XA END 'a'", "XA COMMIT 'a' ONE PHASE"], ""),
+    (["SET timestamp = 5"], "connection-variable:timestamp"),
+    (["SET timestamp = 5", "SET timestamp = DEFAULT"], ""),
+    (["SET SESSION sql_log_bin = 0", "SET sql_log_bin = 1"], ""),
+    (["SET sql_mode = CONCAT(@@sql_mode, ',ANSI')"], "set-expression:sql_mode"),
+    (["SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", "SET sql_mode = ''"], ""),
+    (["SET x = f()", "SET y = 1"], "set-expression:x"),
+    (["SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"], "next-transaction"),
+    (["SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "BEGIN"], "next-transaction"),
+    (["SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "COMMIT"], ""),
+    (["SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "ROLLBACK TO a"], "next-transaction"),
+    (["PREPARE s FROM @a"], "text-prepare"),
+    (["PREPARE s FROM @a", "PREPARE s FROM 'SELECT 1'"], ""),
+    (["PREPARE s FROM @a", "DEALLOCATE PREPARE S"], ""),
+    (["PREPARE s FROM @a", "DROP PREPARE t"], "text-prepare"),
+    (["PREPARE s FROM 'CREATE TEMPORARY TABLE t (a INT)'"], ""),
+    (["CALL p()"], "procedure"),
+    (["FOO"], "unknown-statement"),
+    (["BEGIN NOT ATOMIC SELECT 1"], "compound-statement"),
+    (["DROP DATABASE APP"], "dropped-schema"),
+    (["DROP DATABASE APP", "USE b"], ""),
+    (["DROP DATABASE b"], ""),
+    (["SET @a = 1", "SET @b = f()", "SELECT f()", "INSERT INTO t VALUES (1)"], ""),
+]
 
 
-def test_a_setting_of_two_names_does_not_replace_one_of_them() -> None:
-    state = SessionState("", AUTOCOMMIT)
-    for name, packet in (("a", b"1"), ("a,b", b"2"), ("b", b"3"), ("a", b"4")):
-        state.apply(setting(name), packet)
-    assert replayed(state) == [b"2", b"3", b"4"]
+@pytest.mark.parametrize(("texts", "pin"), PINS)
+def test_pins(texts: list[str], pin: str) -> None:
+    state = Session().run(*texts).state
+    assert state.pin == pin
+    assert state.free is not bool(pin)
+
+
+@pytest.mark.parametrize("texts", [texts for texts, _ in PINS])
+def test_a_reset_ends_every_pin(texts: list[str]) -> None:
+    state = Session().run(*texts).state
+    state.reset()
+    assert (state.pin, state.private, state.resets, len(state.named)) == ("", False, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "errno", "begun", "pin"),
+    [
+        ("CREATE TEMPORARY TABLE t (a INT)", 1050, False, ""),
+        ("LOCK TABLES t READ", 1146, False, ""),
+        ("CALL p()", 1146, False, "procedure"),
+        ("CALL p()", 1064, False, ""),
+        ("FOO", 1064, False, ""),
+        ("FOO", 1064, True, "unknown-statement"),
+        ("SELECT GET_LOCK('a', 1)", 1317, False, "named-lock"),
+        ("CREATE TEMPORARY TABLE t (a INT); SELECT nonsense", 1054, True, "temp-table"),
+        ("SELECT 1; CREATE TEMPORARY TABLE t (a INT)", 1050, True, "temp-table"),
+        ("SET timestamp = DEFAULT", 1231, False, ""),
+    ],
+)
+def test_what_a_failed_statement_may_have_done(text: str, errno: int, begun: bool, pin: str) -> None:
+    assert Session().fail(text, errno, begun).state.pin == pin
+
+
+def test_what_failed_ends_no_pin_and_sets_nothing() -> None:
+    session = Session().run("LOCK TABLES t READ").fail("UNLOCK TABLES").fail("SET a = 1").fail("USE b")
+    assert (session.state.pin, session.state.schema, session.replayed()) == ("table-locks", "app", [])
+
+
+def test_a_prepare_that_failed_took_the_statement_before_with_it() -> None:
+    session = Session().run("PREPARE s FROM 'SELECT 1'")
+    assert session.state.named.find("s") is not None
+    assert session.fail("PREPARE s FROM 'SELECT nonsense'").state.named.find("s") is None
+
+
+def test_settings_are_replayed() -> None:
+    session = Session().run("SET NAMES latin1", "SET time_zone = '+00:00', sql_mode = ''", "USE `b c`", "SET ROLE NONE")
+    assert session.replayed() == [
+        b"\x03SET NAMES latin1, @@session.time_zone = '+00:00', @@session.sql_mode = ''",
+        b"\x02b c",
+        b"\x03SET ROLE NONE",
+    ]
+    assert session.seen.version == session.state.version == 5
+    session.state.set_option(b"\x03\0\0\0\x1b\0\0", session.seen)
+    session.run("SET SESSION TRANSACTION READ ONLY")
+    assert session.replayed(5) == [b"\x1b\0\0", b"\x03SET SESSION TRANSACTION READ ONLY"]
+    session.state.reset()
+    assert session.replayed() == [b"\x02b c", b"\x1b\0\0"]
+
+
+def test_a_schema_is_named_in_the_character_set_of_the_client() -> None:
+    session = Session(baseline=Baseline(charset="gbk"))
+    session.state.apply(classified("USE 縗"), b"", session.seen)
+    assert (session.state.schema, session.replayed()) == ("縗", [b"\x02\xbf\x5c"])
+    session.state.use("x", b"x", session.seen)
+    assert session.replayed() == [b"\x02x"]
+
+
+def test_very_many_settings_pin() -> None:
+    session = Session().run(*(f"SET a{number} = 1" for number in range(65)))
+    assert session.state.pin == "many-settings"
 
 
 @pytest.mark.parametrize(("status", "inside"), [(2, False), (3, True), (0, True), (1, True), (2 | 0x4000, False)])
 def test_a_transaction_is_open_or_would_be_opened(status: int, inside: bool) -> None:
-    assert SessionState("", status).in_transaction is inside
+    state = SessionState("", status)
+    assert (state.in_transaction, state.free) == (inside, not inside)
+    state.status = AUTOCOMMIT
+    assert (state.in_transaction, state.free) == (False, True)
+    state.status = status
+    assert (state.status, state.in_transaction, state.free) == (status, inside, not inside)
 
 
-def test_the_first_pin_is_shown() -> None:
-    state = SessionState("", AUTOCOMMIT)
-    state.pin_down("procedure")
-    state.apply(setting("names", "character-set"), b"x")
-    assert state.pin == "procedure"
+@pytest.mark.parametrize("schema", ["mysql", "Performance_Schema", "SYS"])
+def test_reads_are_not_free_in_a_schema_of_the_server(schema: str) -> None:
+    assert not Session(schema).state.free
+    assert not Session().run(f"USE {schema}").state.free
+    assert Session(schema).run("USE app").state.free
 
 
-def test_a_reset_keeps_the_schema_and_the_option_only() -> None:
-    state = SessionState("a", AUTOCOMMIT)
-    for name in ("names", USE, "a", OPTION):
-        state.apply(setting(name, schema="b" if name == USE else ""), name.encode())
-    state.private = True
-    state.pin_down("temporary-table")
-    state.reset()
-    assert (state.schema, state.pin, state.private, state.resets) == ("b", "", False, 1)
-    assert replayed(state) == [b"use", b"option"]
+# What texts mean after these statements.
+MEANINGS = [
+    (["SET sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES'"], Meaning(ansi_quotes=True)),
+    (["SET sql_mode = ANSI"], Meaning(ansi_quotes=True, ignore_space=True)),
+    (["SET sql_mode = ANSI", "SET SESSION sql_mode = ''"], DEFAULT_MEANING),
+    (["SET sql_mode = ANSI", "SET sql_mode = DEFAULT"], Meaning(ignore_space=True)),
+    (["SET sql_mode = CONCAT(@@sql_mode, '')"], Meaning(ansi_quotes=True, ignore_space=True, foreign=True)),
+    (["SET NAMES gbk"], Meaning(ignore_space=True, codec="gbk")),
+    (["SET NAMES gbk", "SET NAMES utf8"], Meaning(ignore_space=True)),
+    (["SET NAMES DEFAULT"], Meaning(ignore_space=True, codec="?")),
+    (["SET CHARACTER SET latin1"], Meaning(ignore_space=True, codec="cp1252")),
+    (["SET character_set_client = big5"], Meaning(ignore_space=True, codec="big5")),
+    (["SET character_set_client = 28"], Meaning(ignore_space=True, codec="?")),
+    (["SET character_set_results = gbk"], Meaning(ignore_space=True)),
+]
 
 
-@pytest.mark.parametrize("pin", ["character-set", "sql-mode"])
-def test_a_reset_does_not_end_what_the_login_began(pin: str) -> None:
-    state = SessionState("", AUTOCOMMIT)
-    state.pin_down(pin)
-    state.reset()
-    assert state.pin == pin
+@pytest.mark.parametrize(("texts", "meaning"), MEANINGS)
+def test_what_texts_mean(texts: list[str], meaning: Meaning) -> None:
+    session = Session(baseline=Baseline("IGNORE_SPACE", "utf8mb4", "latin1"))
+    assert session.state.reading == Meaning(ignore_space=True)
+    assert session.run(*texts).state.reading == meaning
+    session.state.reset()
+    assert session.state.reading == Meaning(codec="cp1252")
 
 
-def test_many_or_large_settings_pin() -> None:
-    many, large = SessionState("", AUTOCOMMIT), SessionState("", AUTOCOMMIT)
-    for number in range(MAX_SETTINGS):
-        many.apply(setting(f"a{number}"), b"x")
-    for _ in range(5):
-        large.apply(setting("a"), b"x" * (MAX_SETTINGS_BYTES - 1))
-    assert (many.pin, large.pin) == ("", "")
-    many.apply(setting("b"), b"x")
-    large.apply(setting("b"), b"xx")
-    assert (many.pin, large.pin) == ("many-settings", "many-settings")
+def test_the_status_tells_what_backslashes_are() -> None:
+    state = Session().state
+    state.status = AUTOCOMMIT | NO_BACKSLASH_ESCAPES
+    assert state.reading == Meaning(backslash_escapes=False)
+    state.status = AUTOCOMMIT
+    assert state.reading is DEFAULT_MEANING or state.reading == DEFAULT_MEANING
 
 
 @pytest.mark.parametrize(
-    ("name", "changes"),
-    [("names", True), ("sql_mode,a", True), ("a,character_set_client", True), ("collation_connection", True),
-     ("character set", True), ("autocommit", False), ("time_zone,wait_timeout", False), (OPTION, False)],
+    ("text", "changes"),
+    [("SET NAMES utf8mb4", True), ("SET sql_mode = '', a = 1", True), ("SET character_set_results = NULL", True),
+     ("SET collation_connection = x", True), ("SET CHARACTER SET utf8", True), ("SET autocommit = 1", False),
+     ("SET time_zone = 'UTC'", False), ("USE b", False), ("SET @a = 1", False)],
 )  # fmt: skip
-def test_what_changes_the_meaning_of_texts(name: str, changes: bool) -> None:
-    state = SessionState("a", AUTOCOMMIT)
-    state.apply(setting(name), b"x")
-    assert (state.texts != 0) is changes
-    assert changes_texts(setting(name)) is changes
+def test_what_changes_the_meaning_of_what_was_prepared(text: str, changes: bool) -> None:
+    session = Session()
+    before = session.state.texts
+    assert (session.run(text).state.texts != before) is changes
 
 
-def test_a_connection_comes_back_to_the_schema_that_it_left() -> None:
-    state = SessionState("a", AUTOCOMMIT)
-    before = state.version
-    state.leave_schema()
-    missing = state.missing(before)
-    assert missing is not None
-    assert missing.packet == b"\2\0\0\0\2a"
+@pytest.mark.parametrize(
+    ("texts", "read", "known"),
+    [
+        ([], "SELECT @a", True),
+        (["SET @a = 1"], "SELECT @a", True),
+        (["SET @a = 1", "SET @a = @@hostname"], "SELECT @a", False),
+        (["SELECT @b := 1"], "SELECT @a", True),
+        (["SELECT @b := 1"], "SELECT @b", False),
+        (["SELECT 1 INTO @b"], "SELECT @a, @B", False),
+        (["SET @a = 1", "CALL p(@a)"], "SELECT @a", False),
+        (["SET @'a' = 1"], "SELECT @b", False),
+        (["SET @a = 'x'", "SET NAMES latin1"], "SELECT @a", False),
+        (["SET @a = 5", "SET NAMES latin1"], "SELECT @a", True),
+    ],
+)
+def test_which_variables_are_known(texts: list[str], read: str, known: bool) -> None:
+    state = Session().run(*texts).state
+    assert state.knows(classified(read)) is known
+
+
+def test_a_failed_statement_may_have_given_any_value() -> None:
+    assert not Session().run("SET @a = 1").fail("SELECT @b := 1 FROM t", 1317).state.knows(classified("SELECT @a"))
+
+
+@pytest.mark.parametrize(
+    ("text", "private"),
+    [
+        ("SELECT 1", False), ("SET a = 1", False), ("SET @a = 1", False), ("USE b", False), ("BEGIN", False),
+        ("PREPARE s FROM 'SELECT 1'", False), ("SELECT * FROM t FOR UPDATE", False), ("SHOW STATUS", False),
+        ("SET @a = @@hostname", True), ("INSERT INTO t VALUES (1)", True), ("SELECT f()", True),
+        ("CREATE TEMPORARY TABLE t (a INT)", True), ("SELECT LAST_INSERT_ID(5)", True), ("SELECT 1 INTO @a", True),
+        ("SELECT GET_LOCK('a', 1)", True), ("SET last_insert_id = 5", True),
+    ],
+)  # fmt: skip
+def test_whether_a_connection_may_be_lost(text: str, private: bool) -> None:
+    assert Session().run(text).state.private is private

@@ -28,7 +28,7 @@ def test_a_replica_is_told_all_settings_in_order_and_once() -> None:
         assert session.query(text) == PRIMARY
         assert session.sent() == [(PRIMARY, b"\x03" + text.encode())]
     assert session.query("SELECT 1") == REPLICA
-    wanted = [b"\x03SET sql_mode = ''", b"\x03USE other", b"\x03SET NAMES utf8mb4", b"\x03SELECT 1"]
+    wanted = [b"\x03SET @@session.sql_mode = ''", b"\x02other", b"\x03SET NAMES utf8mb4", b"\x03SELECT 1"]
     assert session.sent() == [(REPLICA, packet) for packet in wanted]
     session.query("SELECT 2")
     assert session.sent() == [(REPLICA, b"\x03SELECT 2")]
@@ -44,6 +44,8 @@ def test_a_setting_that_failed_is_not_repeated() -> None:
     assert session.sent() == [(REPLICA, b"\x03SELECT 1")]
     session.query("SET sql_mode = 'ANSI_QUOTES'", err())
     assert session.query("SELECT 1") == REPLICA
+    session.query("USE gone", err(1049))
+    assert (session.state.schema, session.query("SELECT 1")) == ("app", REPLICA)
 
 
 def test_init_db_is_a_setting_and_the_schema_counts() -> None:
@@ -58,11 +60,18 @@ def test_init_db_is_a_setting_and_the_schema_counts() -> None:
     assert session.state.schema == "mysql"
 
 
-def test_a_set_that_pins_pins_once_it_succeeded() -> None:
+def test_texts_are_read_as_the_session_means_them() -> None:
     session = Session()
+    assert session.query('SELECT "a (1)"') == REPLICA
+    session.query("SET sql_mode = 'ANSI_QUOTES'")
+    assert session.query('SELECT "a"') == REPLICA
+    assert session.request(query('SELECT "f"(1)')).route.reason == "unknown-function:f"
     session.query("SET NAMES gbk")
-    assert session.query("SELECT 1") == PRIMARY
-    assert session.state.pin == "character-set"
+    assert session.query("SELECT 1") == REPLICA
+    session.query("SET sql_mode = DEFAULT")
+    assert session.request(command(c.COM_QUERY, b"SELECT '\xbf\x5c' FOR UPDATE -- '")).route.reason == "locking-read"
+    session.run(command(c.COM_RESET_CONNECTION))
+    assert session.query('SELECT "f"') == REPLICA
 
 
 # --- query attributes -------------------------------------------------------------------------------------------------
@@ -86,7 +95,7 @@ def test_settings_are_repeated_as_the_connection_wants_queries() -> None:
     number = session.prepare("SET sql_mode = ''")
     session.run(execute(number))
     session.run(command(c.COM_QUERY, b"\0\1SELECT 1"))
-    wanted = [setting[4:], b"\x03\0\1SET sql_mode = ''", b"\x03\0\1SELECT 1"]
+    wanted = [b"\x03\0\1SET NAMES latin1, @@session.sql_mode = ''", b"\x03\0\1SELECT 1"]
     assert session.sent() == [(REPLICA, packet) for packet in wanted]
 
 
@@ -124,7 +133,7 @@ def test_a_reset_reaches_every_connection_and_ends_pins() -> None:
     assert session.query("SELECT 1") == PRIMARY
     session.run(command(c.COM_RESET_CONNECTION))
     assert session.query("SELECT 1") == REPLICA
-    assert session.sent() == [(REPLICA, b"\x1f"), (REPLICA, b"\x03USE other"), (REPLICA, b"\x03SELECT 1")]
+    assert session.sent() == [(REPLICA, b"\x1f"), (REPLICA, b"\x02other"), (REPLICA, b"\x03SELECT 1")]
     session.query("SELECT 1")
     assert len(session.log) == 1
     session.query("INSERT INTO t VALUES (1)")
@@ -223,31 +232,44 @@ def test_preparing_a_write_is_none() -> None:
     number = session.prepare("CREATE TEMPORARY TABLE t (a INT)")
     assert (session.wrote, session.state.pin) == (False, "")
     session.run(execute(number))
-    assert (session.wrote, session.state.pin) == (True, "temporary-table")
+    assert (session.wrote, session.state.pin) == (True, "temp-table")
 
 
 # --- pins and what cannot be repeated ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("error", [b"", err(1317)])
 @pytest.mark.parametrize(
-    ("text", "pin"),
-    [("CALL p()", "procedure"), ("LOCK TABLES t READ", "table-locks"), ("XA START 'a'", "xa"),
-     ("FOO", "unknown-statement"), ("SET x = f()", "set-expression:x"),
-     ("SELECT 1 /*! FOR UPDATE */", "executable-comment")],
-)  # fmt: skip
-def test_a_pin_holds_from_the_moment_its_statement_is_sent(text: str, pin: str) -> None:
+    ("text", "pin"), [("CALL p()", "procedure"), ("FOO", "unknown-statement"), ("DO GET_LOCK(@a, 1)", "named-lock")]
+)
+def test_what_may_have_happened_pins_even_after_an_error(text: str, pin: str, error: bytes) -> None:
     session = Session()
-    session.query(text, err())
-    assert session.state.pin == pin
+    session.query(text, error)
     assert session.query("SELECT 1") == PRIMARY
     assert session.request(query("SELECT 1")).route.reason == f"pinned:{pin}"
 
 
+def test_what_failed_pins_nothing() -> None:
+    session = Session()
+    for text in ("CREATE TEMPORARY TABLE t (a INT)", "LOCK TABLES t READ", "SET timestamp = 1", "SET a = f()"):
+        session.query(text, err())
+        assert session.query("SELECT 1") == REPLICA
+
+
+def test_a_pin_ends_with_what_it_is_about() -> None:
+    session = Session()
+    session.query("CREATE TEMPORARY TABLE t (a INT)")
+    session.query("SELECT GET_LOCK('x', 1)")
+    session.query("DROP TEMPORARY TABLE t")
+    assert session.request(query("SELECT 1")).route.reason == "pinned:named-lock"
+    session.query("SELECT RELEASE_LOCK('x')")
+    assert session.query("SELECT 1") == REPLICA
+
+
 @pytest.mark.parametrize(
     "text",
-    ["SET @a = 1", "SELECT @a := 1", "SELECT a INTO @v FROM t", "SELECT a FROM t INTO @v", "SELECT GET_LOCK('a', 1)",
-     "DO GET_LOCK('a', 1)", "SELECT f()", "UPDATE t SET a = (@v := a)", "SELECT 1; SELECT 2 INTO @v", "UNLOCK TABLES",
-     "WITH x AS (SELECT 1) UPDATE t SET a = (@v := 1)"],
+    ["SET @a = @@hostname", "SELECT @a := 1", "SELECT a INTO @v FROM t", "SELECT f()", "UPDATE t SET a = (@v := a)",
+     "SELECT 1; SELECT 2 INTO @v", "SELECT LAST_INSERT_ID(5)", "WITH x AS (SELECT 1) UPDATE t SET a = (@v := 1)"],
 )  # fmt: skip
 def test_a_session_whose_primary_connection_may_hold_state_cannot_move(text: str) -> None:
     session = Session()
@@ -287,20 +309,96 @@ def test_large_commands_go_to_the_primary() -> None:
     session = Session()
     text = session.machine.streamed(query("SELECT 'x"))
     assert isinstance(text, Request)
-    assert (text.route.target, text.route.reason, text.statement.pin) == (
-        Target.PRIMARY,
-        "too-large",
-        "unknown-statement",
-    )
+    assert (text.route.target, text.route.reason) == (Target.PRIMARY, "too-large")
     number = session.prepare("SELECT 1")
     executed = session.machine.streamed(execute(number))
     assert isinstance(executed, Request)
     assert executed.route.target is Target.PRIMARY
-    session.machine.sent(executed, session.links[PRIMARY])
-    assert not session.state.pin
     assert isinstance(session.machine.streamed(execute(99)), Err)
-    session.machine.sent(text, session.links[PRIMARY])
-    assert session.query("SELECT 1") == PRIMARY
+    session.answer(text, PRIMARY)
+    assert session.request(query("SELECT 1")).route.reason == "pinned:unknown-statement"
+
+
+# --- user variables and what is prepared as text ----------------------------------------------------------------------
+
+
+def test_a_replica_is_told_the_variables_that_a_read_asks_for() -> None:
+    session = Session()
+    session.query("SET @a = 1, @b = 'x', @c = 2")
+    assert session.query("SELECT 1") == REPLICA
+    assert session.sent() == [(REPLICA, b"\x03SELECT 1")]
+    assert session.query("SELECT @a, @nothing") == REPLICA
+    assert session.sent() == [(REPLICA, b"\x03SET @`a` = 1"), (REPLICA, b"\x03SELECT @a, @nothing")]
+    session.query("SELECT @a")
+    assert len(session.log) == 1
+    session.query("SET @a = 3")
+    assert session.sent() == [(PRIMARY, b"\x03SET @a = 3")]
+    session.query("SELECT @a")
+    assert session.sent() == [(REPLICA, b"\x03SET @`a` = 3"), (REPLICA, b"\x03SELECT @a")]
+    session.query("SELECT @a INTO @b")
+    assert session.request(query("SELECT @b")).route.reason == "user-variable"
+    assert session.query("SELECT @a") == REPLICA
+
+
+def test_a_prepared_read_is_told_its_variables_too() -> None:
+    session = Session()
+    number = session.prepare("SELECT @a")
+    session.query("SET @a = 1")
+    assert session.run(execute(number)) == REPLICA
+    assert session.sent()[0] == (REPLICA, b"\x03SET @`a` = 1")
+    session.run(command(c.COM_RESET_CONNECTION))
+    assert session.query("SELECT @a") == REPLICA
+    assert [packet for _, packet in session.sent()] == [b"\x1f", b"\x03SELECT @a"]
+
+
+def test_what_was_prepared_as_text_runs_where_its_text_would() -> None:
+    session = Session()
+    assert session.query("PREPARE s FROM 'SELECT * FROM t WHERE a = ?'") == PRIMARY
+    session.query("SET @a = 1")
+    assert session.query("EXECUTE S USING @a") == REPLICA
+    assert [packet for _, packet in session.sent()] == [
+        b"\x03SET @`a` = 1",
+        b"\x03PREPARE s FROM 'SELECT * FROM t WHERE a = ?'",
+        b"\x03EXECUTE S USING @a",
+    ]
+    session.query("EXECUTE s USING @a")
+    assert len(session.log) == 1
+    session.query("PREPARE s FROM 'SELECT 2'")
+    session.query("EXECUTE s")
+    assert session.sent()[0] == (REPLICA, b"\x03PREPARE s FROM 'SELECT 2'")
+    session.query("DEALLOCATE PREPARE s")
+    assert session.query("EXECUTE s", err(1243)) == PRIMARY
+    assert session.query("SELECT 1") == REPLICA
+
+
+def test_what_is_executed_as_text_has_the_effects_of_its_text() -> None:
+    session = Session()
+    session.query("PREPARE s FROM 'CREATE TEMPORARY TABLE t (a INT)'")
+    assert session.query("SELECT 1") == REPLICA
+    assert session.query("EXECUTE s") == PRIMARY
+    assert (session.wrote, session.state.pin) == (True, "temp-table")
+    session.query("PREPARE s FROM 'DROP TEMPORARY TABLE t'")
+    session.query("EXECUTE s")
+    session.query("PREPARE s FROM 'CALL p(?)'")
+    session.query("SET @a = 1")
+    session.query("EXECUTE s USING @a")
+    assert session.state.pin == "procedure"
+
+
+def test_a_text_keeps_the_meaning_that_it_was_prepared_with() -> None:
+    session = Session()
+    session.query("PREPARE s FROM 'SELECT * FROM t'")
+    session.query("USE other")
+    assert session.request(query("EXECUTE s")).route.reason == "prepared-before-a-setting"
+    assert session.query("EXECUTE s") == PRIMARY
+    session.query("USE app")
+    assert session.query("EXECUTE s") == REPLICA
+
+
+def test_what_is_not_known_to_be_prepared_may_be_anything() -> None:
+    session = Session()
+    assert session.query("EXECUTE s") == PRIMARY
+    assert session.state.pin == "unknown-statement"
 
 
 def test_a_request_made_before_a_route_was_known_sees_diagnostics_last() -> None:

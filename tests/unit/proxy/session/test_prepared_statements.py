@@ -87,7 +87,7 @@ def test_a_prepared_set_is_repeated_as_text() -> None:
     session = Session()
     session.run(execute(session.prepare("SET sql_mode = ''")))
     session.query("SELECT 1")
-    assert session.sent() == [(REPLICA, b"\x03SET sql_mode = ''"), (REPLICA, b"\x03SELECT 1")]
+    assert session.sent() == [(REPLICA, b"\x03SET @@session.sql_mode = ''"), (REPLICA, b"\x03SELECT 1")]
 
 
 # --- what they were prepared with -------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_a_statement_is_prepared_in_its_own_schema() -> None:
     session.query("USE other")
     assert session.run(execute(number)) == REPLICA
     assert session.sent()[:4] == [
-        (REPLICA, b"\x03USE other"),
+        (REPLICA, b"\x02other"),
         (REPLICA, b"\x02app"),
         (REPLICA, b"\x16SELECT a FROM t"),
         (REPLICA, b"\x02other"),
@@ -136,7 +136,7 @@ def test_a_statement_of_no_schema_is_prepared_in_any() -> None:
     number = session.prepare("SELECT a FROM app.t")
     session.query("USE other")
     assert session.run(execute(number)) == REPLICA
-    assert session.sent()[:2] == [(REPLICA, b"\x03USE other"), (REPLICA, b"\x16SELECT a FROM app.t")]
+    assert session.sent()[:2] == [(REPLICA, b"\x02other"), (REPLICA, b"\x16SELECT a FROM app.t")]
 
 
 def test_a_statement_about_the_server_stays_on_the_primary() -> None:

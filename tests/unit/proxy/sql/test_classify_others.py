@@ -1,4 +1,4 @@
-"""What must never be taken for a plain read: the table of reasons and pins, and texts that try to look like one."""
+"""What must never be taken for a plain read: the table of facts, and texts that try to look like one."""
 
 import re
 from pathlib import Path
@@ -7,38 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.sql.cache import StatementCache
-from proxy.sql.classify import Classifier
+from proxy.sql.comments import ServerVersion
 from proxy.sql.statement import Kind, Statement
-from topology.servers import Vendor
+from tests.support.statements import MARIADB, MYSQL, SERVERS, classified, facts
 
-# One statement a line: kind, reason, pin (- for none), W when data may have changed afterwards, the text; `|` between.
-ROWS = [line.split("|", 4) for line in Path(__file__).with_name("others.txt").read_text(encoding="utf-8").splitlines()]
+# One statement a line: the columns of `facts`, and the text.
+FACTS = Path(__file__).with_name("facts.txt").read_text(encoding="utf-8").splitlines()
 HUNT = Path(__file__).with_name("hunt.txt").read_text(encoding="utf-8").splitlines()
 
 
-def classified(text: str | bytes, vendor: Vendor = Vendor.MYSQL) -> Statement:
-    return StatementCache(Classifier(vendor)).statement(text.encode() if isinstance(text, str) else text)
+@pytest.mark.parametrize("server", SERVERS, ids=str)
+@pytest.mark.parametrize("row", FACTS)
+def test_each_statement_has_its_facts(row: str, server: ServerVersion) -> None:
+    text = row.split("|", 5)[5]
+    assert f"{facts(classified(text, server))}|{text}" == row
 
 
-@pytest.mark.parametrize("vendor", list(Vendor))
-@pytest.mark.parametrize(("kind", "reason", "pin", "writes", "text"), ROWS)
-def test_each_statement_has_its_kind_reason_and_pin(
-    kind: str, reason: str, pin: str, writes: str, text: str, vendor: Vendor
-) -> None:
-    found = classified(text, vendor)
-    assert (found.kind.name, found.reason, found.pin or "-", "W" if found.writes else "-") == (
-        kind,
-        reason,
-        pin,
-        writes,
-    )
-
-
-@pytest.mark.parametrize("vendor", list(Vendor))
+@pytest.mark.parametrize("server", SERVERS, ids=str)
 @pytest.mark.parametrize("text", HUNT)
-def test_what_only_looks_like_a_read_stays_on_the_primary(text: str, vendor: Vendor) -> None:
-    assert classified(text, vendor).kind is Kind.PRIMARY
+def test_what_only_looks_like_a_read_stays_on_the_primary(text: str, server: ServerVersion) -> None:
+    assert classified(text, server).kind is Kind.PRIMARY
 
 
 ODD = [
@@ -64,10 +52,10 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("vendor", list(Vendor))
+@pytest.mark.parametrize("server", SERVERS, ids=str)
 @pytest.mark.parametrize("text", ODD)
-def test_odd_characters_hide_nothing(text: str, vendor: Vendor) -> None:
-    assert classified(text, vendor).kind is Kind.PRIMARY
+def test_odd_characters_hide_nothing(text: str, server: ServerVersion) -> None:
+    assert classified(text, server).kind is Kind.PRIMARY
 
 
 @pytest.mark.parametrize(
@@ -79,8 +67,8 @@ def test_odd_characters_hide_nothing(text: str, vendor: Vendor) -> None:
         b"SELECT `\xa0` FROM t",
     ],
 )
-def test_names_that_are_not_utf8_pin(text: bytes) -> None:
-    assert classified(text).pin == "not-utf8"
+def test_names_that_are_not_utf8_stay_on_the_primary(text: bytes) -> None:
+    assert facts(classified(text)).startswith("PRIMARY|not-utf8|")
 
 
 @pytest.mark.parametrize(
@@ -107,8 +95,8 @@ def test_a_write_with_values_that_are_not_utf8_pins_nothing() -> None:
     ],
 )
 def test_a_function_of_one_vendor_may_be_a_users_own_on_the_other(mariadb: Kind, mysql: Kind, text: str) -> None:
-    assert classified(text, Vendor.MARIADB).kind is mariadb
-    assert classified(text, Vendor.MYSQL).kind is mysql
+    assert classified(text, MARIADB).kind is mariadb
+    assert classified(text, MYSQL).kind is mysql
 
 
 LOCKS = ("FOR UPDATE", "FOR SHARE", "LOCK IN SHARE MODE", "for  update", "FOR UPDATE NOWAIT", "FOR UPDATE SKIP LOCKED")
@@ -147,12 +135,12 @@ def test_a_lock_is_found_wherever_it_is(place: str, lock: str) -> None:
 
 
 CALLS = (
-    "f()", "f(1, 'x')", "f ()", "db.f()", "db . f ()", "`f`()", "`abs`(1)", "db.abs(1)", "`db`.`abs`(1)", "ABS (1)",
+    "f()", "f(1, 'x')", "f ()", "db.f()", "db . f ()", "`f`()", "`abs`(1)", "db.abs(1)", "`db`.`abs`(1)", "MAX (1)",
     "GET_LOCK('a', 1)", "get_lock('a', 1)", "RELEASE_LOCK('a')", "RELEASE_ALL_LOCKS()", "IS_FREE_LOCK('a')",
     "IS_USED_LOCK('a')", "NEXTVAL(s)", "LASTVAL(s)", "SETVAL(s, 5)", "LAST_INSERT_ID()", "LAST_INSERT_ID(5)",
     "LOAD_FILE('/etc/x')", "MASTER_POS_WAIT('x', 4)", "MASTER_GTID_WAIT('x', 1)", "SOURCE_POS_WAIT('x', 4)",
     "WAIT_FOR_EXECUTED_GTID_SET('x')", "CONNECTION_ID()", "UUID_SHORT()", "EXTRACTVALUE('<a/>', '//a[$@i]')",
-    "UPDATEXML('<a/>', '//a[$@i]', 'x')", "sys_exec('x')", "@v", "@v := 1", "(@v := @v + 1)", "@`v`", "@'v'",
+    "UPDATEXML('<a/>', '//a[$@i]', 'x')", "sys_exec('x')", "@v := 1", "(@v := @v + 1)", "@'v'",
     "@@global.x",
     "@@server_id", "@@hostname", "@@port", "@@read_only", "@@gtid_executed", "@@last_insert_id", "@@identity",
     "(SELECT 1 INTO @v)", "(SELECT a FROM mysql.user)", "NEXT VALUE FOR s", "PREVIOUS VALUE FOR s",

@@ -2,10 +2,8 @@
 
 import pytest
 
-from proxy.sql.cache import StatementCache
-from proxy.sql.classify import Classifier
 from proxy.sql.kill import KILL, Kill, parse_kill
-from topology.servers import Vendor
+from tests.support.statements import SERVERS, classified
 
 
 @pytest.mark.parametrize(
@@ -25,14 +23,14 @@ from topology.servers import Vendor
 )
 def test_texts_that_name_a_connection(text: bytes, expected: Kill) -> None:
     assert parse_kill(text) == expected
-    for vendor in Vendor:
-        assert StatementCache(Classifier(vendor)).statement(text).reason == KILL
+    for server in SERVERS:
+        assert classified(text, server).reason == KILL
 
 
 @pytest.mark.parametrize(
     "text",
     [b"KILL", b"KILL QUERY", b"KILL QUERY ID 5", b"KILL USER app", b"KILL SOFT USER app", b"KILL @v", b"KILL 5 + 1",
-     b"KILL 5; SELECT 1", b"KILL /*!5*/", b"KILLER 5", b"KILL5", b"KILL -5", b"KILL 5a", b"SELECT 'KILL 5'", b"KILL ?",
+     b"KILL 5; SELECT 1", b"KILLER 5", b"KILL5", b"KILL -5", b"KILL 5a", b"SELECT 'KILL 5'", b"KILL ?",
      b"KILL 123456789012345678901", b"KILL QUERY QUERY 5", b"KILL HARD SOFT 5"],
 )  # fmt: skip
 def test_texts_that_are_for_the_server_as_they_are(text: bytes) -> None:

@@ -1,0 +1,41 @@
+"""What one server connection has seen of its session."""
+
+
+class Seen:
+    """What one server connection has seen of its session.
+
+    `version` and `resets` as in SessionState. `statements` maps the session's numbers of prepared statements to those
+    the server gave, those used longest ago first; `types` holds the parameter types that the server was last sent for
+    each. `most` is how many statements the server was found to allow it, 0 if that is not known. `detour` is the number
+    of the statement for whose sake the connection is in another schema than the session, 0 for none. `variables` and
+    `named` are the versions that it has of user variables and of statements that were prepared as text.
+    """
+
+    __slots__ = ("detour", "most", "named", "resets", "statements", "types", "variables", "version")
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.resets = 0
+        self.statements: dict[int, int] = {}
+        self.types: dict[int, bytes] = {}
+        self.most = 0
+        self.detour = 0
+        self.variables: dict[str, int] = {}
+        self.named: dict[str, int] = {}
+
+    def used(self, number: int) -> int:
+        """A prepared statement is used now; returns the server's number for it."""
+        self.statements[number] = given = self.statements.pop(number)
+        return given
+
+    def forget(self, number: int) -> int:
+        """A prepared statement is to be closed; returns the server's number for it."""
+        self.types.pop(number, None)
+        return self.statements.pop(number)
+
+    def forget_all(self) -> None:
+        """The connection was reset, so that it has nothing of the session but its default schema."""
+        self.statements.clear()
+        self.types.clear()
+        self.variables.clear()
+        self.named.clear()

@@ -1,0 +1,133 @@
+"""The settings of a session, as the statements that repeat them on another connection."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.sql.effects import SetNames, SetRole, SetTransaction, SetVariable
+from proxy.wire.constants import COM_INIT_DB
+from proxy.wire.framing import frame
+
+# The settings under which the default schema and the multi-statement option are kept; a reset leaves both.
+USE: Final = "use"
+OPTION: Final = "option"
+# A session that keeps setting new things is cheaper to pin than to repeat.
+MAX_SETTINGS: Final = 64
+MAX_BYTES: Final = 32 * 1024
+_NAMES: Final = "names"
+# What SET NAMES and SET CHARACTER SET set, too.
+_OF_NAMES: Final = (
+    *("character_set_client", "character_set_results", "character_set_connection", "collation_connection"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Changes of the session's state that a connection has to be told: one SQL text, or else one command packet.
+
+    `version` is that of the last of them.
+    """
+
+    version: int
+    text: str = ""
+    packet: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One change: an item of a SET, or else a whole text or command packet."""
+
+    version: int
+    item: str = ""
+    text: str = ""
+    packet: bytes = b""
+
+    @property
+    def size(self) -> int:
+        return len(self.item) + len(self.text) + len(self.packet)
+
+
+class SettingLog:
+    """What was set, in the order of the last change of each.
+
+    `version` counts changes, so that a connection knows which ones it has not seen.
+    """
+
+    __slots__ = ("_entries", "_size", "version")
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._entries: dict[str, _Entry] = {}
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there are more settings than shall be repeated."""
+        return len(self._entries) > MAX_SETTINGS or self._size > MAX_BYTES
+
+    def variable(self, effect: SetVariable) -> None:
+        """A session variable has a value, which must be told."""
+        self._remember(effect.name, item=f"@@session.{effect.name} = {effect.value}")
+
+    def names(self, effect: SetNames) -> None:
+        """The character sets were set in one."""
+        for name in _OF_NAMES:
+            self.forget(name)
+        collation = f" COLLATE {effect.collation}" if effect.collation else ""
+        how = "NAMES" if effect.connection else "CHARACTER SET"
+        self._remember(_NAMES, item=f"{how} {effect.charset}{collation}")
+
+    def role(self, effect: SetRole) -> None:
+        """The roles were set."""
+        self._remember("role", text=f"SET ROLE {effect.roles}")
+
+    def transactions(self, effect: SetTransaction) -> None:
+        """Characteristics of all transactions of the session were set."""
+        if effect.isolation:
+            self._remember("isolation", text=f"SET SESSION TRANSACTION ISOLATION LEVEL {effect.isolation}")
+        if effect.read_only is not None:
+            access = "READ ONLY" if effect.read_only else "READ WRITE"
+            self._remember("access", text=f"SET SESSION TRANSACTION {access}")
+
+    def use(self, schema: bytes) -> None:
+        """The default schema was set; `schema` in the character set of the client."""
+        self._remember(USE, packet=frame(bytes((COM_INIT_DB,)) + schema, 0))
+
+    def option(self, packet: bytes) -> None:
+        """COM_SET_OPTION, the last of which holds."""
+        self._remember(OPTION, packet=packet)
+
+    def forget(self, name: str) -> None:
+        """The value of this variable is not known any more, or is set by something else."""
+        if entry := self._entries.pop(name, None):
+            self._size -= entry.size
+
+    def clear(self) -> None:
+        """Forget all but what a COM_RESET_CONNECTION leaves."""
+        for name in [name for name in self._entries if name not in (USE, OPTION)]:
+            self.forget(name)
+
+    def missing(self, version: int) -> Setting | None:
+        """The first command that a connection at `version` has to be sent; None when it is in step.
+
+        Neighbours that one SET can set are one command.
+        """
+        if version == self.version:
+            return None
+        items: list[str] = []
+        for entry in self._entries.values():
+            if entry.version <= version:
+                continue
+            if not entry.item:
+                if items:
+                    break
+                return Setting(entry.version, entry.text, entry.packet)
+            items.append(entry.item)
+            last = entry.version
+        return Setting(last, f"SET {', '.join(items)}") if items else None
+
+    def _remember(self, name: str, item: str = "", text: str = "", packet: bytes = b"") -> None:
+        self.forget(name)
+        self.version += 1
+        entry = _Entry(self.version, item, text, packet)
+        self._entries[name] = entry
+        self._size += entry.size

@@ -1,0 +1,84 @@
+"""The user variables of a session: which have a value that can be repeated on another connection."""
+
+from typing import Final
+
+from proxy.sql.effects import SetUserVariable
+from proxy.sql.statement import Variables
+
+# Of a session that sets more, no value is known.
+MAX_VARIABLES: Final = 256
+
+
+class Variable:
+    """One user variable: its last value as SQL, empty when it is not known, and the version in which it got that.
+
+    `epoch` is the session's when it was set: a string means another one after a change of character set or sql_mode.
+    """
+
+    __slots__ = ("epoch", "value", "version")
+
+    def __init__(self, value: str, version: int, epoch: int) -> None:
+        self.value = value
+        self.version = version
+        self.epoch = epoch
+
+
+class UserVariables:
+    """All of them. `uncertain` says that any variable may have got a value that is not known."""
+
+    __slots__ = ("_known", "_version", "uncertain")
+
+    def __init__(self) -> None:
+        self._known: dict[str, Variable] = {}
+        self._version = 0
+        self.uncertain = False
+
+    def clear(self) -> None:
+        """None is set any more."""
+        self._known.clear()
+        self.uncertain = False
+
+    @property
+    def unknown(self) -> bool:
+        """Whether any of them has a value that only its connection knows."""
+        return self.uncertain or any(not variable.value for variable in self._known.values())
+
+    def set(self, effect: SetUserVariable, epoch: int, seen: dict[str, int]) -> None:
+        """A statement gave a value to a variable on the connection that has `seen` these versions."""
+        if not effect.name or len(self._known) >= MAX_VARIABLES:
+            self.lose_all()
+            return
+        self._version += 1
+        self._known[effect.name] = Variable(effect.value, self._version, epoch)
+        seen[effect.name] = self._version
+
+    def lose_all(self) -> None:
+        """Any of them may have got a value that is not known."""
+        self._known.clear()
+        self.uncertain = True
+
+    def can_be_told(self, names: Variables, epoch: int) -> bool:
+        """Whether all these can be repeated on another connection; a variable that was never set is NULL everywhere."""
+        if names is None:
+            return not self.uncertain and all(self._usable(name, epoch) for name in self._known)
+        return all(self._usable(name, epoch) for name in names)
+
+    def _usable(self, name: str, epoch: int) -> bool:
+        variable = self._known.get(name)
+        if variable is None:
+            return not self.uncertain
+        return bool(variable.value) and (variable.epoch == epoch or variable.value[0] != "'")
+
+    def missing(self, names: Variables, epoch: int, seen: dict[str, int]) -> dict[str, Variable]:
+        """Those of `names` that a connection that has `seen` these versions has to be told, and that can be."""
+        wanted = self._known if names is None else names
+        return {
+            name: self._known[name]
+            for name in wanted
+            if name in self._known and seen.get(name) != self._known[name].version and self._usable(name, epoch)
+        }
+
+
+def set_text(variables: dict[str, Variable]) -> str:
+    """The statement that sets these; their values must be known."""
+    return "SET " + ", ".join(f"@`{name}` = {variable.value}" for name, variable in variables.items())

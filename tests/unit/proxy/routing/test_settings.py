@@ -1,0 +1,96 @@
+"""The settings of a session, as the commands that a connection behind it has to be sent."""
+
+import pytest
+
+from proxy.routing.settings import MAX_BYTES, MAX_SETTINGS, SettingLog
+from proxy.sql.effects import SetNames, SetRole, SetTransaction, SetVariable
+
+
+def replayed(log: SettingLog, version: int = 0) -> list[bytes]:
+    packets = []
+    while (missing := log.missing(version)) is not None:
+        packets.append(missing.packet[4:] or b"\x03" + missing.text.encode())
+        version = missing.version
+    assert version == log.version
+    return packets
+
+
+def test_neighbours_are_told_in_one_command_in_the_order_of_their_last_change() -> None:
+    log = SettingLog()
+    for name, value in (("a", "1"), ("b", "'x'"), ("a", "2")):
+        log.variable(SetVariable(name, value))
+    assert replayed(log) == [b"\x03SET @@session.b = 'x', @@session.a = 2"]
+    assert replayed(log, 2) == [b"\x03SET @@session.a = 2"]
+    assert replayed(log, 3) == []
+
+
+def test_the_default_schema_stands_between_what_was_set_before_and_behind_it() -> None:
+    log = SettingLog()
+    log.variable(SetVariable("a", "1"))
+    log.use(b"db")
+    log.names(SetNames("latin1", "latin1_bin"))
+    log.variable(SetVariable("b", "2"))
+    log.option(b"\x03\0\0\0\x1b\0\0")
+    assert replayed(log) == [
+        b"\x03SET @@session.a = 1",
+        b"\x02db",
+        b"\x03SET NAMES latin1 COLLATE latin1_bin, @@session.b = 2",
+        b"\x1b\0\0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [(SetNames("utf8"), b"SET NAMES utf8"), (SetNames("latin1", connection=False), b"SET CHARACTER SET latin1")],
+)
+def test_names_take_the_place_of_what_they_set(names: SetNames, text: bytes) -> None:
+    log = SettingLog()
+    for name in ("character_set_client", "collation_connection", "character_set_results", "character_set_connection"):
+        log.variable(SetVariable(name, "x"))
+    log.names(SetNames("cp1251"))
+    log.names(names)
+    log.variable(SetVariable("character_set_results", "NULL"))
+    assert replayed(log) == [b"\x03" + text + b", @@session.character_set_results = NULL"]
+
+
+def test_roles_and_transactions() -> None:
+    log = SettingLog()
+    log.role(SetRole("NONE"))
+    log.transactions(SetTransaction(True, "READ COMMITTED", True))
+    log.transactions(SetTransaction(True, read_only=False))
+    assert replayed(log) == [
+        b"\x03SET ROLE NONE",
+        b"\x03SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        b"\x03SET SESSION TRANSACTION READ WRITE",
+    ]
+
+
+def test_a_value_that_is_not_known_any_more_is_not_told() -> None:
+    log = SettingLog()
+    log.variable(SetVariable("a", "1"))
+    log.variable(SetVariable("b", "1"))
+    log.forget("b")
+    log.forget("c")
+    assert log.missing(0) is not None
+    assert log.missing(1) is None
+
+
+def test_a_reset_leaves_the_schema_and_the_option() -> None:
+    log = SettingLog()
+    log.use(b"db")
+    log.variable(SetVariable("a", "1"))
+    log.option(b"\x03\0\0\0\x1b\0\0")
+    log.clear()
+    assert replayed(log) == [b"\x02db", b"\x1b\0\0"]
+
+
+def test_many_or_large_settings_are_full() -> None:
+    many, large = SettingLog(), SettingLog()
+    for number in range(MAX_SETTINGS):
+        many.variable(SetVariable(f"a{number}", "1"))
+    for _ in range(5):
+        large.variable(SetVariable("a", "x" * (MAX_BYTES - 30)))
+    assert (many.full, large.full) == (False, False)
+    many.variable(SetVariable("b", "1"))
+    large.variable(SetVariable("b", "x" * 30))
+    assert (many.full, large.full) == (True, True)
