@@ -6,7 +6,7 @@ After the login the transport gets another protocol, made for speed, with `hand_
 import asyncio
 import socket
 import ssl
-from typing import cast
+from typing import Self, cast
 
 from proxy.transport.tls import TlsFailed, TlsLayer
 from proxy.transport.tlsengine import TlsEngine
@@ -28,6 +28,21 @@ class PacketChannel(asyncio.Protocol):
         self._closed: Exception | None = None
         self._sequence = 0
         self._held = False
+
+    @classmethod
+    def amid(cls, transport: asyncio.Transport, sequence: int) -> Self:
+        """A dialogue on a connection that is in use; whoever is its protocol feeds it from now on.
+
+        `sequence` is the number of the next packet.
+        """
+        channel = cls()
+        channel.transport, channel._sequence = transport, sequence
+        return channel
+
+    def end(self) -> bytes:
+        """The dialogue is over: the bytes that came behind it."""
+        self._read_on()
+        return self._reader.take_rest()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""

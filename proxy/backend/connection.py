@@ -3,8 +3,10 @@
 import asyncio
 from typing import Protocol, cast
 
+from proxy.channel import PacketChannel
 from proxy.routing.state import Seen
-from proxy.wire.capabilities import Layout
+from proxy.wire.capabilities import layout_of
+from proxy.wire.clientlogin import Safety
 from proxy.wire.constants import COM_QUIT
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
@@ -39,22 +41,27 @@ class BackendConnection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_channel",
         "_closing",
         "_exchange",
         "_sink",
         "_transport",
+        "capabilities",
         "layout",
         "openings",
+        "safety",
         "seen",
         "server",
         "status",
         "thread",
     )
 
-    def __init__(self, server: Server, thread: int, layout: Layout, status: int, sink: Sink) -> None:
+    def __init__(self, server: Server, thread: int, capabilities: int, safety: Safety, status: int, sink: Sink) -> None:
         self.server = server
         self.thread = thread
-        self.layout = layout
+        self.capabilities = capabilities
+        self.safety = safety
+        self.layout = layout_of(capabilities)
         self.status = status
         self.seen = Seen()
         self.openings: Openings | None = None
@@ -62,6 +69,7 @@ class BackendConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
         self._closing = False
+        self._channel: PacketChannel | None = None
 
     @property
     def alive(self) -> bool:
@@ -85,6 +93,27 @@ class BackendConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(packet)
 
+    def belong_to(self, sink: Sink) -> None:
+        """From now on `sink` is told what happens to the connection."""
+        self._sink = sink
+
+    def converse(self) -> PacketChannel:
+        """Begin a dialogue in the place of a command; what comes belongs to it until `conversed`.
+
+        Raises ConnectionError when the server is gone.
+        """
+        if self._transport is None or self._closing:
+            raise ConnectionResetError("the server closed the connection")
+        self.resume_reading()
+        self._channel = PacketChannel.amid(self._transport, 0)
+        return self._channel
+
+    def conversed(self) -> None:
+        """The dialogue is over."""
+        channel, self._channel = self._channel, None
+        if channel is not None and channel.end():
+            self._break("bytes behind the end of a dialogue")
+
     def write(self, data: bytes) -> None:
         """Send bytes that belong to the command under way, or a command that has no reply."""
         if self._transport is not None:
@@ -94,6 +123,9 @@ class BackendConnection(asyncio.Protocol):
         """Called by the event loop."""
         exchange = self._exchange
         if exchange is None:
+            if self._channel is not None:
+                self._channel.data_received(data)
+                return
             # Between commands a server speaks only to say that it shuts down or that the connection idled too long.
             self._break("the server closed the connection")
             return
@@ -113,6 +145,8 @@ class BackendConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
         self._transport = None
+        if self._channel is not None:
+            self._channel.connection_lost(exc)
         self._break(str(exc) if exc else "the server closed the connection")
 
     def _break(self, reason: str) -> None:

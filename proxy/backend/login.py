@@ -1,5 +1,6 @@
 """Opening a connection to a server in the name of a client that has proved who it is."""
 
+import asyncio
 import secrets
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -9,9 +10,12 @@ from proxy.backend.encryption import start_tls, tls_flag
 from proxy.backend.greetings import Greetings, reached
 from proxy.channel import PacketChannel
 from proxy.errors import ServerLost, ServerRefused
-from proxy.wire.capabilities import lacking, layout_of, towards_server
+from proxy.routing.state import Seen
+from proxy.wire.capabilities import lacking, towards_server
+from proxy.wire.changeuser import ChangeUser, change_user_payload
 from proxy.wire.clientlogin import ClientLogin, Safety
 from proxy.wire.constants import CLIENT_CONNECT_ATTRS, CLIENT_CONNECT_WITH_DB, CR_SERVER_LOST, ER_HANDSHAKE
+from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import Greeting, HandshakeResponse, response_payload
 from proxy.wire.replies import Err, Ok
 from proxy.wire.secret import Secret
@@ -56,7 +60,8 @@ async def open_connection(
         greetings.learn(server, greeting)
         capabilities = _capabilities(server, greeting, identity)
         ok = await _log_in(channel, server, greeting, identity, capabilities)
-        connection = BackendConnection(server, greeting.connection_id, layout_of(capabilities), ok.status, sink)
+        safety = _safety(channel)
+        connection = BackendConnection(server, greeting.connection_id, capabilities, safety, ok.status, sink)
         channel.hand_over(connection)
         return connection
 
@@ -83,11 +88,13 @@ async def _log_in(
         attributes=identity.attributes if capabilities & CLIENT_CONNECT_ATTRS else b"",
     )
     await start_tls(channel, server, response)
-    login = ClientLogin(
-        identity.secret, greeting.nonce, greeting.plugin, secrets.token_bytes(CHALLENGE_SIZE), _safety(channel)
-    )
+    login = _client_login(identity.secret, greeting.nonce, greeting.plugin, _safety(channel))
     channel.send(response_payload(replace(response, auth=login.first_answer(), plugin=login.plugin)))
     return await _converse(channel, login)
+
+
+def _client_login(secret: Secret, nonce: bytes, plugin: str, safety: Safety) -> ClientLogin:
+    return ClientLogin(secret, nonce, plugin, secrets.token_bytes(CHALLENGE_SIZE), safety)
 
 
 async def _converse(channel: PacketChannel, login: ClientLogin) -> Ok:
@@ -108,6 +115,27 @@ def _safety(channel: PacketChannel) -> Safety:
     encrypted = channel.tls is not None
     peer = channel.transport.get_extra_info("peername")
     return Safety(encrypted=encrypted, private=encrypted or ip_address(peer[0]).is_loopback)
+
+
+async def change_user(link: BackendConnection, identity: Identity, within: float) -> Ok:
+    """Make `link` a connection of another client, as COM_CHANGE_USER does.
+
+    Raises ServerRefused with the server's error, ServerLost when the server is gone or does not answer.
+    """
+    change = ChangeUser(identity.user, identity.database, identity.collation_id, identity.attributes)
+    try:
+        async with asyncio.timeout(within):
+            channel = link.converse()
+            channel.send(change_user_payload(change, link.capabilities))
+            ok = await _converse(channel, _client_login(identity.secret, b"", "", link.safety))
+    except (OSError, MalformedPacket, TimeoutError) as error:
+        reason = str(error) or f"no answer within {within:g} s"
+        link.abort(reason)
+        raise ServerLost(server_lost(link.server, reason)) from None
+    finally:
+        link.conversed()
+    link.status, link.seen = ok.status, Seen()
+    return ok
 
 
 async def refusal_by(server: Server, identity: Identity, within: float, greetings: Greetings) -> Err | None:

@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
+from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity
+from proxy.channel import PacketChannel
 from proxy.flow import Hold, ReadGate
 from proxy.session.context import Context
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
 from proxy.session.machine import Machine
-from proxy.session.phases import CLOSED, IDLE, STREAMING, TRANSITIONS, WORKING, Phase
+from proxy.session.phases import CHANGING, CLOSED, IDLE, STREAMING, TRANSITIONS, WORKING, Phase
 from proxy.session.request import Request
 from proxy.session.runner import Runner
 from proxy.wire import constants as c
@@ -26,10 +28,25 @@ log = logging.getLogger(__name__)
 _WRITE_HIGH_WATER: Final = 512 * 1024
 
 
+class Changer(Protocol):
+    """Who logs another user in on the connection of a session."""
+
+    async def change(self, session: "ClientSession", channel: PacketChannel, payload: bytes) -> None:
+        """Do what a COM_CHANGE_USER asks for, and end with `changed`, `unchanged` or `close` of the session."""
+
+
 class ClientSession(asyncio.Protocol):
     """One logged-in client. `name` is for the log, `connection_id` is the one that the client was greeted with."""
 
-    def __init__(self, context: Context, identity: Identity, machine: Machine, name: str, connection_id: int) -> None:
+    def __init__(
+        self,
+        context: Context,
+        identity: Identity,
+        machine: Machine,
+        name: str,
+        connection_id: int,
+        changer: Changer,
+    ) -> None:
         self._context = context
         self._machine = machine
         self._name = name
@@ -42,6 +59,10 @@ class ClientSession(asyncio.Protocol):
         self._refusal: Err | None = None
         self._proceeding = False
         self._doomed = False
+        self._slow = False
+        self._changer = changer
+        self._dialogue: PacketChannel | None = None
+        self._change: asyncio.Task[None] | None = None
         self.runner = Runner(context, identity, machine, name, self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,14 +75,18 @@ class ClientSession(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
+        if self._dialogue is not None:
+            self._dialogue.connection_lost(exc)
         self.close()
 
     def pause_writing(self) -> None:
         """Called by the event loop: the client does not take its reply."""
+        self._slow = True
         self.runner.client_slow()
 
     def resume_writing(self) -> None:
         """Called by the event loop."""
+        self._slow = False
         self.runner.client_ready()
 
     def drain(self) -> None:
@@ -75,6 +100,8 @@ class ClientSession(asyncio.Protocol):
             return
         self._enter(CLOSED)
         self._context.leave(self)
+        if self._change is not None:
+            self._change.cancel()
         self.runner.close()
         self._transport.close()
 
@@ -92,6 +119,8 @@ class ClientSession(asyncio.Protocol):
                 self._take(data)
             elif self._phase is STREAMING and not self._gate.held(Hold.NO_SERVER_YET):
                 self._stream(data)
+            elif self._dialogue is not None:
+                self._dialogue.data_received(data)
             else:
                 self._inbox.add(data)
                 self._proceed()
@@ -128,8 +157,17 @@ class ClientSession(asyncio.Protocol):
         if isinstance(request, Request):
             self._enter(WORKING)
             self.runner.start(request)
+        elif code == c.COM_CHANGE_USER:
+            self._change_user(packet)
         elif request is not None:
             self._send_error(request, 1)
+
+    def _change_user(self, packet: bytes) -> None:
+        self._enter(CHANGING)
+        self._dialogue = PacketChannel.amid(self._transport, 1)
+        self._dialogue.data_received(self._inbox.take_all())
+        payload = packet[c.HEADER_SIZE :]
+        self._change = self._context.spawn(self._changer.change(self, self._dialogue, payload))
 
     def _take_large(self, length: int, head: bytes) -> None:
         check_header(length, head[3])
@@ -179,6 +217,35 @@ class ClientSession(asyncio.Protocol):
         log.warning("%s: malformed packet: %s; connection closed", self._name, error)
         self._send_error(Err(c.ER_NET_PACKETS_OUT_OF_ORDER, "Malformed packet", "08S01"), 1)
         self.close()
+
+    # --- what a change of the user tells -----------------------------------------------------------------------------
+
+    def changed(self, identity: Identity, machine: Machine, link: BackendConnection) -> None:
+        """Go on as another user, whose connection to the primary is `link`, with nothing of the one before."""
+        self.runner.close()
+        self._machine = machine
+        self.runner = Runner(self._context, identity, machine, self._name, self)
+        self.runner.attach(self._transport.write)
+        if self._slow:
+            self.runner.client_slow()
+        self._go_on(link)
+
+    def unchanged(self, link: BackendConnection) -> None:
+        """Go on as the user that the session had. The primary has set the session back, but not the whole of it."""
+        self._machine.reset(link.seen)
+        self._machine.state.pin_down("change-user")
+        self._machine.state.status = c.SERVER_STATUS_AUTOCOMMIT
+        self._go_on(link)
+
+    def _go_on(self, link: BackendConnection) -> None:
+        if self._phase is CLOSED:
+            link.close()
+            return
+        self.runner.adopt(link)
+        dialogue, self._dialogue = self._dialogue, None
+        assert dialogue is not None
+        self._inbox.add(dialogue.end())
+        self.request_over()
 
     # --- what the runner tells ---------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from proxy.accounts.refusals import refusal
 from proxy.accounts.table import Account, host_names
-from proxy.backend.login import identity_of, refusal_by
+from proxy.backend.login import Identity, identity_of, refusal_by
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerRefused, SessionError
 from proxy.session.context import Context
@@ -16,7 +16,7 @@ from proxy.wire.dialogues import Accept, Deny, Send, Step, Verify
 from proxy.wire.handshake import HandshakeResponse
 from proxy.wire.methods import Method, fitting
 from proxy.wire.replies import Err
-from proxy.wire.secret import secret_of
+from proxy.wire.secret import Secret, secret_of
 from proxy.wire.serverlogin import ServerLogin
 from topology.servers import Observation, Vendor
 
@@ -32,18 +32,27 @@ class Judge:
     address: str
 
     async def verify(self, login: ServerLogin, response: HandshakeResponse, primary: Observation) -> Accept:
-        """What the login has proved. Raises SessionError with what the client is told."""
+        """What a new client has proved. Raises SessionError with what the client is told."""
         account = await self._find(response.user)
         methods = self._methods(account, primary)
-        step = await self._dialogue(login, login.judge(response, methods))
+        outcome = await self._outcome(login, login.judge(response, methods), response.user, methods)
+        if isinstance(outcome, Deny):
+            raise await self.denied(identity_of(response, secret_of(b"")), outcome)
+        return outcome
+
+    async def verify_change(self, login: ServerLogin, user: str, primary: Observation) -> Accept | Deny:
+        """The same for the user of a COM_CHANGE_USER. Raises SessionError when it cannot be verified at all."""
+        methods = self._methods(await self._find(user), primary)
+        return await self._outcome(login, login.judge_change(methods), user, methods)
+
+    async def _outcome(self, login: ServerLogin, step: Step, user: str, methods: tuple[Method, ...]) -> Accept | Deny:
+        step = await self._dialogue(login, step)
         if isinstance(step, Deny):
-            step = await self._second_look(login, response.user, methods, step)
-        if isinstance(step, Deny):
-            raise await self._denied(response, step)
+            step = await self._second_look(login, user, methods, step)
         if isinstance(step, Err):
             raise ClientFault(step)
-        assert isinstance(step, Accept)
-        if account := self.context.directory.find(response.user, self.address):
+        assert isinstance(step, Accept | Deny)
+        if isinstance(step, Accept) and (account := self.context.directory.find(user, self.address)):
             self.context.directory.learn(account, step.stored, step.secret)
         return step
 
@@ -86,20 +95,19 @@ class Judge:
             return error
         return await self._dialogue(login, login.judge_again(account.methods))
 
-    async def _denied(self, response: HandshakeResponse, denied: Deny) -> SessionError:
+    async def denied(self, identity: Identity, denied: Deny) -> SessionError:
         """What the client is told: the primary refuses the login itself, so that it counts, logs and words it."""
-        nobody = secret_of(secrets.token_hex().encode() if denied.used_password else b"")
         context, host = self.context, host_names(self.address)[0]
         async with context.refusing:
             error = await refusal_by(
                 context.monitor.snapshot.primary.server,
-                identity_of(response, nobody),
+                replace(identity, secret=wrong_secret(denied)),
                 context.settings.connect_timeout,
                 context.greetings,
             )
         if error is None:
-            return access_denied(response.user, host, denied.used_password)
-        return ServerRefused(_seen_from(error, response.user, host))
+            return access_denied(identity.user, host, denied.used_password)
+        return ServerRefused(seen_from(error, identity.user, host))
 
     async def refused_by_primary(self, user: str, error: ServerRefused) -> SessionError:
         """What the client is told when the primary does not accept what was accepted here."""
@@ -112,6 +120,11 @@ class Judge:
         return error
 
 
+def wrong_secret(denied: Deny) -> Secret:
+    """What the primary is given in the place of a password that was wrong here."""
+    return secret_of(secrets.token_hex().encode() if denied.used_password else b"")
+
+
 def access_denied(user: str, host: str, used_password: bool) -> ClientFault:
     """The servers' words for a wrong password, or a user that does not exist."""
     used = "YES" if used_password else "NO"
@@ -119,7 +132,7 @@ def access_denied(user: str, host: str, used_password: bool) -> ClientFault:
     return ClientFault(Err(c.ER_ACCESS_DENIED, message, "28000"))
 
 
-def _seen_from(error: Err, user: str, host: str) -> Err:
+def seen_from(error: Err, user: str, host: str) -> Err:
     """A denial by the primary, which knows the proxy's address only, with the client's."""
     before, _, rest = error.message.partition(f"'{user}'@'")
     if error.errno not in _NAMING_THE_HOST or not rest:

@@ -7,6 +7,7 @@ import secrets
 from proxy.errors import ClientFault, SessionError
 from proxy.session.arrival import ClientChannel, arrive
 from proxy.session.begin import Beginning
+from proxy.session.changeuser import UserChange
 from proxy.session.context import Context
 from proxy.session.judge import Judge
 from proxy.transport.tls import TlsFailed
@@ -56,4 +57,14 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
     except TimeoutError:
         raise ClientFault(Err(c.ER_HANDSHAKE, "The login took too long", "08S01")) from None
     beginning = Beginning(context, channel, judge, arrival.connection_id)
-    await beginning.begin(response, accept, arrival.primary, arrival.cache)
+    changer = UserChange(
+        context=context,
+        response=response,
+        nonce=arrival.nonce,
+        address=channel.address,
+        name=channel.name,
+        private=arrival.private,
+        primary=arrival.primary,
+        cache=arrival.cache,
+    )
+    await beginning.begin(response, accept, arrival.primary, arrival.cache, changer)

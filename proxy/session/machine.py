@@ -261,8 +261,7 @@ class Machine:
         elif not exchange.errno:
             self._command_done(request, seen)
         if self.state.reading is not self._reading:
-            self._reading = self.state.reading
-            self._statement_of = self._cache.reader(self._reading)
+            self._read_anew()
 
     def _prepared_replied(self, code: int, prepared: Prepared, exchange: Exchange, seen: Seen) -> None:
         if code == c.COM_STMT_FETCH:
@@ -292,10 +291,20 @@ class Machine:
         elif request.code == c.COM_SET_OPTION:
             self.state.set_option(request.packet, seen)
         elif request.code == c.COM_RESET_CONNECTION:
-            self.state.reset()
-            self.statements.clear()
-            seen.resets = self.state.resets
-            seen.forget_all()
+            self.reset(seen)
+
+    def reset(self, seen: Seen) -> None:
+        """The primary's connection, and so the session, was set back to where its login had left it."""
+        self.state.reset()
+        self.statements.clear()
+        seen.resets = self.state.resets
+        seen.forget_all()
+        self._read_anew()
+
+    def _read_anew(self) -> None:
+        """Texts mean something else from now on."""
+        self._reading = self.state.reading
+        self._statement_of = self._cache.reader(self._reading)
 
     def prepared(self, request: Request, exchange: Exchange, seen: Seen) -> int:
         """A COM_STMT_PREPARE succeeded on the primary: the number under which the client shall know the statement."""

@@ -10,6 +10,7 @@ class Phase(IntEnum):
     IDLE = auto()  # waits for a command
     WORKING = auto()  # a command is whole and its reply is awaited, or a connection for it
     STREAMING = auto()  # a command that is too large to hold passes through
+    CHANGING = auto()  # another user logs in on the same connection
     CLOSED = auto()
 
 
@@ -17,11 +18,13 @@ class Phase(IntEnum):
 IDLE: Final = Phase.IDLE
 WORKING: Final = Phase.WORKING
 STREAMING: Final = Phase.STREAMING
+CHANGING: Final = Phase.CHANGING
 CLOSED: Final = Phase.CLOSED
 
 TRANSITIONS: Final = {
-    IDLE: frozenset({WORKING, STREAMING, CLOSED}),
+    IDLE: frozenset({WORKING, STREAMING, CHANGING, CLOSED}),
     WORKING: frozenset({IDLE, CLOSED}),
     STREAMING: frozenset({WORKING, IDLE, CLOSED}),
+    CHANGING: frozenset({IDLE, CLOSED}),
     CLOSED: frozenset[Phase](),
 }

@@ -89,8 +89,16 @@ class Runner:
         self._write = write
 
     def adopt(self, link: BackendConnection) -> None:
-        """Take over a connection that was opened during the login."""
+        """Take over a connection that was opened during a login."""
+        link.belong_to(self)
         self._servers.add(link)
+
+    def release(self, server: Server) -> BackendConnection | None:
+        """Give the connection to `server` away, if there is one that lives."""
+        link = self._links.pop(server.name, None)
+        # What it had to say of its back-pressure, it said.
+        self._client.resume_client()
+        return link if link is not None and link.alive else None
 
     def close(self) -> None:
         """Give up everything. Safe to call twice."""

@@ -11,6 +11,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "greeting": wire.greeting,
     "response": wire.response,
     "auth_switch": wire.auth_switch,
+    "change_user": wire.change_user,
     "replies": wire.replies,
     "primitives": wire.primitives,
     "framing": wire.framing,

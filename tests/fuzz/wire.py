@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from proxy.wire import constants as c
 from proxy.wire.capabilities import REQUIRED, Layout, layout_of
+from proxy.wire.changeuser import change_user_payload, parse_change_user
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import PacketReader, frame
@@ -53,7 +54,16 @@ def auth_switch(data: bytes) -> None:
     """A server's request for another method."""
     with suppress(MalformedPacket):
         plugin, nonce = parse_auth_switch(data)
-        assert parse_auth_switch(auth_switch_payload(plugin, nonce))[0] == plugin
+        assert parse_auth_switch(auth_switch_payload(plugin, nonce)) == (plugin, nonce)
+
+
+def change_user(data: bytes) -> None:
+    """A client's wish to be another user; written again it means the same."""
+    source = Input(data)
+    flags = c.CLIENT_PLUGIN_AUTH | (c.CLIENT_CONNECT_ATTRS if source.flag() else 0)
+    with suppress(MalformedPacket):
+        value = parse_change_user(bytes((c.COM_CHANGE_USER,)) + source.rest(), flags)
+        assert parse_change_user(change_user_payload(value, flags), flags) == value
 
 
 def replies(data: bytes) -> None:

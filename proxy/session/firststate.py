@@ -1,0 +1,40 @@
+"""What a session begins with, after a login as after a change of its user. Pure."""
+
+from typing import Final
+
+from proxy.routing.state import Baseline, SessionState
+from proxy.session.machine import Machine
+from proxy.session.statements import Limits
+from proxy.sql.cache import StatementCache
+from proxy.wire import constants as c
+from proxy.wire.collations import charset_of
+from topology.config import Settings
+from topology.servers import Observation, Vendor
+
+# A login tells one byte of a collation; COM_CHANGE_USER tells two, which no login on a replica could repeat.
+_LARGEST_COLLATION_OF_LOGINS: Final = 255
+
+
+def first_state(schema: str, collation_id: int, capabilities: int, primary: Observation) -> SessionState:
+    """The state with what the client has asked for. Its status is to be that of the connection to the primary."""
+    state = SessionState(schema, 0, _baseline(collation_id, capabilities, primary))
+    if collation_id > _LARGEST_COLLATION_OF_LOGINS:
+        state.pin_down("character-set")
+    return state
+
+
+def _baseline(collation_id: int, capabilities: int, primary: Observation) -> Baseline:
+    """What the server makes of a session by itself. A reset goes back to the client's character set on MariaDB, to the
+    server's own on MySQL."""
+    ignore_space = ",IGNORE_SPACE" if capabilities & c.CLIENT_IGNORE_SPACE else ""
+    own = charset_of(primary.collation_id)
+    charset = charset_of(collation_id) or own
+    return Baseline(primary.sql_mode + ignore_space, charset, charset if primary.vendor is Vendor.MARIADB else own)
+
+
+def new_machine(
+    cache: StatementCache, state: SessionState, primary: Observation, settings: Settings, capabilities: int
+) -> Machine:
+    """The machine of a session that begins with `state`; `capabilities` are those agreed with the client."""
+    limits = Limits(settings.statements_per_connection, settings.long_data_limit)
+    return Machine(cache, state, primary.vendor or Vendor.MYSQL, limits, capabilities)
