@@ -14,13 +14,19 @@ from proxy.routing.state import Seen
 from proxy.wire.capabilities import lacking, towards_server
 from proxy.wire.changeuser import ChangeUser, change_user_payload
 from proxy.wire.clientlogin import ClientLogin, Safety
-from proxy.wire.constants import CLIENT_CONNECT_ATTRS, CLIENT_CONNECT_WITH_DB, CR_SERVER_LOST, ER_HANDSHAKE
+from proxy.wire.constants import (
+    CLIENT_CONNECT_ATTRS,
+    CLIENT_CONNECT_WITH_DB,
+    CLIENT_LOCAL_FILES,
+    CR_SERVER_LOST,
+    ER_HANDSHAKE,
+)
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import Greeting, HandshakeResponse, response_payload
 from proxy.wire.replies import Err, Ok
 from proxy.wire.secret import Secret
 from proxy.wire.signatures import CHALLENGE_SIZE
-from topology.servers import Server
+from topology.servers import Role, Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,9 @@ def _capabilities(server: Server, greeting: Greeting, identity: Identity) -> int
     wanted = identity.capabilities
     if not identity.database:
         wanted &= ~CLIENT_CONNECT_WITH_DB
+    if server.role is not Role.PRIMARY:
+        # Files are loaded at the primary; no other server has a reason to ask for one.
+        wanted &= ~CLIENT_LOCAL_FILES
     if lacking(wanted, greeting.capabilities):
         raise ServerRefused(Err(ER_HANDSHAKE, f"{server} lacks capabilities that the primary has", "08S01"))
     return towards_server(wanted, greeting.capabilities) | tls_flag(server, greeting.capabilities)

@@ -11,7 +11,7 @@ from proxy.flow import Hold, ReadGate
 from proxy.session.context import Context
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
 from proxy.session.machine import Machine
-from proxy.session.phases import CHANGING, CLOSED, IDLE, STREAMING, TRANSITIONS, WORKING, Phase
+from proxy.session.phases import CHANGING, CLOSED, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
 from proxy.session.request import Request
 from proxy.session.runner import Runner
 from proxy.wire import constants as c
@@ -19,7 +19,7 @@ from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
-from proxy.wire.stream import BodyStream
+from proxy.wire.stream import BodyStream, FileStream
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class ClientSession(asyncio.Protocol):
         self._connection_id = connection_id
         self._phase: Phase = IDLE
         self._inbox = Inbox()
-        self._body: BodyStream | None = None
+        self._body: BodyStream | FileStream | None = None
         self._body_has_reply = True
         self._body_is_for_nobody = False
         self._refusal: Err | None = None
@@ -117,7 +117,7 @@ class ClientSession(asyncio.Protocol):
         try:
             if self._phase is IDLE and not self._inbox and is_one_packet(data):
                 self._take(data)
-            elif self._phase is STREAMING and not self._gate.held(Hold.NO_SERVER_YET):
+            elif (self._phase is STREAMING and not self._gate.held(Hold.NO_SERVER_YET)) or self._phase is UPLOADING:
                 self._stream(data)
             elif self._dialogue is not None:
                 self._dialogue.data_received(data)
@@ -187,7 +187,7 @@ class ClientSession(asyncio.Protocol):
             self._stream(self._inbox.take_all())
 
     def _stream(self, data: bytes) -> None:
-        """Pass the next bytes of a large command on."""
+        """Pass the next bytes of a large command, or of a file, on."""
         body = self._body
         if body is None:
             return
@@ -199,8 +199,11 @@ class ClientSession(asyncio.Protocol):
             self._inbox.add(data[used:])
             self._streamed(body)
 
-    def _streamed(self, body: BodyStream) -> None:
-        if self._body_is_for_nobody:
+    def _streamed(self, body: BodyStream | FileStream) -> None:
+        if isinstance(body, FileStream):
+            self._enter(WORKING)
+            self.runner.file_sent(body.sequence)
+        elif self._body_is_for_nobody:
             self._body_is_for_nobody = False
             if self._refusal is not None:
                 self._send_error(self._refusal, body.packets)
@@ -254,10 +257,21 @@ class ClientSession(asyncio.Protocol):
         self._gate.release(Hold.NO_SERVER_YET)
         self._stream(self._inbox.take_all())
 
+    def file_wanted(self) -> None:
+        """Called by the runner: the client was asked for a file, and all that it sends now belongs to that."""
+        if self._phase is not WORKING:
+            # No server asks in the middle of a command.
+            self.close()
+            return
+        self._enter(UPLOADING)
+        self._body = FileStream()
+        self._gate.release(Hold.INBOX_FULL)
+        self._stream(self._inbox.take_all())
+
     def request_over(self) -> None:
         """Called by the runner."""
         self._enter(IDLE)
-        # Answered before the whole of it was sent, a large command leaves bytes behind that are no commands.
+        # Answered before the whole of it was sent, a large command or a file leaves bytes behind that are no commands.
         if self._body is not None or self._doomed or (self._context.draining and self._may_leave()):
             self.close()
         elif self._inbox:
@@ -275,7 +289,8 @@ class ClientSession(asyncio.Protocol):
 
     def lose(self, err: Err, sequence: int) -> None:
         """Called by the runner."""
-        if sequence:
+        # A client that sends a file expects no packet before the end of that; no server has one for it either.
+        if sequence and self._phase is not UPLOADING:
             self._send_error(err, sequence)
         self.close()
 

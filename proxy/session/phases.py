@@ -11,6 +11,7 @@ class Phase(IntEnum):
     WORKING = auto()  # a command is whole and its reply is awaited, or a connection for it
     STREAMING = auto()  # a command that is too large to hold passes through
     CHANGING = auto()  # another user logs in on the same connection
+    UPLOADING = auto()  # the client sends a file that the server asked for
     CLOSED = auto()
 
 
@@ -19,12 +20,14 @@ IDLE: Final = Phase.IDLE
 WORKING: Final = Phase.WORKING
 STREAMING: Final = Phase.STREAMING
 CHANGING: Final = Phase.CHANGING
+UPLOADING: Final = Phase.UPLOADING
 CLOSED: Final = Phase.CLOSED
 
 TRANSITIONS: Final = {
     IDLE: frozenset({WORKING, STREAMING, CHANGING, CLOSED}),
-    WORKING: frozenset({IDLE, CLOSED}),
+    WORKING: frozenset({IDLE, UPLOADING, CLOSED}),
     STREAMING: frozenset({WORKING, IDLE, CLOSED}),
     CHANGING: frozenset({IDLE, CLOSED}),
+    UPLOADING: frozenset({WORKING, IDLE, CLOSED}),
     CLOSED: frozenset[Phase](),
 }

@@ -36,7 +36,9 @@ class PreludeRun:
     def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
         """Called by the connection."""
         self._reply += chunk
-        if exchange.done:
+        if exchange.file_wanted:
+            connection.abort("it asks for a file where nobody can send one")
+        elif exchange.done:
             self._done(exchange, self._reply)
 
     def connection_broken(self, connection: BackendConnection, reason: str) -> None:

@@ -40,6 +40,9 @@ class Client(Target, Protocol):
     def request_sent(self) -> None:
         """The (first bytes of the) request were given to a server."""
 
+    def file_wanted(self) -> None:
+        """The server asks the client for a file, and has its request passed on."""
+
     def request_over(self) -> None:
         """The reply to the request is complete."""
 
@@ -144,9 +147,14 @@ class Runner:
         return (link.server, link.thread) if link is not None else None
 
     def stream(self, data: bytes) -> None:
-        """Pass on more bytes of a large request that was sent."""
+        """Pass on more bytes of a large request that was sent, or of a file that the server asked for."""
         if self._link is not None:
             self._link.write(data)
+
+    def file_sent(self, sequence: int) -> None:
+        """The client has sent the whole file, up to packet number `sequence`."""
+        if self._exchange is not None:
+            self._exchange.sequence = sequence
 
     def close_statement(self, packet: bytes) -> None:
         """COM_STMT_CLOSE, which has no reply: tell every server that has prepared the statement."""
@@ -277,6 +285,9 @@ class Runner:
             self._context.monitor.note_write()
         if not exchange.done:
             self._write(chunk)
+            if exchange.file_wanted:
+                exchange.file_wanted = False
+                self._client.file_wanted()
             return
         on_primary = self._servers.is_primary(connection.server)
         if on_primary or not request.plain:

@@ -149,10 +149,31 @@ class WireClient(AbstractContextManager["WireClient"]):
         return self.command(query(sql))
 
     def reply(self, shape: Reply = Reply.RESULT) -> list[Packet]:
-        """The packets of the next reply, those of 16 MiB and their continuations as they came."""
-        exchange = Exchange(shape, layout_of(self.capabilities))
-        packets = []
-        while not exchange.done:
+        """The packets of the next reply, those of 16 MiB and their continuations as they came.
+
+        They end early where the server asks for a file: the rest is the reply to that.
+        """
+        self._exchange = Exchange(shape, layout_of(self.capabilities))
+        return self._rest_of_reply()
+
+    @property
+    def file_wanted(self) -> bool:
+        """Whether the server has asked for a file."""
+        return self._exchange.file_wanted
+
+    def send_file(self, pieces: Iterable[bytes], pace: int = 0) -> list[Packet]:
+        """Send a file that was asked for, one packet or more for each piece; the rest of the reply."""
+        sequence = self._exchange.sequence + 1
+        for piece in pieces:
+            self.send_bytes(frame(piece, sequence), pace)
+            sequence += 1 + len(piece) // c.MAX_PAYLOAD
+        self.send_bytes(frame(b"", sequence), pace)
+        self._exchange.file_wanted = False
+        return self._rest_of_reply()
+
+    def _rest_of_reply(self) -> list[Packet]:
+        exchange, packets = self._exchange, []
+        while not (exchange.done or exchange.file_wanted):
             packet = self.packet()
             exchange.feed(len(packet[1]).to_bytes(3, "little") + bytes((packet[0],)) + packet[1])
             packets.append(packet)

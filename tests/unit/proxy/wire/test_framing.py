@@ -8,7 +8,7 @@ from proxy.wire.constants import MAX_PAYLOAD
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import PacketReader, frame, payload_length
 from proxy.wire.primitives import Reader, lenenc_bytes, lenenc_int, read_lenenc_int
-from proxy.wire.stream import BodyStream
+from proxy.wire.stream import BodyStream, FileStream
 
 
 @given(st.lists(st.binary(max_size=50), max_size=5), st.data())
@@ -136,3 +136,52 @@ def test_chunking_never_changes_where_a_command_ends(length: int, behind: bytes,
         used += body.feed(rest[:size])
         rest = rest[size:]
     assert (used, body.done) == (length, True)
+
+
+FILES = {
+    "empty": [b""],
+    "one piece": [b"1,one\n", b""],
+    "pieces": [b"a", b"bc", b"\0\0\0\0", b"x" * 300, b""],
+}
+
+
+def sent(pieces: list[bytes], first: int = 2) -> bytes:
+    return b"".join(frame(piece, first + number) for number, piece in enumerate(pieces))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_ends_with_an_empty_packet(name: str) -> None:
+    data = sent(FILES[name])
+    last = 1 + len(FILES[name])
+    for pieces in ([data + b"next"], [data[:-1], data[-1:] + b"next"], [bytes((byte,)) for byte in data + b"n"]):
+        file, used = FileStream(), 0
+        for piece in pieces:
+            used += file.feed(piece)
+        assert (used, file.done, file.sequence) == (len(data), True, last)
+        assert file.feed(b"next") == 0
+    for size in range(len(data)):
+        file = FileStream()
+        assert file.feed(data[:size]) == size
+        assert not file.done
+
+
+@pytest.mark.parametrize("behind", [0, 1, 300])
+def test_the_end_of_a_packet_of_16_mebibytes_is_not_the_end_of_the_file(behind: int) -> None:
+    file = FileStream()
+    for piece in (b"\xff\xff\xff\x02", bytes(MAX_PAYLOAD), behind.to_bytes(3, "little") + b"\x03", bytes(behind)):
+        assert file.feed(piece) == len(piece)
+        assert not file.done
+    assert file.feed(b"\0\0\0\x04next") == 4
+    assert (file.done, file.sequence) == (True, 4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.data())
+def test_chunking_never_changes_where_a_file_ends(contents: list[bytes], data: st.DataObject) -> None:
+    whole = sent([*contents, b""])
+    rest, file, used = whole + b"\1\0\0\0\x0e", FileStream(), 0
+    while rest and not file.done:
+        size = data.draw(st.integers(1, len(rest)))
+        used += file.feed(rest[:size])
+        rest = rest[size:]
+    assert (used, file.done, file.sequence) == (len(whole), True, len(contents) + 2)
