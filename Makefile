@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint format fuzz bench lock clean
+.PHONY: help demo test unit lint format fuzz suites bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Show what can be made
@@ -35,6 +35,10 @@ format: $(VENV)/.dev  ## Format the code
 
 fuzz: $(VENV)/.dev  ## Fuzz every parser for ten minutes (FUZZ_OPTIONS='--target exchange --seconds 60')
 	nice $(BIN)/python -m tests.fuzz $(FUZZ_OPTIONS)
+
+suites: $(VENV)/.dev  ## Run SQLAlchemy's and Django's own suites with and without the proxy (SUITES_OPTIONS='--suite django')
+	@tools/install-mysql
+	$(BIN)/python -m tests.suites $(SUITES_OPTIONS)
 
 bench: $(VENV)/.dev  ## Measure throughput, latency and CPU per query (BENCH_OPTIONS='--flavor both')
 	@tools/install-packages bench
