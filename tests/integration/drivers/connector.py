@@ -126,6 +126,8 @@ class Connector:
 
     def refused_logins(self, to: Endpoint) -> Found:
         return {
+            "password": error_of(lambda: self.opened(to, password="wrong")),
+            "user": error_of(lambda: self.opened(to, user="nobody")),
             "schema": error_of(lambda: self.opened(to, database="no_such_schema")),
         }
 

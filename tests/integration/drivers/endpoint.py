@@ -43,9 +43,17 @@ class Endpoint:
 Endpoints = tuple[Endpoint, Endpoint]
 
 
-def compared(endpoints: Endpoints, scenario: Callable[[Endpoint], Found]) -> Found:
-    """What `scenario` finds at the server, by the name of the step. Fails with the steps where the proxy differs."""
-    without, through = (scenario(endpoint) for endpoint in endpoints)
+def compared(
+    endpoints: Endpoints,
+    scenario: Callable[[Endpoint], Found],
+    through_proxy: Callable[[Endpoint], Found] | None = None,
+) -> Found:
+    """What `scenario` finds at the server, by the name of the step. Fails with the steps where the proxy differs.
+
+    `through_proxy` is the scenario to be run there, if it is another one: with TLS, which not all servers have.
+    """
+    server, proxy = endpoints
+    without, through = scenario(server), (through_proxy or scenario)(proxy)
     assert list(through) == list(without)
     differences = [
         f"{step}: {seen!r}\nthrough the proxy: {through[step]!r}"

@@ -86,6 +86,10 @@ def bulk_values(connection: Any) -> object:
     found: list[object] = [cursor.rowcount]
     cursor.execute(f"SELECT {COLUMNS} FROM item ORDER BY id DESC LIMIT 3")
     found.append(rows(cursor))
+    failing = [(5000,), (5001,), (5000,), (5002,)]
+    found.append(error_of(lambda: cursor.executemany("INSERT INTO item (id) VALUES (?)", failing)))
+    cursor.execute("SELECT id FROM item WHERE id >= 5000")
+    found.append(rows(cursor))
     cursor.executemany("DELETE FROM item WHERE id = ?", [(number,) for number in range(1000, 1100)])
     found.append(cursor.rowcount)
     cursor.close()

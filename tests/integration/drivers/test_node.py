@@ -64,3 +64,28 @@ def test_mysqljs_sees_no_difference(shared_cluster: Cluster, endpoints: Endpoint
     unsupported = shared_cluster.flavor is Flavor.MYSQL
     found = compared(endpoints, lambda to: seen_by("mysql", node_modules, to, unsupported=unsupported))
     assert found["unsupported"][0] == 1251 if unsupported else found["counts"] == [0, 1]
+
+
+def test_mariadb_of_node_sees_no_difference(endpoints: Endpoints, node_modules: Path) -> None:
+    found = compared(endpoints, lambda to: seen_by("mariadb", node_modules, to, allowPublicKeyRetrieval=True))
+    assert found["text"][0]["text"] == UNICODE
+    assert found["counts"] == [0, 1]
+
+
+# The proxy's own certificate is signed by nobody.
+TLS: dict[str, Any] = {"ssl": {"rejectUnauthorized": False}}
+
+
+@pytest.mark.parametrize("driver", ["mysql2", "mariadb", "mysql"])
+def test_a_driver_of_node_sees_no_difference_inside_of_tls(
+    shared_cluster: Cluster, endpoints: Endpoints, node_modules: Path, driver: str
+) -> None:
+    options: dict[str, Any] = (
+        {"unsupported": True} if driver == "mysql" and shared_cluster.flavor is Flavor.MYSQL else {}
+    )
+    plain: dict[str, Any] = {"allowPublicKeyRetrieval": True} if driver == "mariadb" else {}
+    compared(
+        endpoints,
+        lambda to: seen_by(driver, node_modules, to, **options, **plain),
+        lambda to: seen_by(driver, node_modules, to, **options, **TLS),
+    )
