@@ -31,6 +31,9 @@ def main(
     connect_timeout: Annotated[float | None, typer.Option(help="Seconds for a login at a server.")] = None,
     login_timeout: Annotated[float | None, typer.Option(help="Seconds that a client has to log in.")] = None,
     drain_timeout: Annotated[float | None, typer.Option(help="Seconds for running statements at a stop.")] = None,
+    kill_on_disconnect: Annotated[
+        bool | None, typer.Option(help="Kill a statement on its server when its client is gone [default: yes].")
+    ] = None,
     max_connections: Annotated[int | None, typer.Option(help="Clients at the same time.")] = None,
     statements_per_connection: Annotated[
         int | None, typer.Option(help="Prepared statements kept by each server connection.")
@@ -66,6 +69,7 @@ def main(
         "connect_timeout": connect_timeout,
         "login_timeout": login_timeout,
         "drain_timeout": drain_timeout,
+        "kill_on_disconnect": kill_on_disconnect,
         "max_connections": max_connections,
         "statements_per_connection": statements_per_connection,
         "long_data_limit": long_data_limit,

@@ -64,6 +64,7 @@ class Settings(BaseModel):
     connect_timeout: Seconds = Field(5.0, description="time for connecting and logging in at a server")
     login_timeout: Seconds = Field(10.0, description="time a client has to log in")
     drain_timeout: Seconds = Field(30.0, description="time that running statements get when the proxy stops")
+    kill_on_disconnect: bool = Field(True, description="kill a statement whose client is gone")
     max_connections: int = Field(10_000, gt=0, description="clients at the same time")
     statements_per_connection: int = Field(100, gt=0, description="prepared statements kept by each server connection")
     long_data_limit: int = Field(1 << 20, ge=0, description="bytes of long data held for a prepared statement")

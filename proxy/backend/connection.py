@@ -7,14 +7,16 @@ from proxy.channel import PacketChannel
 from proxy.routing.state import Seen
 from proxy.wire.capabilities import layout_of
 from proxy.wire.clientlogin import Safety
-from proxy.wire.constants import COM_QUIT
+from proxy.wire.constants import COM_QUIT, HEADER_SIZE
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
-from proxy.wire.framing import frame
+from proxy.wire.framing import frame, payload_length
 from proxy.wire.openings import Openings
 from topology.servers import Server
 
 _QUIT = frame(bytes((COM_QUIT,)), 0)
+# Room for any ERR packet.
+_LONGEST_FAREWELL = 4096
 
 
 class Sink(Protocol):
@@ -37,7 +39,8 @@ class BackendConnection(asyncio.Protocol):
     """Sends commands and follows their replies, one at a time.
 
     `thread` is its id on the server, which a KILL there names. `seen` is what the server was told of the session,
-    `openings` what is known of replies of its `layout`.
+    `openings` what is known of replies of its `layout`. `farewell` is what the server said when it closed the
+    connection between commands: an ERR packet or nothing.
     """
 
     __slots__ = (
@@ -47,6 +50,7 @@ class BackendConnection(asyncio.Protocol):
         "_sink",
         "_transport",
         "capabilities",
+        "farewell",
         "layout",
         "openings",
         "safety",
@@ -65,6 +69,7 @@ class BackendConnection(asyncio.Protocol):
         self.status = status
         self.seen = Seen()
         self.openings: Openings | None = None
+        self.farewell = b""
         self._sink = sink
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
@@ -78,8 +83,8 @@ class BackendConnection(asyncio.Protocol):
 
     @property
     def at_rest(self) -> bool:
-        """Whether no reply is awaited."""
-        return self._exchange is None
+        """Whether no reply is awaited, and no dialogue under way."""
+        return self._exchange is None and self._channel is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called when the login is over."""
@@ -123,11 +128,7 @@ class BackendConnection(asyncio.Protocol):
         """Called by the event loop."""
         exchange = self._exchange
         if exchange is None:
-            if self._channel is not None:
-                self._channel.data_received(data)
-                return
-            # Between commands a server speaks only to say that it shuts down or that the connection idled too long.
-            self._break("the server closed the connection")
+            self._take_unasked(data)
             return
         try:
             used = exchange.feed(data)
@@ -140,7 +141,28 @@ class BackendConnection(asyncio.Protocol):
             self._sink.reply_chunk(self, exchange, data)
             return
         self._sink.reply_chunk(self, exchange, data[:used])
-        self._break("bytes behind the end of a reply")
+        if self._exchange is None:
+            self._hear(data[used:])
+        else:
+            self._break("bytes behind the end of a reply")
+
+    def _take_unasked(self, data: bytes) -> None:
+        """What comes between commands."""
+        if self._channel is not None:
+            self._channel.data_received(data)
+        else:
+            self._hear(data)
+
+    def _hear(self, data: bytes) -> None:
+        """Between commands a server speaks only to say why it closes the connection."""
+        if self._closing:
+            return
+        self.farewell += data
+        if len(self.farewell) > HEADER_SIZE and len(self.farewell) >= HEADER_SIZE + payload_length(self.farewell):
+            self._break("the server closed the connection")
+        elif len(self.farewell) > _LONGEST_FAREWELL:
+            self.farewell = b""
+            self._break("bytes that belong to no reply")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""

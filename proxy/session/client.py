@@ -98,11 +98,12 @@ class ClientSession(asyncio.Protocol):
         """End the session and give up its server connections. Safe to call twice."""
         if self._phase is CLOSED:
             return
+        under_way = self._phase is WORKING
         self._enter(CLOSED)
         self._context.leave(self)
         if self._change is not None:
             self._change.cancel()
-        self.runner.close()
+        self.runner.close(under_way)
         self._transport.close()
 
     def _enter(self, phase: Phase) -> None:
@@ -225,7 +226,7 @@ class ClientSession(asyncio.Protocol):
 
     def changed(self, identity: Identity, machine: Machine, link: BackendConnection) -> None:
         """Go on as another user, whose connection to the primary is `link`, with nothing of the one before."""
-        self.runner.close()
+        self.runner.close(under_way=False)
         self._machine = machine
         self.runner = Runner(self._context, identity, machine, self._name, self)
         self.runner.attach(self._transport.write)

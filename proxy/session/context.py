@@ -10,6 +10,7 @@ from typing import Protocol
 
 from proxy.accounts.directory import Directory
 from proxy.backend.greetings import Greetings
+from proxy.backend.reaper import Reaper
 from proxy.routing.balance import RoundRobin
 from proxy.session.kills import Target
 from proxy.sql.cache import StatementCache
@@ -69,7 +70,11 @@ class Context:
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     verifying: asyncio.Lock = field(default_factory=asyncio.Lock)
     refusing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_REFUSALS_AT_ONCE))
+    reaper: Reaper = field(init=False)
     connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))
+
+    def __post_init__(self) -> None:
+        self.reaper = Reaper(self.spawn, self.settings.connect_timeout, self.greetings)
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run a session's work as a task of its own; what goes wrong in it must not end the other sessions."""

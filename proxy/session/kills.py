@@ -31,13 +31,14 @@ class Target(Protocol):
 
 
 class Killing:
-    """One KILL of one session's. `own` tells that the killer means itself."""
+    """One KILL of one session's. `own` tells that the killer means itself, `capabilities` are the killer's."""
 
-    def __init__(self, kill: Kill, number: int, target: Target, own: bool) -> None:
+    def __init__(self, kill: Kill, number: int, target: Target, own: bool, capabilities: int) -> None:
         self._kill = kill
         self._number = number
         self._target = target
         self._own = own
+        self._capabilities = capabilities
         self._thread = 0
 
     def aim(self, request: Request) -> Err | None:
@@ -46,7 +47,7 @@ class Killing:
         if thread is None:
             return unknown_thread(self._number)
         server, self._thread = thread
-        request.at, request.prepared, request.packet = server, None, self._kill.packet(self._thread)
+        request.at, request.prepared, request.packet = server, None, self._kill.packet(self._thread, self._capabilities)
         if self._kill.connection:
             self._target.condemn()
         return None

@@ -70,6 +70,7 @@ class Runner:
 
     def __init__(self, context: Context, identity: Identity, machine: Machine, name: str, client: Client) -> None:
         self._context = context
+        self._identity = identity
         self._machine = machine
         self._steps = machine.steps
         self._name = name
@@ -103,9 +104,12 @@ class Runner:
         self._client.resume_client()
         return link if link is not None and link.alive else None
 
-    def close(self) -> None:
-        """Give up everything. Safe to call twice."""
+    def close(self, under_way: bool) -> None:
+        """Give up everything. Safe to call twice. `under_way`: a command was whole and is not answered yet."""
         self._closed = True
+        # Without an exchange nothing of the client's own was sent.
+        if under_way and not self.condemned and self._link is not None and self._exchange is not None:
+            self._servers.leave_behind(self._link)
         self._request = None
         self._servers.close()
 
@@ -132,7 +136,7 @@ class Runner:
             # A thread of the primary's that is none of ours, or none at all.
             return None
         own: Target = self._client
-        self._killing = Killing(kill, number, target, own=target is own)
+        self._killing = Killing(kill, number, target, own=target is own, capabilities=self._identity.capabilities)
         return self._killing.aim(request)
 
     @property

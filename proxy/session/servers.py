@@ -36,6 +36,12 @@ class Servers:
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
+    def leave_behind(self, link: BackendConnection) -> None:
+        """The client is gone, and a statement of it runs on `link`: have it killed if that is wanted."""
+        if self._context.settings.kill_on_disconnect:
+            self.links.remove(link)
+            self._context.reaper.take(link, self._identity)
+
     def close(self) -> None:
         """Give up all connections. Safe to call twice."""
         self._closed = True

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.sql.comments import Unreadable, strip
-from proxy.wire.constants import COM_PROCESS_KILL, COM_QUERY
+from proxy.wire.constants import CLIENT_QUERY_ATTRIBUTES, COM_PROCESS_KILL
 from proxy.wire.framing import frame
+from proxy.wire.queryattributes import query_payload
 
 # The reason of a KILL's Statement.
 KILL: Final = "kill"
@@ -29,10 +30,11 @@ class Kill:
     connection: bool = True
     words: bytes = b""
 
-    def packet(self, thread: int) -> bytes:
-        """The command that kills the server's thread `thread` in the same way."""
+    def packet(self, thread: int, capabilities: int) -> bytes:
+        """The command that kills the server's thread `thread` in the same way, on a connection with these flags."""
         if self.words:
-            return frame(bytes((COM_QUERY,)) + self.words + b" %d" % thread, 0)
+            attributes = bool(capabilities & CLIENT_QUERY_ATTRIBUTES)
+            return frame(query_payload(self.words + b" %d" % thread, attributes=attributes), 0)
         return frame(bytes((COM_PROCESS_KILL,)) + (thread & 0xFFFFFFFF).to_bytes(4, "little"), 0)
 
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.wire import constants as c
+from proxy.wire.commands import REPLIES
 from proxy.wire.exchange import Reply
 from tests.integration.protocol_schema import SCHEMA
 from tests.support.recorder import Recorder, Script
-from tests.support.wireclient import Value
+from tests.support.wireclient import Value, statement_command
 from topology.servers import Vendor
 
 LONG, DOUBLE, VAR_STRING = 3, 5, 253
 READ_ONLY_CURSOR: Final = 1
+# COM_CHANGE_USER, and what turns a connection into one between servers: dumps, COM_CLONE and group replication.
+_NOT_TRIED: Final = (0x11, 0x12, 0x15, 0x1E, 0x20, 0x21)
 NUMBER_IN_ROWS = "SELECT id, EXP(id * 300) AS large FROM item ORDER BY id"
 
 
@@ -221,9 +224,49 @@ def _quits(talk: Recorder) -> None:
 
 
 def _unknown(talk: Recorder) -> None:
-    for code in (0x00, 0x05, 0x0B, 0x0F, 0x10, 0x14, 0x7F, 0xEE):
-        talk.command(bytes((code,)) + b"rest")
+    for code in range(256):
+        if code not in REPLIES and code not in _NOT_TRIED:
+            talk.command(bytes((code,)) + b"rest")
     talk.query("SELECT 1")
+
+
+def _too_short(talk: Recorder) -> None:
+    number = talk.prepare("SELECT id FROM item WHERE id = ?")
+    body = number.to_bytes(4, "little")
+    for length in range(5):
+        talk.command(bytes((c.COM_STMT_EXECUTE,)) + (body + bytes(9))[: 2 * length])
+    talk.command(bytes((c.COM_STMT_EXECUTE,)) + body + b"\0\1\0\0\0\0\1\3")
+    talk.execute(number, [long(1)])
+
+
+def _bulk_without_its_capability(talk: Recorder) -> None:
+    number = talk.prepare("INSERT INTO noted (note) VALUES (?)")
+    talk.command(statement_command(c.COM_STMT_BULK_EXECUTE, number, b"\x80\0\3\0\0\1\0\0\0"))
+    talk.command(bytes((c.COM_STMT_BULK_EXECUTE,)) + b"\1\0\0\0")
+    talk.query("SELECT 1")
+
+
+def _last_prepared(talk: Recorder) -> None:
+    last = 0xFFFFFFFF
+    talk.execute(last)
+    talk.prepare("SELECT 7")
+    talk.prepare("SELECT ?, id FROM item ORDER BY id")
+    talk.long_data(last, 0, b"abc")
+    talk.execute(last, [string(b"")])
+    talk.execute(last, [string(b"x")], cursor=READ_ONLY_CURSOR)
+    talk.fetch(last, 1)
+    talk.reset(last)
+    talk.fetch(last, 1)
+    talk.close(last)
+    talk.execute(last, [string(b"x")])
+    talk.prepare("SELECT 8")
+    talk.query("PREPARE s FROM 'SELECT 9'")
+    talk.execute(last)
+    talk.prepare("SELEC")
+    talk.execute(last)
+    talk.prepare("SELECT 10")
+    talk.command(bytes((c.COM_RESET_CONNECTION,)))
+    talk.execute(last)
 
 
 def _default_schemas(talk: Recorder) -> None:
@@ -429,6 +472,8 @@ TABLE: Final[Mapping[str, Mapping[str, Script | Only]]] = {
         "no rows": commands(c.COM_FIELD_LIST, b"item\0nothing", reply=Reply.ROWS),
         "error": commands(c.COM_FIELD_LIST, b"no_such_table\0%", b"", reply=Reply.ROWS),
     },
+    # A level that no server has; one that it has would stop it.
+    "COM_SHUTDOWN": {"error": commands(c.COM_SHUTDOWN, b"\1")},
     "COM_REFRESH": {"ok": commands(c.COM_REFRESH, b"\0")},
     "COM_STATISTICS": {"single": commands(c.COM_STATISTICS, reply=Reply.SINGLE)},
     "COM_PROCESS_INFO": {"rows": commands(c.COM_PROCESS_INFO)},
@@ -467,7 +512,10 @@ TABLE: Final[Mapping[str, Mapping[str, Script | Only]]] = {
             Vendor.MARIADB, opened("SELECT id FROM item ORDER BY id", _executed_over_an_open_cursor)
         ),
         "cursor, several results": executes("CALL several()", cursor=READ_ONLY_CURSOR),
+        "malformed": _too_short,
+        "last prepared": _last_prepared,
     },
+    "COM_STMT_BULK_EXECUTE": {"error": _bulk_without_its_capability},
     "COM_STMT_FETCH": {
         "rows": opened("SELECT * FROM item WHERE id > ? ORDER BY id", _fetched_to_the_end, long(0)),
         "rows, of every type": opened("SELECT * FROM wide ORDER BY id", _fetched_to_the_end),

@@ -87,7 +87,6 @@ def _label(payload: bytes) -> str:
 # --- what differs from connection to connection -----------------------------------------------------------------------
 
 _ERROR_NUMBERS: Final = re.compile(rb"(handler \(|statement \(|thread id: |[Cc]onnection )\d+")
-_NAMED_FUNCTION: Final = re.compile(rb"(given to )\w+( proxy)?")
 _GTID: Final = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9:-]+")
 _NUMBERS: Final = re.compile(rb"[0-9.]+")
 
@@ -103,7 +102,7 @@ def normalised(code: int, packets: Iterable[Packet]) -> tuple[Packet, ...]:
 def _packet(code: int, number: int, payload: bytes) -> bytes:
     first = payload[:1]
     if first == bytes((c.ERR_HEADER,)):
-        return _NAMED_FUNCTION.sub(rb"\1#", _ERROR_NUMBERS.sub(rb"\1#", payload))
+        return _ERROR_NUMBERS.sub(rb"\1#", payload)
     if code == c.COM_STATISTICS:
         return _NUMBERS.sub(b"#", payload)
     if code == c.COM_STMT_PREPARE and number == 0:

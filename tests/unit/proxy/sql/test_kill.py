@@ -3,6 +3,7 @@
 import pytest
 
 from proxy.sql.kill import KILL, Kill, parse_kill
+from proxy.wire.constants import CLIENT_QUERY_ATTRIBUTES
 from tests.support.statements import SERVERS, classified
 
 
@@ -43,6 +44,9 @@ def test_the_value_of_a_parameter_names_a_connection() -> None:
 
 
 def test_the_same_command_for_a_thread_of_the_server() -> None:
-    assert Kill(1 << 30, False, b"KILL SOFT QUERY").packet(12) == b"\x13\0\0\0\x03KILL SOFT QUERY 12"
-    assert Kill(1 << 30).packet(12) == b"\5\0\0\0\x0c\x0c\0\0\0"
-    assert Kill(1 << 30).packet(1 << 32) == b"\5\0\0\0\x0c\0\0\0\0"
+    soft = Kill(1 << 30, False, b"KILL SOFT QUERY")
+    assert soft.packet(12, 0) == b"\x13\0\0\0\x03KILL SOFT QUERY 12"
+    assert soft.packet(12, CLIENT_QUERY_ATTRIBUTES) == b"\x15\0\0\0\x03\0\1KILL SOFT QUERY 12"
+    for flags in (0, CLIENT_QUERY_ATTRIBUTES):
+        assert Kill(1 << 30).packet(12, flags) == b"\5\0\0\0\x0c\x0c\0\0\0"
+        assert Kill(1 << 30).packet(1 << 32, flags) == b"\5\0\0\0\x0c\0\0\0\0"
