@@ -39,6 +39,7 @@ def main(
         int | None, typer.Option(help="Prepared statements kept by each server connection.")
     ] = None,
     long_data_limit: Annotated[int | None, typer.Option(help="Bytes of long data held for a statement.")] = None,
+    max_connections_per_address: Annotated[int | None, typer.Option(help="Of which from one address.")] = None,
     digest_cache_size: Annotated[int | None, typer.Option(help="Statement digests remembered.")] = None,
     tls: Annotated[str | None, typer.Option(help="TLS towards clients: off, preferred or required.")] = None,
     tls_certificate: Annotated[Path | None, typer.Option(help="The proxy's certificate, PEM.")] = None,
@@ -50,6 +51,12 @@ def main(
     server_tls_ca: Annotated[Path | None, typer.Option(help="CAs of servers' certificates, PEM.")] = None,
     server_tls_certificate: Annotated[Path | None, typer.Option(help="A certificate to show to servers.")] = None,
     server_tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
+    proxy_protocol_networks: Annotated[
+        str | None, typer.Option(help="Load balancers that send PROXY headers: networks, separated by commas.")
+    ] = None,
+    server_proxy_protocol: Annotated[
+        str | None, typer.Option(help="PROXY headers sent to servers: off, v1 or v2.")
+    ] = None,
     state_directory: Annotated[Path | None, typer.Option(help="Where a self-made certificate is kept.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -73,6 +80,7 @@ def main(
         "max_connections": max_connections,
         "statements_per_connection": statements_per_connection,
         "long_data_limit": long_data_limit,
+        "max_connections_per_address": max_connections_per_address,
         "digest_cache_size": digest_cache_size,
         "tls": tls,
         "tls_certificate": tls_certificate,
@@ -82,6 +90,8 @@ def main(
         "server_tls_ca": server_tls_ca,
         "server_tls_certificate": server_tls_certificate,
         "server_tls_key": server_tls_key,
+        "proxy_protocol_networks": proxy_protocol_networks,
+        "server_proxy_protocol": server_proxy_protocol,
         "state_directory": state_directory,
     }
     failures: list[BaseException] = []

@@ -11,16 +11,21 @@ from typing import Self, cast
 from proxy.transport.tls import TlsFailed, TlsLayer
 from proxy.transport.tlsengine import TlsEngine
 from proxy.wire.framing import PacketReader, frame
+from proxy.wire.proxyprotocol import LONGEST_HEADER, ProxyHeader, read_header
 
 # Nothing that is sent during a login comes near this.
 MAX_LOGIN_PACKET = 64 * 1024
 
 
 class PacketChannel(asyncio.Protocol):
-    """Awaits packets from one peer that is not trusted yet. `tls` is there once the connection is encrypted."""
+    """Awaits packets from one peer that is not trusted yet. `tls` is there once the connection is encrypted.
+
+    `handed_over` says that the connection went on to another protocol.
+    """
 
     transport: asyncio.Transport
     tls: TlsEngine | None = None
+    handed_over = False
 
     def __init__(self) -> None:
         self._reader = PacketReader(MAX_LOGIN_PACKET)
@@ -28,6 +33,11 @@ class PacketChannel(asyncio.Protocol):
         self._closed: Exception | None = None
         self._sequence = 0
         self._held = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether a packet was sent or received."""
+        return self._sequence > 0
 
     @classmethod
     def amid(cls, transport: asyncio.Transport, sequence: int) -> Self:
@@ -93,6 +103,13 @@ class PacketChannel(asyncio.Protocol):
         self._sequence = packet[0] + 1
         return packet[1]
 
+    async def proxy_header(self) -> ProxyHeader:
+        """The PROXY header before the first packet. Raises MalformedPacket, ConnectionError once the peer is gone."""
+        while (header := read_header(self._reader.peek(LONGEST_HEADER))) is None:
+            await self._news()
+        self._reader.skip(header.size)
+        return header
+
     def send(self, payload: bytes) -> None:
         """Send one payload, numbered after the last packet in either direction."""
         self.transport.write(frame(payload, self._sequence))
@@ -120,6 +137,7 @@ class PacketChannel(asyncio.Protocol):
         """Let `protocol` have the transport, and the bytes that came behind the last packet."""
         self._check_open()
         self._read_on()
+        self.handed_over = True
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
         if rest := self._reader.take_rest():

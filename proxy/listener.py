@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import errno
 import logging
+import resource
+from typing import Final
 
 from proxy.session.arrival import ClientChannel
 from proxy.session.context import Context
@@ -11,6 +13,9 @@ from proxy.session.login import serve_login
 from topology.errors import ConfigError
 
 log = logging.getLogger(__name__)
+
+# Probes, the log, the event loop's own.
+_OTHER_FILES: Final = 100
 
 
 class Listener:
@@ -25,6 +30,7 @@ class Listener:
 
         Clients are accepted from `serve` on. Raises ConfigError.
         """
+        _raise_file_limit(self._context.settings.max_connections)
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
@@ -60,6 +66,21 @@ class Listener:
             log.warning("%d sessions were still at work after %g s and are cut off", len(sessions), patience)
         for session in list(sessions):
             session.close()
+
+
+def _raise_file_limit(clients: int) -> None:
+    """Take as many open files as the system allows; a client needs one for itself and one for the primary, at least."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = clients * 2 + _OTHER_FILES
+    with contextlib.suppress(ValueError, OSError):
+        # Some systems call their limit infinite, and have another one.
+        soft = max(soft, needed) if hard == resource.RLIM_INFINITY else hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if (allowed := resource.getrlimit(resource.RLIMIT_NOFILE)[0]) < needed:
+        log.warning(
+            "the system allows %d open files; max_connections = %d may need %d and more (ulimit -n, LimitNOFILE)",
+            allowed, clients, needed,
+        )  # fmt: skip
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:

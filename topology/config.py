@@ -4,15 +4,18 @@ Every key has one name everywhere: `probe_interval` in the file is MANYREADS_PRO
 --probe-interval on the command line. An error names the key, where it was set, and what is allowed.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -23,7 +26,7 @@ from pydantic import (
 
 from topology.environment import Deployment, Environment, deployment, refuse_shared_addresses
 from topology.errors import ConfigError
-from topology.servers import Role, ServerTls, TlsPolicy, server_from_url
+from topology.servers import ProxyProtocol, Role, Server, ServerTls, TlsPolicy, server_from_url
 
 PREFIX = "MANYREADS_"
 _HIGHEST_PORT = 65535
@@ -37,6 +40,19 @@ def _with_possible_port(address: str) -> str:
     return address
 
 
+def _listed(value: object) -> object:
+    """A list, also where it can only be written as one text."""
+    return [item for item in re.split(r"[\s,]+", value) if item] if isinstance(value, str) else value
+
+
+def _network(value: object) -> object:
+    try:
+        return ip_network(str(value))
+    except ValueError as error:
+        raise ValueError(f"{error}; write a network like 10.0.0.0/8") from None
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
 
 
@@ -68,6 +84,7 @@ class Settings(BaseModel):
     max_connections: int = Field(10_000, gt=0, description="clients at the same time")
     statements_per_connection: int = Field(100, gt=0, description="prepared statements kept by each server connection")
     long_data_limit: int = Field(1 << 20, ge=0, description="bytes of long data held for a prepared statement")
+    max_connections_per_address: int = Field(0, ge=0, description="of which from one client address; 0 for all")
     digest_cache_size: int = Field(10_000, gt=0, description="statement digests remembered")
     tls: Literal["off", "preferred", "required"] = Field("preferred", description="TLS towards clients")
     tls_certificate: Path | None = Field(None, description="PEM file with the proxy's certificate and its chain")
@@ -77,6 +94,12 @@ class Settings(BaseModel):
     server_tls_ca: Path | None = Field(None, description="PEM file with the CAs of servers' certificates")
     server_tls_certificate: Path | None = Field(None, description="PEM file with the certificate shown to servers")
     server_tls_key: Path | None = Field(None, description="PEM file with its key, if it is not in the same file")
+    proxy_protocol_networks: Annotated[tuple[Network, ...], BeforeValidator(_listed)] = Field(
+        (), description="load balancers that may say where a client comes from"
+    )
+    server_proxy_protocol: ProxyProtocol = Field(
+        ProxyProtocol.OFF, description="whether servers are told where a client comes from"
+    )
     state_directory: Path | None = Field(None, description="where the proxy keeps what it has made itself")
 
     @model_validator(mode="after")
@@ -120,8 +143,11 @@ def load_settings(file: Path | None, variables: Mapping[str, str], flags: Mappin
 def configured_deployment(settings: Settings, environment: Environment) -> Deployment:
     """The servers: from the URLs if there are any, else as dotCloud's environment names them."""
     found = _named_servers(settings, environment)
-    tls = settings.server_tls_policy
-    return Deployment(replace(found.primary, tls=tls), tuple(replace(replica, tls=tls) for replica in found.replicas))
+
+    def spoken_to(server: Server) -> Server:
+        return replace(server, tls=settings.server_tls_policy, proxy_protocol=settings.server_proxy_protocol)
+
+    return Deployment(spoken_to(found.primary), tuple(map(spoken_to, found.replicas)))
 
 
 def _named_servers(settings: Settings, environment: Environment) -> Deployment:

@@ -51,9 +51,17 @@ class TlsPolicy:
         return self.mode not in (ServerTls.OFF, ServerTls.PREFERRED)
 
 
+class ProxyProtocol(StrEnum):
+    """Which version of the PROXY protocol tells a server where a client comes from."""
+
+    OFF = "off"
+    V1 = "v1"
+    V2 = "v2"
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One database server: its name, where it listens, the service account used to look after it, TLS or not."""
+    """One database server: its name, where it listens, the service account to look after it, how to speak with it."""
 
     name: str
     host: str
@@ -62,6 +70,7 @@ class Server:
     user: str = "root"
     password: str = field(default="", repr=False)
     tls: TlsPolicy = field(default=TlsPolicy(), repr=False)
+    proxy_protocol: ProxyProtocol = field(default=ProxyProtocol.OFF, repr=False)
 
     @property
     def address(self) -> str:

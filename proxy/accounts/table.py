@@ -144,6 +144,11 @@ def host_names(address: str) -> tuple[str, ...]:
     return (LOCALHOST, name) if (mapped or parsed).is_loopback else (name,)
 
 
+def is_local(address: str) -> bool:
+    """Whether an IP address is one of loopback."""
+    return host_names(address)[0] == LOCALHOST
+
+
 @functools.lru_cache(4096)
 def host_fits(pattern: str, address: str) -> bool:
     """Whether an account's host part covers `address`: a name, `%` and `_` wildcards, or an address/netmask."""

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from proxy.backend.origin import introduction
 from proxy.channel import PacketChannel
 from proxy.errors import ServerLost, ServerRefused
 from proxy.wire.constants import CR_CONN_HOST, ERR_HEADER
@@ -42,14 +43,14 @@ class Greetings:
             return self._newest[server.name]
 
     async def _ask(self, server: Server) -> Greeting:
-        async with reached(server, self._within) as (channel, greeting):
+        async with reached(server, self._within, introduction(server, None)) as (channel, greeting):
             channel.transport.close()
             return greeting
 
 
 @asynccontextmanager
-async def reached(server: Server, within: float) -> AsyncIterator[tuple[PacketChannel, Greeting]]:
-    """A connection on which the server has just introduced itself; cut off when the block fails.
+async def reached(server: Server, within: float, before: bytes) -> AsyncIterator[tuple[PacketChannel, Greeting]]:
+    """A connection on which the server was sent `before` and has introduced itself; cut off when the block fails.
 
     Raises ServerLost when the server cannot be reached, or the block is not over, within `within` seconds, and
     ServerRefused when it says no.
@@ -61,6 +62,8 @@ async def reached(server: Server, within: float) -> AsyncIterator[tuple[PacketCh
                 PacketChannel, server.host, server.port
             )
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if before:
+                transport.write(before)
             yield channel, _read(await channel.receive())
     except BaseException as error:
         if channel is not None:

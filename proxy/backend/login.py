@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.encryption import start_tls, tls_flag
 from proxy.backend.greetings import Greetings, reached
+from proxy.backend.origin import Origin, introduced, introduction
 from proxy.channel import PacketChannel
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.state import Seen
@@ -40,10 +41,11 @@ class Identity:
     collation_id: int
     database: str
     attributes: bytes
+    origin: Origin
 
 
-def identity_of(response: HandshakeResponse, secret: Secret) -> Identity:
-    """That of a client, from its handshake response and what its login has proved."""
+def identity_of(response: HandshakeResponse, secret: Secret, origin: Origin) -> Identity:
+    """That of a client, from its handshake response, what its login has proved, and where it comes from."""
     return Identity(
         user=response.user,
         secret=secret,
@@ -52,6 +54,7 @@ def identity_of(response: HandshakeResponse, secret: Secret) -> Identity:
         collation_id=response.collation_id,
         database=response.database,
         attributes=response.attributes,
+        origin=origin,
     )
 
 
@@ -62,7 +65,7 @@ async def open_connection(
 
     Raises ServerLost when the server cannot be reached, ServerRefused with the server's own error when it says no.
     """
-    async with reached(server, within) as (channel, greeting):
+    async with reached(server, within, introduction(server, identity.origin)) as (channel, greeting):
         greetings.learn(server, greeting)
         capabilities = _capabilities(server, greeting, identity)
         ok = await _log_in(channel, server, greeting, identity, capabilities)
@@ -94,7 +97,7 @@ async def _log_in(
         user=identity.user,
         auth=b"",
         database=identity.database,
-        attributes=identity.attributes if capabilities & CLIENT_CONNECT_ATTRS else b"",
+        attributes=introduced(identity.attributes, identity.origin) if capabilities & CLIENT_CONNECT_ATTRS else b"",
     )
     await start_tls(channel, server, response)
     login = _client_login(identity.secret, greeting.nonce, greeting.plugin, _safety(channel))
@@ -131,7 +134,8 @@ async def change_user(link: BackendConnection, identity: Identity, within: float
 
     Raises ServerRefused with the server's error, ServerLost when the server is gone or does not answer.
     """
-    change = ChangeUser(identity.user, identity.database, identity.collation_id, identity.attributes)
+    attributes = introduced(identity.attributes, identity.origin)
+    change = ChangeUser(identity.user, identity.database, identity.collation_id, attributes)
     try:
         async with asyncio.timeout(within):
             channel = link.converse()
@@ -150,7 +154,7 @@ async def change_user(link: BackendConnection, identity: Identity, within: float
 async def refusal_by(server: Server, identity: Identity, within: float, greetings: Greetings) -> Err | None:
     """What `server` says to a login that is expected to fail; None when it succeeds or the server is not reached."""
     try:
-        async with reached(server, within) as (channel, greeting):
+        async with reached(server, within, introduction(server, identity.origin)) as (channel, greeting):
             await _log_in(channel, server, greeting, identity, _capabilities(server, greeting, identity))
             channel.transport.close()
     except ServerRefused as error:

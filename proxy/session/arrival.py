@@ -6,15 +6,18 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from proxy.accounts.table import LOCALHOST, host_names
+from proxy.accounts.table import is_local
+from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost
+from proxy.session.admission import admit, admit_address, covered
 from proxy.session.context import Context
 from proxy.session.judge import default_plugin
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
 from proxy.wire.capabilities import offered
 from proxy.wire.handshake import NONCE_SIZE, Greeting, asks_for_tls, greeting_payload
+from proxy.wire.proxyprotocol import Endpoint
 from proxy.wire.replies import Err
 from topology.servers import Observation
 
@@ -24,13 +27,15 @@ _NONCE_BYTES: Final = bytes(byte for byte in range(1, 128) if byte != ord("$"))
 
 
 class ClientChannel(PacketChannel):
-    """A client that has just connected. `address` is where it comes from, `name` what the log calls it.
+    """A client that has just connected. `name` is what the log calls it; `since` the event loop's time.
 
-    `serve` has the client logged in, in a task of its own.
+    `serve` has the client logged in, in a task of its own. A `stranger` has not proved yet who it is.
     """
 
-    address = ""
     name = ""
+    origin: Origin
+    since = 0.0
+    stranger = True
 
     def __init__(
         self, context: Context, serve: "Callable[[Context, ClientChannel], Coroutine[None, None, None]]"
@@ -38,16 +43,56 @@ class ClientChannel(PacketChannel):
         super().__init__()
         self._context = context
         self._serve = serve
+        self._counted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
         super().connection_made(transport)
         # There is none when the client was gone before it was accepted.
         peer = transport.get_extra_info("peername") or ("", 0)
-        self.address, self.name = peer[0], f"client {peer[0]}:{peer[1]}"
-        task = self._context.spawn(self._serve(self._context, self))
-        self._context.logins.add(task)
-        task.add_done_callback(self._context.logins.discard)
+        own = transport.get_extra_info("sockname") or ("", 0)
+        self._peer: str = peer[0]
+        self.origin = Origin((peer[0], peer[1]), (own[0], own[1]))
+        self.name = f"client {peer[0]}:{peer[1]}"
+        self.since = asyncio.get_running_loop().time()
+        self._task = self._context.spawn(self._serve(self._context, self))
+        self._context.logins[self._task] = self
+        self._task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        del self._context.logins[task]
+        if self._counted and not self.handed_over:
+            self._context.leave_address(self.origin.address)
+
+    def cut_off(self) -> None:
+        """End the login."""
+        self._task.cancel()
+
+    def count(self) -> None:
+        """Count the connection for its client's address. Raises ClientFault for one too many."""
+        admit_address(self._context, self.origin.address)
+        self._counted = True
+
+    @property
+    def private(self) -> bool:
+        """Whether nobody can listen to the connection."""
+        return self.tls is not None or (is_local(self._peer) and is_local(self.origin.address))
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the peer is a load balancer, which may say where the client comes from."""
+        networks = self._context.settings.proxy_protocol_networks
+        return bool(networks and self._peer) and covered(networks, self._peer)
+
+    def comes_from(self, client: Endpoint) -> None:
+        """Take the client's address from a load balancer.
+
+        An address of loopback means the balancer's own machine, which need not be ours.
+        """
+        if is_local(client[0]) and not is_local(self._peer):
+            return
+        self.name = f"client {client[0]}:{client[1]} via {self.name.removeprefix('client ')}"
+        self.origin = replace(self.origin, client=client)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +118,25 @@ async def arrive(context: Context, channel: ClientChannel) -> Arrival:
 
     Raises SessionError when there is no room for it or nothing to serve it with, MalformedPacket, ConnectionError.
     """
-    primary, cache = _admit(context)
+    admit(context, asyncio.get_running_loop().time())
+    if not channel.balanced:
+        channel.count()
+    primary, cache = _served(context)
     nonce = bytes(secrets.choice(_NONCE_BYTES) for _ in range(NONCE_SIZE))
     greeting = await _greeting(context, primary, nonce)
     channel.send(greeting_payload(greeting))
+    if channel.balanced:
+        await _introduced(channel)
     response = await _encrypted(context, channel, await channel.receive())
-    private = channel.tls is not None or host_names(channel.address)[0] == LOCALHOST
-    return Arrival(greeting.connection_id, nonce, response, private, greeting.capabilities, primary, cache)
+    return Arrival(greeting.connection_id, nonce, response, channel.private, greeting.capabilities, primary, cache)
+
+
+async def _introduced(channel: ClientChannel) -> None:
+    """Read the PROXY header, which MariaDB, too, waits for behind its greeting, and lets be missing."""
+    header = await channel.proxy_header()
+    if header.source is not None:
+        channel.comes_from(header.source)
+    channel.count()
 
 
 async def _encrypted(context: Context, channel: ClientChannel, payload: bytes) -> bytes:
@@ -92,11 +149,7 @@ async def _encrypted(context: Context, channel: ClientChannel, payload: bytes) -
     return payload
 
 
-def _admit(context: Context) -> tuple[Observation, StatementCache]:
-    if context.draining:
-        raise ClientFault(Err(c.ER_SERVER_SHUTDOWN, "The proxy is shutting down", "08S01"))
-    if len(context.sessions) + len(context.logins) > context.settings.max_connections:
-        raise ClientFault(Err(c.ER_CON_COUNT, "Too many connections", "08004"))
+def _served(context: Context) -> tuple[Observation, StatementCache]:
     state = context.monitor.snapshot.primary
     if state.observation is None or context.cache is None:
         message = f"Can't connect to MySQL server {state.server}: {state.reason}"

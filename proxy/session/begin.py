@@ -38,7 +38,7 @@ class Beginning:
         """
         if accept.last:
             self._channel.send(accept.last)
-        context, identity = self._context, identity_of(response, accept.secret)
+        context, identity = self._context, identity_of(response, accept.secret, self._judge.origin)
         state = first_state(response.database, response.collation_id, response.capabilities, primary)
         machine = new_machine(cache, state, primary, context.settings, identity.capabilities)
         session = ClientSession(context, identity, machine, self._channel.name, self._connection_id, changer)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from proxy.accounts.table import host_names
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity, change_user, identity_of, server_lost
+from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost, ServerRefused, SessionError
 from proxy.session.begin import open_to_primary
@@ -47,7 +48,7 @@ class UserChange:
     context: Context
     response: HandshakeResponse
     nonce: bytes
-    address: str
+    origin: Origin
     name: str
     private: bool
     primary: Observation
@@ -81,7 +82,7 @@ class _Change:
         self._context = of.context
         self._session = session
         self._channel = channel
-        self._judge = Judge(of.context, channel, of.address)
+        self._judge = Judge(of.context, channel, of.origin)
 
     async def run(self, payload: bytes) -> None:
         wanted = parse_change_user(payload, self._of.response.capabilities)
@@ -117,13 +118,13 @@ class _Change:
             return
         if isinstance(outcome, Deny):
             # An account that changed in between. Its next login will be verified against what it is now.
-            raise access_denied(identity.user, host_names(self._of.address)[0], outcome.used_password)
+            raise access_denied(identity.user, host_names(self._of.origin.address)[0], outcome.used_password)
         self._begin(identity, link)
 
     def _identity(self, wanted: ChangeUser, outcome: Accept | Deny) -> Identity:
         # A wrong password goes to the primary as a wrong password: it counts, logs and words the denial.
         secret = outcome.secret if isinstance(outcome, Accept) else wrong_secret(outcome)
-        before = identity_of(self._of.response, secret)
+        before = identity_of(self._of.response, secret, self._of.origin)
         return replace(
             before,
             capabilities=before.capabilities | c.CLIENT_CONNECT_WITH_DB,
@@ -145,7 +146,7 @@ class _Change:
         """MySQL closes now. MariaDB lets the old user go on, with a session that is as after its login."""
         if isinstance(outcome, Accept):
             await self._judge.refused_by_primary(identity.user, error)
-        told = seen_from(error.err, identity.user, host_names(self._of.address)[0])
+        told = seen_from(error.err, identity.user, host_names(self._of.origin.address)[0])
         if self._of.primary.vendor is not Vendor.MARIADB or not link.alive:
             raise ServerRefused(told)
         log.info("%s: change of user refused: %s", self._of.name, error)

@@ -50,6 +50,7 @@ class ClientSession(asyncio.Protocol):
         self._context = context
         self._machine = machine
         self._name = name
+        self.address = identity.origin.address
         self._connection_id = connection_id
         self._phase: Phase = IDLE
         self._inbox = Inbox()

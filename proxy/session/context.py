@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -30,8 +30,23 @@ _FIRST_CONNECTION_ID = 1 << 30
 _REFUSALS_AT_ONCE = 4
 
 
+class Login(Protocol):
+    """A client that is logging in: since when (the event loop's time), and whether it has yet to prove who it is."""
+
+    name: str
+    since: float
+    stranger: bool
+
+    def cut_off(self) -> None:
+        """End it."""
+
+
 class Session(Target, Protocol):
     """A session as the rest of the process sees it."""
+
+    @property
+    def address(self) -> str:
+        """The client's IP address."""
 
     def goes_by(self, number: int) -> bool:
         """Whether a client may mean this session with the connection id `number`."""
@@ -50,8 +65,9 @@ class Session(Target, Protocol):
 class Context:
     """Shared by all sessions of one process.
 
-    `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in. `openings`
-    are those of each reply layout. Without `tls` clients are not offered TLS.
+    `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in, in the order
+    of their arrival. `openings` are those of each reply layout. Without `tls` clients are not offered TLS. `addresses`
+    counts connections by client.
     """
 
     settings: Settings
@@ -65,7 +81,8 @@ class Context:
     balancer: RoundRobin = field(default_factory=RoundRobin)
     openings: dict[Layout, Openings] = field(default_factory=lambda: defaultdict(Openings))
     sessions: set[Session] = field(default_factory=set)
-    logins: set[asyncio.Task[None]] = field(default_factory=set)
+    logins: dict[asyncio.Task[None], Login] = field(default_factory=dict)
+    addresses: Counter[str] = field(default_factory=Counter)
     draining: bool = False
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     verifying: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -88,8 +105,15 @@ class Context:
     def leave(self, session: Session) -> None:
         """A session has ended; `empty` is set with the last one."""
         self.sessions.discard(session)
+        self.leave_address(session.address)
         if not self.sessions:
             self.empty.set()
+
+    def leave_address(self, address: str) -> None:
+        """A connection from `address` has ended."""
+        self.addresses[address] -= 1
+        if not self.addresses[address]:
+            del self.addresses[address]
 
     def abandon(self, server: Server) -> None:
         """`server` does not answer its probes."""

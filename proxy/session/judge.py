@@ -8,6 +8,7 @@ from typing import Final
 from proxy.accounts.refusals import refusal
 from proxy.accounts.table import Account, host_names
 from proxy.backend.login import Identity, identity_of, refusal_by
+from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerRefused, SessionError
 from proxy.session.context import Context
@@ -25,11 +26,16 @@ _NAMING_THE_HOST: Final = frozenset({c.ER_ACCESS_DENIED, c.ER_ACCESS_DENIED_NO_P
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Verifies one client by a dialogue on its channel. `address` is the client's, an IP address."""
+    """Verifies one client by a dialogue on its channel."""
 
     context: Context
     channel: PacketChannel
-    address: str
+    origin: Origin
+
+    @property
+    def address(self) -> str:
+        """The client's IP address."""
+        return self.origin.address
 
     async def verify(self, login: ServerLogin, response: HandshakeResponse, primary: Observation) -> Accept:
         """What a new client has proved. Raises SessionError with what the client is told."""
@@ -37,7 +43,7 @@ class Judge:
         methods = self._methods(account, primary)
         outcome = await self._outcome(login, login.judge(response, methods), response.user, methods)
         if isinstance(outcome, Deny):
-            raise await self.denied(identity_of(response, secret_of(b"")), outcome)
+            raise await self.denied(identity_of(response, secret_of(b""), self.origin), outcome)
         return outcome
 
     async def verify_change(self, login: ServerLogin, user: str, primary: Observation) -> Accept | Deny:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from dataclasses import replace
 
 from proxy.errors import ClientFault, SessionError
 from proxy.session.arrival import ClientChannel, arrive
@@ -28,7 +29,8 @@ async def serve_login(context: Context, channel: ClientChannel) -> None:
         await _log_in(context, channel)
     except SessionError as error:
         log.info("%s: refused: %s", channel.name, error)
-        channel.send(err_payload(error.err))
+        # Before the greeting servers send none: nothing is known of the client's protocol.
+        channel.send(err_payload(error.err if channel.begun else replace(error.err, sqlstate="")))
         channel.transport.close()
     except MalformedPacket as error:
         log.warning("%s: malformed packet during login: %s; connection closed", channel.name, error)
@@ -51,17 +53,18 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
             arrival = await arrive(context, channel)
             around = Surroundings(arrival.nonce, secrets.token_bytes(CHALLENGE_SIZE), context.key, arrival.private)
             login = ServerLogin(around)
-            judge = Judge(context, channel, channel.address)
+            judge = Judge(context, channel, channel.origin)
             response = agreed(login.response(arrival.response), arrival.offered)
             accept = await judge.verify(login, response, arrival.primary)
     except TimeoutError:
         raise ClientFault(Err(c.ER_HANDSHAKE, "The login took too long", "08S01")) from None
+    channel.stranger = False
     beginning = Beginning(context, channel, judge, arrival.connection_id)
     changer = UserChange(
         context=context,
         response=response,
         nonce=arrival.nonce,
-        address=channel.address,
+        origin=channel.origin,
         name=channel.name,
         private=arrival.private,
         primary=arrival.primary,

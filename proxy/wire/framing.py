@@ -40,6 +40,14 @@ class PacketReader:
         """Whether more bytes are here than the largest packet has."""
         return len(self._buffer) > HEADER_SIZE + self._limit
 
+    def peek(self, size: int) -> bytes:
+        """The first `size` bytes, or fewer, which stay where they are."""
+        return bytes(self._buffer[:size])
+
+    def skip(self, size: int) -> None:
+        """Drop so many bytes, which are no packet."""
+        del self._buffer[:size]
+
     def feed(self, chunk: bytes) -> None:
         """Add bytes as they arrived."""
         self._buffer += chunk

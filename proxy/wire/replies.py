@@ -47,8 +47,8 @@ def parse_ok(payload: bytes) -> Ok:
 
 
 def err_payload(err: Err) -> bytes:
-    """An ERR packet, with the sqlstate that clients of protocol 4.1 expect."""
-    state = f"#{err.sqlstate:<5.5}".encode("ascii", "replace")
+    """An ERR packet, with the sqlstate that clients of protocol 4.1 expect, or without one when it is empty."""
+    state = f"#{err.sqlstate:<5.5}".encode("ascii", "replace") if err.sqlstate else b""
     return bytes((ERR_HEADER,)) + err.errno.to_bytes(2, "little") + state + err.message.encode()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.fuzz import logins, session, sql, wire
+from tests.fuzz import logins, session, sql, transport, wire
 
 Target = Callable[[bytes], None]
 
@@ -17,6 +17,8 @@ TARGETS: Final[Mapping[str, Target]] = {
     "framing": wire.framing,
     "body_stream": wire.body_stream,
     "exchange": wire.exchange,
+    "proxy_header": transport.proxy_header,
+    "attributes": transport.attributes,
     "server_login": logins.server_login,
     "client_login": logins.client_login,
     "inbox": session.inbox,

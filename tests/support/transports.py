@@ -1,6 +1,7 @@
 """A transport without a socket, and a protocol that remembers."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 
@@ -53,7 +54,8 @@ class FakeTransport(asyncio.Transport):
         self.protocol = protocol
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return {"peername": ("192.0.2.1", 5)}.get(name, default)
+        known = {"peername": ("192.0.2.1", 5), "socket": SimpleNamespace(setsockopt=lambda *arguments: None)}
+        return known.get(name, default)
 
 
 class Recorder(asyncio.Protocol):

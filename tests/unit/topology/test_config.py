@@ -62,6 +62,14 @@ def test_a_key_without_a_certificate_is_an_error() -> None:
         load_settings(None, {}, {"server_tls_key": "key.pem"})
 
 
+def test_networks_are_a_list_or_one_text(tmp_path: Path) -> None:
+    for text in ("['10.0.0.0/8', '2001:db8::/32', '127.0.0.1']", "'10.0.0.0/8, 2001:db8::/32 127.0.0.1'"):
+        settings = load_settings(written(tmp_path, f"proxy_protocol_networks = {text}\n"), {}, {})
+        assert list(map(str, settings.proxy_protocol_networks)) == ["10.0.0.0/8", "2001:db8::/32", "127.0.0.1/32"]
+    variables = {"MANYREADS_PROXY_PROTOCOL_NETWORKS": "10.0.0.0/8 ::1"}
+    assert list(map(str, load_settings(None, variables, {}).proxy_protocol_networks)) == ["10.0.0.0/8", "::1/128"]
+
+
 def test_the_servers_get_the_tls_policy() -> None:
     flags = {"writer": "mysql://h:1", "readers": ("mysql://h:2",), "server_tls": "verify-ca", "server_tls_ca": "ca.pem"}
     found = configured_deployment(load_settings(None, {}, flags), NO_ENVIRONMENT)
@@ -86,6 +94,8 @@ def load_from(source: str, key: str, value: Any, tmp_path: Path) -> Settings:
     [("probe_interval", "0"), ("probe_timeout", "-1"), ("max_lag", "99999999"), ("connect_timeout", "soon"),
      ("login_timeout", "nan"), ("drain_timeout", "0"), ("max_connections", "0"), ("max_connections", "1.5"),
      ("digest_cache_size", "-1"), ("tls", "maybe"), ("server_tls", "yes"),
+     ("proxy_protocol_networks", "10.0.0.1/8"), ("proxy_protocol_networks", "10.0.0.0/8, here"),
+     ("server_proxy_protocol", "v3"), ("max_connections_per_address", "-1"),
      ("listen", "nowhere"), ("listen", "h:99999"), ("listen", "h:x"), ("listen", "a b:1")],
 )  # fmt: skip
 def test_an_error_names_the_key_and_where_it_was_set(source: str, key: str, value: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from proxy.backend import reaper as module
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.greetings import Greetings
 from proxy.backend.login import Identity
+from proxy.backend.origin import Origin
 from proxy.backend.reaper import Reaper
 from proxy.errors import ServerLost
 from proxy.wire.capabilities import Layout
@@ -21,7 +22,7 @@ from topology.servers import Role, Server
 
 SERVER = Server("dbwrite", "127.0.0.1", 1, Role.PRIMARY)
 SAFETY = Safety(private=True)
-IDENTITY = Identity("u", secret_of(b"p"), 0, 0, 45, "app", b"")
+IDENTITY = Identity("u", secret_of(b"p"), 0, 0, 45, "app", b"", Origin(("10.1.2.3", 1), ("10.9.9.9", 2)))
 
 
 class Link(BackendConnection):

@@ -1,0 +1,50 @@
+"""Is there room for one more client? Those who log in make room for others when they take long."""
+
+import logging
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Final
+
+from proxy.accounts.table import host_names
+from proxy.errors import ClientFault
+from proxy.session.context import Context, Login
+from proxy.wire import constants as c
+from proxy.wire.replies import Err
+
+log = logging.getLogger(__name__)
+
+# A login takes a few round trips. Who has been at it for longer than this has no right to keep others out.
+_GRACE: Final = 1.0
+
+
+def admit(context: Context, now: float) -> None:
+    """Make sure that there is room for the newest login. Raises ClientFault when there is none."""
+    if context.draining:
+        raise ClientFault(Err(c.ER_SERVER_SHUTDOWN, "The proxy is shutting down", "08S01"))
+    if len(context.sessions) + len(context.logins) <= context.settings.max_connections:
+        return
+    slow = _slowest(context)
+    if slow is None or now - slow.since < _GRACE:
+        raise ClientFault(Err(c.ER_CON_COUNT, "Too many connections", "08004"))
+    log.info("%s: cut off after %.1f s without a login, for another client", slow.name, now - slow.since)
+    slow.cut_off()
+
+
+def _slowest(context: Context) -> Login | None:
+    """The longest of those that have not proved who they are; they come in the order in which they arrived."""
+    return next((login for login in context.logins.values() if login.stranger), None)
+
+
+def covered(networks: Iterable[IPv4Network | IPv6Network], address: str) -> bool:
+    """Whether one of the networks has the IP address."""
+    plain = ip_address(host_names(address)[-1])
+    return any(plain in network for network in networks)
+
+
+def admit_address(context: Context, address: str) -> None:
+    """Count one more connection from `address`, until `leave_address`. Raises ClientFault for one too many."""
+    most = context.settings.max_connections_per_address
+    if most and context.addresses[address] >= most:
+        message = f"Too many connections from {address} (max_connections_per_address is {most})"
+        raise ClientFault(Err(c.ER_CON_COUNT, message, "08004"))
+    context.addresses[address] += 1

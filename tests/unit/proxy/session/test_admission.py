@@ -1,0 +1,111 @@
+"""Who is let in, who has to leave for others, and which addresses networks cover."""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import Any, cast
+
+import pytest
+
+from proxy.errors import ClientFault
+from proxy.session.admission import admit, admit_address, covered
+from proxy.session.context import Context
+from topology.config import Settings
+
+
+@dataclass
+class Guest:
+    """One that is logging in."""
+
+    since: float
+    stranger: bool = True
+    name: str = "guest"
+    cuts: int = 0
+
+    def cut_off(self) -> None:
+        self.cuts += 1
+
+
+@dataclass
+class House:
+    """A context with so many sessions and these logins."""
+
+    guests: list[Guest] = field(default_factory=list)
+    sessions: int = 0
+    draining: bool = False
+
+    def context(self, **settings: object) -> Context:
+        nothing = cast(Any, None)
+        context = Context(Settings.model_validate(settings), nothing, nothing, nothing, nothing, nothing)
+        context.sessions = {cast(Any, object()) for _ in range(self.sessions)}
+        context.logins = {cast(Any, object()): guest for guest in self.guests}
+        context.draining = self.draining
+        return context
+
+
+def refusal(context: Context, now: float) -> int:
+    """The error that the newest login gets, 0 for none."""
+    try:
+        admit(context, now)
+    except ClientFault as error:
+        return error.err.errno
+    return 0
+
+
+def test_there_is_room_up_to_the_limit() -> None:
+    guests = [Guest(0), Guest(0)]
+    assert refusal(House(guests, sessions=3).context(max_connections=5), 0.5) == 0
+    assert refusal(House(guests, sessions=4).context(max_connections=5), 0.5) == 1040
+    assert not any(guest.cuts for guest in guests)
+
+
+def test_the_oldest_stranger_leaves_once_it_has_had_its_time() -> None:
+    known, first, second, newest = Guest(0, stranger=False), Guest(1), Guest(2), Guest(3)
+    context = House([known, first, second, newest]).context(max_connections=3)
+    assert refusal(context, 1.9) == 1040
+    assert refusal(context, 2.1) == 0
+    assert [guest.cuts for guest in (known, first, second, newest)] == [0, 1, 0, 0]
+
+
+def test_those_who_are_known_stay() -> None:
+    guests = [Guest(0, stranger=False), Guest(0, stranger=False), Guest(100)]
+    assert refusal(House(guests).context(max_connections=2), 100) == 1040
+    assert not any(guest.cuts for guest in guests)
+
+
+def test_nobody_is_let_in_at_the_end() -> None:
+    assert refusal(House(draining=True).context(), 0) == 1053
+
+
+def test_connections_of_one_address_are_counted() -> None:
+    context = House().context(max_connections_per_address=2)
+    for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
+        admit_address(context, address)
+    with pytest.raises(ClientFault, match=r"1040.*10\.0\.0\.1 .max_connections_per_address is 2"):
+        admit_address(context, "10.0.0.1")
+    context.leave_address("10.0.0.1")
+    admit_address(context, "10.0.0.1")
+    for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
+        context.leave_address(address)
+    assert not context.addresses
+
+
+def test_without_a_limit_there_is_none() -> None:
+    context = House().context()
+    for _ in range(1000):
+        admit_address(context, "10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "expected"),
+    [
+        (["10.0.0.0/8"], "10.1.2.3", True),
+        (["10.0.0.0/8"], "11.1.2.3", False),
+        (["10.0.0.0/8"], "::ffff:10.1.2.3", True),
+        (["10.0.0.0/8", "2001:db8::/32"], "2001:db8::5", True),
+        (["::/0"], "10.1.2.3", False),
+        (["127.0.0.1/32"], "127.0.0.1", True),
+        (["127.0.0.1/32"], "::1", False),
+    ],
+)
+def test_which_addresses_networks_cover(networks: list[str], address: str, expected: bool) -> None:
+    assert covered([ip_network(network) for network in networks], address) is expected
