@@ -10,7 +10,7 @@ from pathlib import Path
 
 from replication.sandbox.processes import find_serving, send_signal, wait_until_gone
 from replication.sandbox.programs import ServerProgram
-from replication.sandbox.settings import REDO_LOG
+from replication.sandbox.settings import STORAGE
 from topology.errors import ConfigError, ServerError
 from topology.servers import Vendor as Flavor
 
@@ -57,7 +57,7 @@ def copy_datadir(template: Path, datadir: Path) -> None:
 def _initialise(program: ServerProgram, template: Path) -> None:
     _refuse_spaces(program, template)
     command = _mariadb_command(program) if program.version.flavor is Flavor.MARIADB else _mysql_command(program)
-    options = [f"--{name}={value}" for name, value in REDO_LOG[program.version.flavor].items()]
+    options = [f"--{name}={value}" for name, value in STORAGE[program.version.flavor].items()]
     user = system_user()
     answer = subprocess.run(
         [*command, f"--datadir={template}", *options, *([f"--user={user}"] if user else [])],
