@@ -1,6 +1,7 @@
 """Drivers that end one of their own connections, by the id that they know it by."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -35,7 +36,9 @@ def gone(connection: Any) -> bool:
     return False
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+# The connector forgets the socket of a connection that it has lost.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_driver_kills_a_connection(endpoints: Endpoints, driver: str) -> None:
     connect, number_of, kill = DRIVERS[driver]
@@ -45,5 +48,6 @@ def test_a_driver_kills_a_connection(endpoints: Endpoints, driver: str) -> None:
         wait_until(partial(gone, victim), f"{driver}'s connection is gone")
         assert not gone(other)
         assert not gone(killer)
-        other.close()
-        killer.close()
+        for connection in (other, killer, victim):
+            with suppress(Exception):  # some drivers say goodbye to a server that is gone
+                connection.close()
