@@ -9,10 +9,11 @@ from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.encryption import start_tls, tls_flag
 from proxy.backend.greetings import Greetings, reached
 from proxy.backend.origin import Origin, introduced, introduction
+from proxy.backend.translated import TranslatedConnection
 from proxy.channel import PacketChannel
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.state import Seen
-from proxy.wire.capabilities import lacking, towards_server
+from proxy.wire.capabilities import lacking, layout_of, towards_server
 from proxy.wire.changeuser import ChangeUser, change_user_payload
 from proxy.wire.clientlogin import ClientLogin, Safety
 from proxy.wire.constants import (
@@ -27,6 +28,7 @@ from proxy.wire.handshake import Greeting, HandshakeResponse, response_payload
 from proxy.wire.replies import Err, Ok
 from proxy.wire.secret import Secret
 from proxy.wire.signatures import CHALLENGE_SIZE
+from proxy.wire.translator import differs
 from topology.servers import Role, Server
 
 
@@ -70,9 +72,16 @@ async def open_connection(
         capabilities = _capabilities(server, greeting, identity)
         ok = await _log_in(channel, server, greeting, identity, capabilities)
         safety = _safety(channel)
-        connection = BackendConnection(server, greeting.connection_id, capabilities, safety, ok.status, sink)
+        kind = _kind(identity.capabilities, capabilities)
+        connection = kind(server, greeting.connection_id, capabilities, safety, ok.status, sink)
+        if isinstance(connection, TranslatedConnection):
+            connection.client = layout_of(identity.capabilities)
         channel.hand_over(connection)
         return connection
+
+
+def _kind(session: int, server: int) -> type[BackendConnection]:
+    return TranslatedConnection if differs(layout_of(server), layout_of(session)) else BackendConnection
 
 
 def _capabilities(server: Server, greeting: Greeting, identity: Identity) -> int:

@@ -43,11 +43,10 @@ _RELAYED: Final = (
 )
 # How bytes get to the other end, which is agreed with each side by itself.
 _TRANSPORT: Final = c.CLIENT_SSL | c.CLIENT_COMPRESS | c.CLIENT_ZSTD_COMPRESSION
-# A server that lacks one of these cannot serve a session that has it: commands or replies would look different.
+# A server that lacks one of these cannot serve a session that has it: commands or replies would look different, and are
+# not translated (see `proxy.wire.translator`).
 _INDISPENSABLE: Final = (
-    c.CLIENT_DEPRECATE_EOF
-    | c.CLIENT_SESSION_TRACK
-    | c.CLIENT_MULTI_RESULTS
+    c.CLIENT_MULTI_RESULTS
     | c.CLIENT_OPTIONAL_RESULTSET_METADATA
     | c.CLIENT_QUERY_ATTRIBUTES
     | c.MARIADB_CLIENT_EXTENDED_METADATA
@@ -77,11 +76,13 @@ class Layout:
     """Everything agreed on a connection that changes how its replies are laid out.
 
     With `deprecate_eof` no EOF packet follows the column definitions, and an OK in all but its header ends the rows.
+    With `session_track` an OK can tell how the session's state has changed.
     With `metadata_flag` a byte behind a result's number of columns says whether their definitions follow. With
     `progress` there can be reports of it, which look like errors. With `local_files` the server may ask for a file.
     """
 
     deprecate_eof: bool = False
+    session_track: bool = False
     metadata_flag: bool = False
     progress: bool = False
     local_files: bool = False
@@ -92,6 +93,7 @@ def layout_of(capabilities: int) -> Layout:
     """The layout of replies on a connection with these flags."""
     return Layout(
         deprecate_eof=bool(capabilities & c.CLIENT_DEPRECATE_EOF),
+        session_track=bool(capabilities & c.CLIENT_SESSION_TRACK),
         metadata_flag=bool(capabilities & (c.CLIENT_OPTIONAL_RESULTSET_METADATA | c.MARIADB_CLIENT_CACHE_METADATA)),
         progress=bool(capabilities & c.MARIADB_CLIENT_PROGRESS),
         local_files=bool(capabilities & c.CLIENT_LOCAL_FILES),

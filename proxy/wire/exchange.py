@@ -78,13 +78,13 @@ class Exchange(ReplyGrammar):
     def _skip_opening(self, chunk: bytes) -> int:
         """Step over the column definitions in one go, if the reply begins with some that are known."""
         openings = self.openings
-        if openings is None or self._at != FIRST or self._tail or self.begun:
+        if openings is None or self.at != FIRST or self._tail or self.begun:
             self.openings = None
             return 0
         length, sequence, status = openings.find(chunk)
         if length:
             self.openings = None
-            self._at = ROWS
+            self.at = ROWS
             self.begun = True
             self.sequence = sequence
             self.status = status
@@ -101,7 +101,7 @@ class Exchange(ReplyGrammar):
         Nearly all replies are over before this returns, so there is little here for packets that decide nothing.
         """
         while end - at >= _PEEK:
-            if self._at == ROWS:
+            if self.at == ROWS:
                 at = self._walk_rows(chunk, at, end)
                 if end - at < _PEEK:
                     return at
@@ -110,19 +110,19 @@ class Exchange(ReplyGrammar):
             if behind > end or length == 0 or length == MAX_PAYLOAD:
                 return at
             self.sequence = chunk[at + 3]
-            if (self._at == COLUMNS or self._at == DEFINITIONS) and chunk[at + 4] != ERR_HEADER:
+            if (self.at == COLUMNS or self.at == DEFINITIONS) and chunk[at + 4] != ERR_HEADER:
                 self._count_definition()
-                if self._at == ROWS:
+                if self.at == ROWS:
                     self._learn_opening(chunk[:behind])
-            elif self._at == FIRST and length == 1 and 0 < chunk[at + 4] < _ONE_BYTE_LIMIT:
+            elif self.at == FIRST and length == 1 and 0 < chunk[at + 4] < _ONE_BYTE_LIMIT:
                 self._begin_columns(chunk[at + 4])
-            elif self._at == ROWS and length == _EOF_SIZE and chunk[at + 4] == EOF_HEADER:
+            elif self.at == ROWS and length == _EOF_SIZE and chunk[at + 4] == EOF_HEADER:
                 self._end(chunk[at + 7] | chunk[at + 8] << 8)
-            elif self._at == ROWS and not self._ends_rows(chunk[at + 4], length):
+            elif self.at == ROWS and not self.ends_rows(chunk[at + 4], length):
                 self.begun = True
-            elif self._at == COLUMNS_END:
+            elif self.at == COLUMNS_END:
                 self._decide(chunk[at + HEADER_SIZE : behind])
-                if self._at == ROWS:
+                if self.at == ROWS:
                     self._learn_opening(chunk[:behind])
             else:
                 self._decide(chunk[at + HEADER_SIZE : behind])
@@ -164,17 +164,14 @@ class Exchange(ReplyGrammar):
         if not length:
             raise MalformedPacket("an empty packet inside a reply")
         first = chunk[at + 4]
-        if self._at == ROWS and not self._ends_rows(first, length):
+        if self.at == ROWS and not self.ends_rows(first, length):
             self.begun = True
             return self._pass_packet(length, at, end)
         if end - at < HEADER_SIZE + length:
             self._tail = chunk[at:]
             return end
-        if self._at in (COLUMNS, DEFINITIONS) and first != ERR_HEADER:
-            # Only a whole one counts: the last definition of a prepared statement can be the end of the reply.
-            self._count_definition()
-        else:
-            self._decide(chunk[at + HEADER_SIZE : at + HEADER_SIZE + length])
+        # Definitions count only when they are whole: the last one of a prepared statement can be the end of the reply.
+        self.take(chunk[at + HEADER_SIZE : at + HEADER_SIZE + length])
         return at + HEADER_SIZE + length
 
     def _pass_packet(self, length: int, at: int, end: int) -> int:

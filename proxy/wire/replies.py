@@ -26,24 +26,44 @@ class Err:
     sqlstate: str = "HY000"
 
 
-def ok_payload(ok: Ok) -> bytes:
-    """An OK packet without session state information."""
+def ok_payload(ok: Ok, header: int = OK_HEADER, rest: bytes = b"") -> bytes:
+    """An OK packet; `rest` are its message and session state information, as they are written."""
     return (
-        bytes((OK_HEADER,))
+        bytes((header,))
         + lenenc_int(ok.affected_rows)
         + lenenc_int(ok.last_insert_id)
         + ok.status.to_bytes(2, "little")
         + ok.warnings.to_bytes(2, "little")
+        + rest
     )
+
+
+def eof_payload(ok: Ok) -> bytes:
+    """An EOF packet, which says less than an OK."""
+    return bytes((EOF_HEADER,)) + ok.warnings.to_bytes(2, "little") + ok.status.to_bytes(2, "little")
+
+
+def parse_eof(payload: bytes) -> Ok:
+    """Read an EOF packet."""
+    reader = Reader(payload)
+    if reader.integer(1) != EOF_HEADER:
+        raise MalformedPacket("an EOF packet begins with 0xFE")
+    warnings = reader.integer(2)
+    return Ok(status=reader.integer(2), warnings=warnings)
 
 
 def parse_ok(payload: bytes) -> Ok:
     """Read an OK packet, also one with the 0xFE header that ends a result set under CLIENT_DEPRECATE_EOF."""
+    return parse_whole_ok(payload)[0]
+
+
+def parse_whole_ok(payload: bytes) -> tuple[Ok, bytes]:
+    """Read an OK packet, and what stands behind its numbers as it is written."""
     reader = Reader(payload)
     if reader.integer(1) not in (OK_HEADER, EOF_HEADER):
         raise MalformedPacket("an OK packet begins with 0x00 or 0xFE")
     affected_rows, last_insert_id = reader.lenenc_int(), reader.lenenc_int()
-    return Ok(affected_rows, last_insert_id, reader.integer(2), reader.integer(2))
+    return Ok(affected_rows, last_insert_id, reader.integer(2), reader.integer(2)), reader.rest()
 
 
 def err_payload(err: Err) -> bytes:

@@ -43,7 +43,7 @@ DEFINITIONS_END: Final = 6
 SINGLE: Final = 7
 DONE: Final = 8
 
-_BEGINNINGS: Final = {
+BEGINNINGS: Final = {
     Reply.RESULT: FIRST,
     Reply.ROWS: ROWS,
     Reply.PREPARED: PREPARED,
@@ -65,6 +65,8 @@ class ReplyGrammar:
     error that ended it (0 if none). `begun` turns True with the first packet that is not an error. `prepared` are the
     number, columns and parameters of a statement that was prepared. `file_wanted` turns True when the server asks for a
     file of the client's: the rest of the reply follows once it has that.
+
+    `at` is what the next packet is, `remaining` how many definitions are left in a group of them.
     """
 
     # Defaults of the class instead of assignments for each reply: most replies change few of them.
@@ -74,34 +76,46 @@ class ReplyGrammar:
     errno: int = 0
     prepared: tuple[int, int, int] | None = None
     file_wanted: bool = False
-    _remaining: int = 0
+    remaining: int = 0
     _groups: tuple[int, ...] = ()
 
     def __init__(self, reply: Reply, layout: Layout) -> None:
-        self._at = _BEGINNINGS[reply]
+        self.at = BEGINNINGS[reply]
         self._layout = layout
-        if self._at == DONE:
+        if self.at == DONE:
             self.done = True
 
-    def _ends_rows(self, first: int, length: int) -> bool:
+    @property
+    def shape(self) -> Reply:
+        """Which shape the reply has; only before its first packet."""
+        return next(reply for reply, beginning in BEGINNINGS.items() if beginning == self.at)
+
+    def ends_rows(self, first: int, length: int) -> bool:
         """Whether a packet among rows is none, by its first byte and its length."""
         if first == ERR_HEADER:
             return True
         return first == EOF_HEADER and length < (MAX_PAYLOAD if self._layout.deprecate_eof else _EOF_LIMIT)
 
+    def take(self, payload: bytes) -> None:
+        """Act on any whole packet that is no row."""
+        if self.at in (COLUMNS, DEFINITIONS) and payload[0] != ERR_HEADER:
+            self._count_definition()
+        else:
+            self._decide(payload)
+
     def _decide(self, payload: bytes) -> None:
         """Act on a packet that decides how the reply goes on."""
         if payload[0] == ERR_HEADER:
             self._fail(payload)
-        elif self._at == ROWS:
+        elif self.at == ROWS:
             self._end_result(payload)
-        elif self._at == FIRST:
+        elif self.at == FIRST:
             self._first(payload)
-        elif self._at == COLUMNS_END:
+        elif self.at == COLUMNS_END:
             self._end_columns(payload)
-        elif self._at == PREPARED:
+        elif self.at == PREPARED:
             self._prepared(payload)
-        elif self._at == DEFINITIONS_END:
+        elif self.at == DEFINITIONS_END:
             self._next_definitions()
         else:
             self._finish()
@@ -115,12 +129,12 @@ class ReplyGrammar:
             self.begun = True
             return
         self.errno = errno
-        self._at = DONE
+        self.at = DONE
         self.done = True
 
     def _finish(self) -> None:
         self.begun = True
-        self._at = DONE
+        self.at = DONE
         self.done = True
 
     def _first(self, payload: bytes) -> None:
@@ -146,21 +160,21 @@ class ReplyGrammar:
         if not count:
             raise MalformedPacket("a result without columns")
         self.begun = True
-        self._remaining = count
-        self._at = COLUMNS
+        self.remaining = count
+        self.at = COLUMNS
 
     def _count_definition(self) -> None:
-        self._remaining -= 1
-        if not self._remaining:
+        self.remaining -= 1
+        if not self.remaining:
             self._end_definitions()
 
     def _end_definitions(self) -> None:
-        if self._at == COLUMNS:
-            self._at = ROWS if self._layout.deprecate_eof else COLUMNS_END
+        if self.at == COLUMNS:
+            self.at = ROWS if self._layout.deprecate_eof else COLUMNS_END
         elif self._layout.deprecate_eof:
             self._next_definitions()
         else:
-            self._at = DEFINITIONS_END
+            self.at = DEFINITIONS_END
 
     def _end_columns(self, payload: bytes) -> None:
         self.status = _eof_status(payload)
@@ -168,7 +182,7 @@ class ReplyGrammar:
             # The rows wait on the server until the client fetches them.
             self._finish()
         else:
-            self._at = ROWS
+            self.at = ROWS
 
     def _end_result(self, payload: bytes) -> None:
         limit = _SHORTEST_OK if self._layout.deprecate_eof else _EOF_LIMIT
@@ -178,16 +192,16 @@ class ReplyGrammar:
     def _end(self, status: int) -> None:
         """A result is complete; `status` tells whether another one follows."""
         more = status & SERVER_MORE_RESULTS_EXISTS
-        if self.status >= SERVER_PS_OUT_PARAMS and self.status & SERVER_PS_OUT_PARAMS and self._at == ROWS:
+        if self.status >= SERVER_PS_OUT_PARAMS and self.status & SERVER_PS_OUT_PARAMS and self.at == ROWS:
             # An OK follows a procedure's OUT parameters. MySQL tells so in the EOF before them, not in the one behind;
             # its own client library (cli_read_binary_rows) makes up for that, too.
             more = SERVER_MORE_RESULTS_EXISTS
         self.status = status
         self.begun = True
         if more:
-            self._at = FIRST
+            self.at = FIRST
         else:
-            self._at = DONE
+            self.at = DONE
             self.done = True
 
     def _prepared(self, payload: bytes) -> None:
@@ -207,9 +221,9 @@ class ReplyGrammar:
         if not self._groups:
             self._finish()
             return
-        self._remaining, self._groups = self._groups[0], self._groups[1:]
-        self._at = DEFINITIONS
-        if not self._remaining:
+        self.remaining, self._groups = self._groups[0], self._groups[1:]
+        self.at = DEFINITIONS
+        if not self.remaining:
             self._end_definitions()
 
 

@@ -1,0 +1,69 @@
+"""A forwarder that hides some of a server's capabilities in its greeting, as an older server would lack them."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from proxy.wire.constants import HEADER_SIZE
+from proxy.wire.framing import frame, payload_length
+from proxy.wire.handshake import greeting_payload, parse_greeting
+
+
+@contextmanager
+def masked(host: str, port: int, hidden: int) -> Iterator[int]:
+    """The port of a forwarder to `host`:`port` that hides the flags `hidden`."""
+    loop = asyncio.new_event_loop()
+    ready: asyncio.Future[int] = loop.create_future()
+    over = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(_serve(host, port, hidden, ready, over),))
+    thread.start()
+    try:
+        while not ready.done():
+            thread.join(0.01)
+        yield ready.result()
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
+
+
+async def _serve(host: str, port: int, hidden: int, ready: "asyncio.Future[int]", over: asyncio.Event) -> None:
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await _forward(reader, writer, host, port, hidden)
+        writer.close()
+        tasks.discard(task)
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        ready.set_result(server.sockets[0].getsockname()[1])
+        await over.wait()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _forward(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int, hidden: int
+) -> None:
+    from_server, to_server = await asyncio.open_connection(host, port)
+    try:
+        header = await from_server.readexactly(HEADER_SIZE)
+        greeting = parse_greeting(await from_server.readexactly(payload_length(header)))
+        writer.write(frame(greeting_payload(replace(greeting, capabilities=greeting.capabilities & ~hidden)), 0))
+        await asyncio.gather(_pump(reader, to_server), _pump(from_server, writer))
+    finally:
+        to_server.close()
+
+
+async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    while data := await source.read(65536):
+        target.write(data)
+        await target.drain()
+    target.close()
