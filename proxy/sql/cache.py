@@ -16,6 +16,8 @@ from proxy.sql.statement import PRIMARY, READ, Statement, primary
 # What looked like a read until a replica refused it: a view can call a function that writes.
 REFUSED_BY_REPLICA: Final = primary("refused-by-replica")
 _MAX_TEXT: Final = 512
+# A digest can be as long as a text that is parsed.
+MAX_REMEMBERED: Final = 16 * 1024 * 1024
 # Keeps whole texts and digests apart: a digest has no quotes outside of identifiers.
 _BY_TEXT: Final = b"'"
 # As a number: looking for those in a text is several times faster than looking for bytes of length one.
@@ -26,7 +28,7 @@ Reader = Callable[[bytes], Statement]
 
 
 class StatementCache:
-    """Classifies texts and remembers about `size` digests, the ones used last.
+    """Classifies texts and remembers about `size` digests of at most MAX_REMEMBERED bytes, the ones used last.
 
     Two generations instead of a linked list: a look-up costs one dict access, and when the young generation is full the
     old one is dropped whole.
@@ -37,6 +39,7 @@ class StatementCache:
         self._size = max(1, size // 2)
         self._young: dict[bytes, Statement] = {}
         self._old: dict[bytes, Statement] = {}
+        self._young_bytes = 0
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -107,9 +110,10 @@ class StatementCache:
         return statement
 
     def _remember(self, key: bytes, statement: Statement) -> None:
-        if len(self._young) >= self._size:
-            self._old, self._young = self._young, {}
+        if len(self._young) >= self._size or self._young_bytes + len(key) > MAX_REMEMBERED // 2:
+            self._old, self._young, self._young_bytes = self._young, {}, 0
         self._young[key] = statement
+        self._young_bytes += len(key)
 
 
 def _foreign(statement: Statement) -> Statement:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.sql.cache import REFUSED_BY_REPLICA, StatementCache
+from proxy.sql.cache import MAX_REMEMBERED, REFUSED_BY_REPLICA, StatementCache
 from proxy.sql.classify import MAX_PARSED, Classifier
 from proxy.sql.comments import strip
 from proxy.sql.lexer import digest
@@ -68,6 +68,15 @@ def test_the_smallest_cache_works() -> None:
     cache = StatementCache(Counting(), size=1)
     for number in range(5):
         assert cache.statement(b"SELECT c%d FROM t" % number).kind is Kind.READ
+
+
+def test_long_texts_do_not_fill_memory() -> None:
+    cache = StatementCache(Counting())
+    padding = b" " * (MAX_PARSED - 100)
+    for number in range(2 * MAX_REMEMBERED // MAX_PARSED):
+        cache.statement(b"SELECT c%d_%sFROM t" % (number, padding))
+        assert len(cache) * len(padding) <= MAX_REMEMBERED
+    assert len(cache) * MAX_PARSED > MAX_REMEMBERED // 3
 
 
 def test_large_and_unreadable_texts_are_not_remembered() -> None:
