@@ -167,6 +167,9 @@ class BackendConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
         self._transport = None
+        if not self._closing:
+            # Only a whole packet is worth to be passed on.
+            self.farewell = b""
         if self._channel is not None:
             self._channel.connection_lost(exc)
         self._break(str(exc) if exc else "the server closed the connection")

@@ -11,7 +11,7 @@ from proxy.flow import Hold, ReadGate
 from proxy.session.context import Context
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
 from proxy.session.machine import Machine
-from proxy.session.phases import CHANGING, CLOSED, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
+from proxy.session.phases import CHANGING, CLOSED, DUMPING, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
 from proxy.session.request import Request
 from proxy.session.runner import Runner
 from proxy.wire import constants as c
@@ -60,6 +60,7 @@ class ClientSession(asyncio.Protocol):
         self._refusal: Err | None = None
         self._proceeding = False
         self._doomed = False
+        self._farewell = b""
         self._slow = False
         self._changer = changer
         self._dialogue: PacketChannel | None = None
@@ -92,14 +93,14 @@ class ClientSession(asyncio.Protocol):
 
     def drain(self) -> None:
         """Close as soon as nothing would be lost: between commands and outside of a transaction."""
-        if self._phase is IDLE and self._may_leave():
+        if self._phase is DUMPING or (self._phase is IDLE and self._may_leave()):
             self.close()
 
     def close(self) -> None:
         """End the session and give up its server connections. Safe to call twice."""
         if self._phase is CLOSED:
             return
-        under_way = self._phase is WORKING
+        under_way = self._phase is WORKING or self._phase is DUMPING
         self._enter(CLOSED)
         self._context.leave(self)
         if self._change is not None:
@@ -121,6 +122,8 @@ class ClientSession(asyncio.Protocol):
                 self._take(data)
             elif (self._phase is STREAMING and not self._gate.held(Hold.NO_SERVER_YET)) or self._phase is UPLOADING:
                 self._stream(data)
+            elif self._phase is DUMPING:
+                self.runner.stream(data)
             elif self._dialogue is not None:
                 self._dialogue.data_received(data)
             else:
@@ -255,7 +258,14 @@ class ClientSession(asyncio.Protocol):
     # --- what the runner tells ---------------------------------------------------------------------------------------
 
     def request_sent(self) -> None:
-        """Called by the runner: the rest of a large command may follow."""
+        """Called by the runner: the rest of a large command may follow, or what answers the events of a dump."""
+        if self._phase is WORKING:
+            self._enter(DUMPING)
+            # As servers do: they close when the last event was sent.
+            self._doomed = True
+            self._gate.release(Hold.INBOX_FULL)
+            self.runner.stream(self._inbox.take_all())
+            return
         self._gate.release(Hold.NO_SERVER_YET)
         self._stream(self._inbox.take_all())
 
@@ -275,7 +285,7 @@ class ClientSession(asyncio.Protocol):
         self._enter(IDLE)
         # Answered before the whole of it was sent, a large command or a file leaves bytes behind that are no commands.
         if self._body is not None or self._doomed or (self._context.draining and self._may_leave()):
-            self.close()
+            self._leave()
         elif self._inbox:
             self._gate.release(Hold.INBOX_FULL)
             self._proceed()
@@ -296,11 +306,16 @@ class ClientSession(asyncio.Protocol):
             self._send_error(err, sequence)
         self.close()
 
-    def state_lost(self) -> None:
+    def state_lost(self, farewell: bytes) -> None:
         """Called by the runner: what the primary's connection took with it, a plain server would have taken too."""
-        self._doomed = True
+        self._doomed, self._farewell = True, farewell
         if self._phase is IDLE:
-            self.close()
+            self._leave()
+
+    def _leave(self) -> None:
+        """Close, with the primary's last words if there are any."""
+        self._transport.write(self._farewell)
+        self.close()
 
     def pause_client(self) -> None:
         """Called by the runner."""

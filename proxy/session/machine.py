@@ -16,7 +16,7 @@ from proxy.sql.kill import KILL, Kill, parse_kill
 from proxy.sql.prepares import EXECUTE, with_parameters
 from proxy.sql.statement import READ, SERVER_SCHEMAS, SESSION, TRANSACTION, Statement, primary
 from proxy.wire import constants as c
-from proxy.wire.commands import EXECUTIONS, REPLIES
+from proxy.wire.commands import DUMPS, EXECUTIONS, REPLIES
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.queryattributes import text_of
@@ -107,7 +107,7 @@ class Machine:
     def _other(self, packet: bytes) -> Request | Err:
         code = packet[c.HEADER_SIZE]
         reply = REPLIES.get(code)
-        if reply is None:
+        if reply is None or (code == c.COM_BINLOG_DUMP_GTID and self._vendor is Vendor.MARIADB):
             return unknown_command()
         statement = _NEUTRAL
         if code == c.COM_STMT_PREPARE:
@@ -115,6 +115,7 @@ class Machine:
                 return too_many_statements(count)
             statement = self._statement_of(packet[5:])
         request = Request(packet, statement, _TO_PRIMARY, reply)
+        request.streamed = code in DUMPS
         if code == c.COM_PROCESS_KILL:
             request.kill = Kill(int.from_bytes(packet[5:9], "little"))
         return request
@@ -292,6 +293,9 @@ class Machine:
             self.state.set_option(request.packet, seen)
         elif request.code == c.COM_RESET_CONNECTION:
             self.reset(seen)
+        elif request.code == c.COM_REGISTER_SLAVE:
+            # The primary's connection is that of a replica from now on.
+            self.state.pin_down("replica")
 
     def reset(self, seen: Seen) -> None:
         """The primary's connection, and so the session, was set back to where its login had left it."""

@@ -12,6 +12,7 @@ class Phase(IntEnum):
     STREAMING = auto()  # a command that is too large to hold passes through
     CHANGING = auto()  # another user logs in on the same connection
     UPLOADING = auto()  # the client sends a file that the server asked for
+    DUMPING = auto()  # a client that is a replica gets events, and may acknowledge them
     CLOSED = auto()
 
 
@@ -21,13 +22,15 @@ WORKING: Final = Phase.WORKING
 STREAMING: Final = Phase.STREAMING
 CHANGING: Final = Phase.CHANGING
 UPLOADING: Final = Phase.UPLOADING
+DUMPING: Final = Phase.DUMPING
 CLOSED: Final = Phase.CLOSED
 
 TRANSITIONS: Final = {
     IDLE: frozenset({WORKING, STREAMING, CHANGING, CLOSED}),
-    WORKING: frozenset({IDLE, UPLOADING, CLOSED}),
+    WORKING: frozenset({IDLE, UPLOADING, DUMPING, CLOSED}),
     STREAMING: frozenset({WORKING, IDLE, CLOSED}),
     CHANGING: frozenset({IDLE, CLOSED}),
     UPLOADING: frozenset({WORKING, IDLE, CLOSED}),
+    DUMPING: frozenset({IDLE, CLOSED}),
     CLOSED: frozenset[Phase](),
 }

@@ -23,9 +23,9 @@ class Request:
 
     `plain` marks a read in text, the common case: it leaves nothing behind anywhere and needs no translation. `at` is
     the connection or the server that it must go to, None when its route decides. `named` is the name of the statement,
-    prepared as text, that it executes as text. `kill` is what a KILL asks for.
-    `streamed` says that `packet` is only its beginning. `avoid` holds the names of servers that could not serve it.
-    `repeats` counts what was tried again on one server.
+    prepared as text, that it executes as text. `kill` is what a KILL asks for. `streamed` says that `packet` is only
+    its beginning, or that the client may send more while it is answered. `avoid` holds the names of servers that could
+    not serve it. `repeats` counts what was tried again on one server.
     """
 
     at: Seen | Server | None = None

@@ -19,7 +19,7 @@ from proxy.session.machine import Machine
 from proxy.session.preludes import PreludeRun
 from proxy.session.prepared import renumbered
 from proxy.session.recovery import Recovery
-from proxy.session.remedies import may_move, may_start_over, next_sequence
+from proxy.session.remedies import MOST_REPEATS, may_move, may_start_over, next_sequence
 from proxy.session.request import Prelude, Request
 from proxy.session.servers import Servers
 from proxy.wire import constants as c
@@ -52,8 +52,8 @@ class Client(Target, Protocol):
     def lose(self, err: Err, sequence: int) -> None:
         """The reply will not be completed: tell the client in packet number `sequence`, unless that is 0, and close."""
 
-    def state_lost(self) -> None:
-        """The session cannot go on: state of it is gone that a server would have kept."""
+    def state_lost(self, farewell: bytes) -> None:
+        """The session cannot go on: state of it is gone. `farewell` is what its server had to say, if anything."""
 
     def pause_client(self) -> None:
         """The server takes no more bytes for now."""
@@ -264,6 +264,9 @@ class Runner:
             self._over()
 
     def _refuse(self, request: Request, err: Err) -> None:
+        if self._killing is not None:
+            self._killing.over(err.errno)
+            self._killing = None
         self._request = self._link = self._exchange = None
         self._client.refuse(request, err)
 
@@ -317,6 +320,9 @@ class Runner:
     def accept(self, request: Request, exchange: Exchange, link: BackendConnection, reply: bytes) -> None:
         """The error `reply` is for the client after all."""
         self._machine.replied(request, exchange, link.seen, self._servers.is_primary(link.server))
+        if self._killing is not None:
+            self._killed(self._killing, exchange, reply)
+            return
         self._write(reply)
         self._over()
 
@@ -324,12 +330,29 @@ class Runner:
         """Whether something is done about an error, so that the client must wait."""
         if self.condemned:
             return False
+        if not exchange.sequence:
+            self._not_taken(request, link, self._held + chunk)
+            return True
         held, self._held, self._exchange = self._held, b"", None
         on_primary = self._servers.is_primary(link.server)
         if self._recovery.begin(request, link, exchange, held + chunk, on_primary):
             return True
         self._held, self._exchange = held, exchange
         return False
+
+    def _not_taken(self, request: Request, link: BackendConnection, farewell: bytes) -> None:
+        """The server had closed the connection before it read the request: its last words have the number 0."""
+        log.info("%s: %s closed its connection, which idled", self._name, link.server)
+        self._links.remove(link)
+        link.close()
+        self._held, self._link, self._exchange = b"", None, None
+        lost_state = self._servers.is_primary(link.server) and not self._machine.movable
+        if request.streamed or lost_state or request.repeats >= MOST_REPEATS:
+            self._client.state_lost(farewell)
+            self._over()
+            return
+        request.repeats += 1
+        self.dispatch(request)
 
     def _over(self) -> None:
         """The current request is done with."""
@@ -381,7 +404,7 @@ class Runner:
     def _lost_state(self, link: BackendConnection, reason: str) -> None:
         """The primary's connection took session state with it; a plain server would have closed on the client too."""
         log.info("%s: %s closed its connection, and session state with it: %s", self._name, link.server, reason)
-        self._client.state_lost()
+        self._client.state_lost(link.farewell)
 
     # --- back-pressure -----------------------------------------------------------------------------------------------
 

@@ -19,6 +19,9 @@ REPLIES: Final = {
     c.COM_PROCESS_KILL: Reply.RESULT,
     c.COM_DEBUG: Reply.RESULT,
     c.COM_PING: Reply.RESULT,
+    c.COM_BINLOG_DUMP: Reply.ROWS,
+    c.COM_REGISTER_SLAVE: Reply.RESULT,
+    c.COM_BINLOG_DUMP_GTID: Reply.ROWS,
     c.COM_STMT_PREPARE: Reply.PREPARED,
     c.COM_STMT_EXECUTE: Reply.RESULT,
     c.COM_STMT_SEND_LONG_DATA: Reply.NONE,
@@ -29,6 +32,8 @@ REPLIES: Final = {
     c.COM_RESET_CONNECTION: Reply.RESULT,
     c.COM_STMT_BULK_EXECUTE: Reply.RESULT,
 }
+# Those that are answered with the binary log, event by event, while the client may send acknowledgements.
+DUMPS: Final = frozenset({c.COM_BINLOG_DUMP, c.COM_BINLOG_DUMP_GTID})
 # Those that run a prepared statement.
 EXECUTIONS: Final = frozenset({c.COM_STMT_EXECUTE, c.COM_STMT_BULK_EXECUTE})
 

@@ -246,6 +246,14 @@ def _bulk_without_its_capability(talk: Recorder) -> None:
     talk.query("SELECT 1")
 
 
+def _refused_dump(code: int, body: bytes) -> Script:
+    def script(talk: Recorder) -> None:
+        talk.command(bytes((code,)) + body, Reply.ROWS)
+        talk.end()
+
+    return script
+
+
 def _last_prepared(talk: Recorder) -> None:
     last = 0xFFFFFFFF
     talk.execute(last)
@@ -515,6 +523,12 @@ TABLE: Final[Mapping[str, Mapping[str, Script | Only]]] = {
         "malformed": _too_short,
         "last prepared": _last_prepared,
     },
+    "COM_REGISTER_SLAVE": {
+        "ok": commands(c.COM_REGISTER_SLAVE, (4711).to_bytes(4, "little") + bytes(3) + b"\xea\x0c" + bytes(8)),
+        "error": commands(c.COM_REGISTER_SLAVE, b"\1"),
+    },
+    "COM_BINLOG_DUMP": {"error": _refused_dump(c.COM_BINLOG_DUMP, b"\4\0\0\0\1\0\x67\x12\0\0no-such-file.000001")},
+    "COM_BINLOG_DUMP_GTID": {"unknown": Only(Vendor.MARIADB, commands(c.COM_BINLOG_DUMP_GTID, b"\0"))},
     "COM_STMT_BULK_EXECUTE": {"error": _bulk_without_its_capability},
     "COM_STMT_FETCH": {
         "rows": opened("SELECT * FROM item WHERE id > ? ORDER BY id", _fetched_to_the_end, long(0)),

@@ -110,3 +110,53 @@ def test_a_statement_may_be_let_run_on(shared_cluster: Cluster) -> None:
         with direct(shared_cluster, shared_cluster.servers[0], database=SCHEMA) as connection:
             wait_until(lambda: run(connection, "SELECT id FROM item WHERE id = 1000") != (), "the row is there")
             run(connection, "DELETE FROM item WHERE id = 1000")
+
+
+# --- servers that close connections -----------------------------------------------------------------------------------
+
+
+def until_closed(raw: WireClient) -> list[object]:
+    """What a client receives without asking, until its connection is closed."""
+    received: list[object] = []
+    try:
+        while True:
+            received.append(raw.packet())
+    except ConnectionError:
+        return [*received, "closed"]
+
+
+@pytest.mark.parametrize("state", ["BEGIN", "CREATE TEMPORARY TABLE temporary (id INT)"])
+def test_a_session_that_idles_too_long_hears_what_the_server_says(
+    shared_cluster: Cluster, shared_proxy: ProxyProcess, state: str
+) -> None:
+    primary = shared_cluster.servers[0]
+    received = []
+    for host, port in ((primary.host, primary.port), (shared_proxy.host, shared_proxy.port)):
+        with WireClient(host, port) as raw:
+            raw.log_in(Login(primary.user, primary.password, SCHEMA))
+            raw.query(state)
+            raw.query("SELECT * FROM item FOR UPDATE")
+            raw.query("SET SESSION wait_timeout = 1")
+            received.append(until_closed(raw))
+    assert received[0] == received[1]
+
+
+def test_a_session_without_state_does_not_notice_that_its_connections_idled_too_long(
+    shared_cluster: Cluster, shared_proxy: ProxyProcess
+) -> None:
+    with client(shared_cluster, shared_proxy) as raw:
+        raw.query("SET SESSION wait_timeout = 1")
+        for _ in range(2):
+            for _ in range(4):
+                assert raw.query("SELECT id FROM item WHERE id = 1")[-2][1] == b"\x011"
+            wait_until(lambda: not connections(shared_cluster), "the servers have closed the connections")
+            assert raw.query("SELECT id FROM item WHERE id = 1 FOR UPDATE")[-2][1] == b"\x011"
+
+
+def connections(cluster: Cluster) -> int:
+    """How many connections of this test's client there are."""
+    count = 0
+    for server in cluster.servers:
+        with direct(cluster, server) as connection:
+            count += sum(row[3] == SCHEMA for row in run(connection, "SHOW PROCESSLIST"))
+    return count

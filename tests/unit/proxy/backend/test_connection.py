@@ -1,0 +1,87 @@
+"""What a server connection makes of bytes that nobody asked for."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from proxy.backend.connection import BackendConnection
+from proxy.wire.clientlogin import Safety
+from proxy.wire.exchange import Exchange, Reply
+from proxy.wire.framing import frame
+from proxy.wire.replies import Err, err_payload
+from topology.servers import Role, Server
+
+SERVER = Server("dbwrite", "127.0.0.1", 1, Role.PRIMARY)
+FAREWELL = frame(err_payload(Err(4031, "The client was disconnected by the server because of inactivity.")), 0)
+OK = frame(b"\0\0\0\2\0\0\0", 1)
+
+
+class Transport:
+    """A transport that only remembers that it was cut off."""
+
+    aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def write(self, data: bytes) -> None:
+        """Nothing to do."""
+
+
+class Sink:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
+        self.log.append("reply")
+
+    def connection_broken(self, connection: BackendConnection, reason: str) -> None:
+        self.log.append("broken")
+
+    def pause_client(self) -> None:
+        """Not looked at."""
+
+    def resume_client(self) -> None:
+        """Not looked at."""
+
+
+def connection() -> tuple[BackendConnection, Sink, Transport]:
+    sink, transport = Sink(), Transport()
+    link = BackendConnection(SERVER, 7, 0, Safety(), 2, sink)
+    link.connection_made(cast(asyncio.BaseTransport, transport))
+    return link, sink, transport
+
+
+@pytest.mark.parametrize("pace", [1, 3, 1000])
+def test_the_last_words_of_a_server_are_kept(pace: int) -> None:
+    link, sink, transport = connection()
+    for at in range(0, len(FAREWELL), pace):
+        link.data_received(FAREWELL[at : at + pace])
+    assert (sink.log, link.farewell, transport.aborted) == (["broken"], FAREWELL, True)
+    link.connection_lost(None)
+    assert (sink.log, link.farewell) == (["broken"], FAREWELL)
+
+
+def test_last_words_right_behind_a_reply_are_kept_too() -> None:
+    link, sink, _ = connection()
+    exchange = Exchange(Reply.RESULT, link.layout)
+    link.send(b"", exchange, sink)
+    link.data_received(OK + FAREWELL)
+    assert (sink.log, link.farewell) == (["reply", "broken"], FAREWELL)
+
+
+def test_half_a_packet_is_no_last_word() -> None:
+    link, sink, _ = connection()
+    link.data_received(FAREWELL[:-1])
+    assert sink.log == []
+    link.connection_lost(None)
+    assert (sink.log, link.farewell) == (["broken"], b"")
+
+
+def test_endless_last_words_are_cut_off() -> None:
+    link, sink, _ = connection()
+    link.data_received(b"\xff\xff\xff\0" + bytes(5000))
+    assert (sink.log, link.farewell) == (["broken"], b"")
