@@ -3,8 +3,8 @@
 An allow-list: a function that is missing here costs speed, never correctness. Left out on purpose: locks (GET_LOCK and
 its family), sequences, waits for replication, LOAD_FILE, CONNECTION_ID, UUID_SHORT, those that ask about the previous
 statement, and the XPath functions, whose expressions can read user variables (`'//a[$@n]'`). A name that only one
-vendor knows can be a user's own function on the other, so there are three lists. Source: the function reference of the
-MySQL 9 manual and of the MariaDB knowledge base.
+vendor or version knows can be a user's own function on another, so there are several lists. Source: the function
+reference of the MySQL 9 manual and of the MariaDB knowledge base.
 """
 
 from typing import Final
@@ -45,7 +45,6 @@ _COMMON: Final = frozenset(
     """.split()
 )
 
-# MySQL 9.6 took MD5 and SHA1 out of the server, so that there they can be a user's own.
 _MARIADB_ONLY: Final = frozenset(
     """
     CHR CRC32C DECODE DES_DECRYPT DES_ENCRYPT ENCODE JSON_COMPACT JSON_DETAILED JSON_EQUALS JSON_EXISTS
@@ -61,7 +60,18 @@ _MYSQL_ONLY: Final = frozenset(
     """.split()
 )
 
-BUILTINS: Final = {Vendor.MARIADB: _COMMON | _MARIADB_ONLY, Vendor.MYSQL: _COMMON | _MYSQL_ONLY}
+# MySQL 9.6 took these out of the server, so that there they can be a user's own.
+_MYSQL_UNTIL_9_6: Final = frozenset({"MD5", "SHA", "SHA1"})
+_MYSQL_9_6: Final = 90600
+
+
+def builtins_of(vendor: Vendor, version: int) -> frozenset[str]:
+    """The functions of a server; `version` as in comments that are code, 0 for one that is not known."""
+    if vendor is Vendor.MARIADB:
+        return _COMMON | _MARIADB_ONLY
+    removed = not 0 < version < _MYSQL_9_6
+    return _COMMON | _MYSQL_ONLY | (frozenset() if removed else _MYSQL_UNTIL_9_6)
+
 
 # Words of the grammar that may stand before a parenthesis without being a function, data types included.
 SYNTAX_WORDS: Final = frozenset(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from proxy.sql import changes, locking, prepares, transactions
-from proxy.sql.builtins import BUILTINS
+from proxy.sql.builtins import builtins_of
 from proxy.sql.comments import ServerVersion, Unreadable, uncomment
 from proxy.sql.effects import UNTOLD, Effect, Hold, Pin, SetUserVariable, UseSchema
 from proxy.sql.lexer import digest, split_statements, without_leading_comments
@@ -74,7 +74,7 @@ class Classifier:
 
     def __init__(self, server: ServerVersion) -> None:
         self.server = server
-        self._builtins = BUILTINS[server.vendor]
+        self._builtins = builtins_of(server.vendor, server.number)
         # What is told from the digest, in which literals are marks.
         self._by_digest: dict[str, Callable[[Words], Statement]] = {
             **dict.fromkeys(_OTHERS.split(), lambda _: primary("write")),

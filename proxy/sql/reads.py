@@ -20,6 +20,7 @@ _WRITING_WORDS: Final = frozenset(
 )
 _ALSO_FUNCTIONS: Final = frozenset({"INSERT", "REPLACE"})
 _BEFORE_WITH_TABLE: Final = (TokenType.WITH, TokenType.RECURSIVE, TokenType.COMMA)
+_QUERIES: Final = (TokenType.SELECT, TokenType.WITH)
 _QUOTES: Final = "'\"`"
 # What servers skip between two tokens; Python's str.strip() would take more.
 _SPACES: Final = " \t\n\v\f\r"
@@ -162,6 +163,9 @@ def _call_reason(text: str, tokens: Sequence[Token], at: int, builtins: frozense
         return unknown
     # A token can be of several words, such as ORDER BY.
     name = called.text.upper().split()[-1]
+    if name == "LATERAL" and tokens[at + 1 : at + 2] and tokens[at + 1].token_type in _QUERIES:
+        # No function has a query for its parameter without parentheses around it.
+        return ""
     if name in SYNTAX_WORDS or name in DIAGNOSTICS or name in PRIMARY_ONLY:
         return ""
     adjacent = called.end + 1 == tokens[at].start

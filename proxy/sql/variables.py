@@ -23,6 +23,7 @@ _NAMES: Final = frozenset(
     relay_log_basename report_user bind_address admin_address admin_port mysqlx_port mysqlx_socket statement_id
     general_log general_log_file slow_query_log_file log_error tmpdir skip_replication sql_log_bin proxy_user
     external_user version_compile_machine version_compile_os large_page_size system_time_zone
+    init_file secure_file_priv secure_log_path aria_log_dir_path
     """.split()
 )
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from proxy.sql.comments import ServerVersion
 from proxy.sql.statement import Kind, Statement
 from tests.support.statements import MARIADB, MYSQL, SERVERS, classified, facts
+from topology.servers import Vendor
 
 # One statement a line: the columns of `facts`, and the text.
 FACTS = Path(__file__).with_name("facts.txt").read_text(encoding="utf-8").splitlines()
@@ -223,3 +224,15 @@ def test_any_text_is_classified_and_no_dangerous_word_is_lost(words: list[str], 
 @given(st.binary(max_size=80), st.sampled_from([b"", b"SELECT ", b"SET ", b"USE ", b"SHOW ", b"EXPLAIN "]))
 def test_any_bytes_are_classified(data: bytes, begin: bytes) -> None:
     assert isinstance(classified(begin + data), Statement)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(80036, Kind.READ), (90500, Kind.READ), (90600, Kind.PRIMARY), (0, Kind.PRIMARY)]
+)
+def test_a_function_may_be_gone_from_newer_servers(number: int, kind: Kind) -> None:
+    assert classified("SELECT MD5(a) FROM t", ServerVersion(Vendor.MYSQL, number)).kind is kind
+
+
+def test_a_derived_table_is_no_function() -> None:
+    assert classified("SELECT * FROM t, LATERAL (SELECT t.a) x").kind is Kind.READ
+    assert classified("SELECT LATERAL(1)").kind is Kind.PRIMARY
