@@ -1,14 +1,19 @@
 """The two ways to a cluster: its primary itself, and the proxy; with a schema, and room for large packets."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from replication.sandbox import Cluster
 from tests.integration.drivers.endpoint import LARGEST_PACKET, SCHEMA, Account, Endpoint, Endpoints
+from tests.integration.drivers.processes import program
 from tests.support.clients import connect, direct, run
 from tests.support.proxies import ProxyProcess
 
+SCENARIOS_OF_NODE = Path(__file__).parent / "node"
 OTHER = Account("other", "another password")
 
 
@@ -46,3 +51,20 @@ def stranger(shared_cluster: Cluster) -> Iterator[Account]:
         run(admin, f"CREATE USER {account.user}@'%' IDENTIFIED BY '{account.password}'")
         yield account
         run(admin, f"DROP USER {account.user}@'%'")
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The drivers as package-lock.json names them, installed once into a cache."""
+    cache = Path.home() / ".cache/manyreads/node"
+    lock = (SCENARIOS_OF_NODE / "package-lock.json").read_bytes()
+    installed = cache / "installed"
+    if not installed.exists() or installed.read_bytes() != lock:
+        cache.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(SCENARIOS_OF_NODE / name, cache / name)
+        command = [program("npm"), "ci", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=cache, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        installed.write_bytes(lock)
+    return cache / "node_modules"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, cast
@@ -14,23 +13,6 @@ from tests.integration.drivers.endpoint import SCHEMA, UNICODE, Account, Endpoin
 from tests.integration.drivers.processes import program
 
 SCENARIOS = Path(__file__).parent / "node"
-
-
-@pytest.fixture(scope="session")
-def node_modules() -> Path:
-    """The drivers as package-lock.json names them, installed once into a cache."""
-    cache = Path.home() / ".cache/manyreads/node"
-    lock = (SCENARIOS / "package-lock.json").read_bytes()
-    installed = cache / "installed"
-    if not installed.exists() or installed.read_bytes() != lock:
-        cache.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(SCENARIOS / name, cache / name)
-        command = [program("npm"), "ci", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=cache, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        installed.write_bytes(lock)
-    return cache / "node_modules"
 
 
 def seen_by(driver: str, node_modules: Path, to: Endpoint, first: Account | None = None, **options: Any) -> Found:
