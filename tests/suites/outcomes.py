@@ -38,3 +38,8 @@ def differences(without: Outcomes, through: Outcomes) -> list[str]:
 def summary(outcomes: Outcomes) -> str:
     """How many tests ended how, the most frequent first."""
     return ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes.values()).most_common())
+
+
+def failed(outcomes: Outcomes) -> int:
+    """How many tests did not end as they should."""
+    return sum(outcome in ("failure", "error", "unexpected success") for outcome in outcomes.values())

@@ -1,4 +1,4 @@
-from tests.suites.outcomes import differences, from_json, from_junit, summary
+from tests.suites.outcomes import differences, failed, from_json, from_junit, summary
 
 REPORT = """<?xml version="1.0"?><testsuites><testsuite name="pytest">
 <testcase classname="a" name="t"/>
@@ -38,3 +38,7 @@ def test_tests_that_end_otherwise_or_are_missing_differ() -> None:
 
 def test_a_summary_counts() -> None:
     assert summary({"a": "passed", "b": "skipped", "c": "passed"}) == "2 passed, 1 skipped"
+
+
+def test_failures_and_errors_are_counted() -> None:
+    assert failed(from_junit(REPORT)) == 3
