@@ -1,5 +1,7 @@
 """What one server connection has seen of its session."""
 
+from proxy.wire.definitions import Definitions
+
 
 class Seen:
     """What one server connection has seen of its session.
@@ -8,16 +10,18 @@ class Seen:
     the server gave, those used longest ago first; `types` holds the parameter types that the server was last sent for
     each. `most` is how many statements the server was found to allow it, 0 if that is not known. `detour` is the number
     of the statement for whose sake the connection is in another schema than the session, 0 for none. `variables` and
-    `named` are the versions that it has of user variables and of statements that were prepared as text.
+    `named` are the versions that it has of user variables and of statements that were prepared as text. `definitions`
+    are those that the server sent last for the columns of prepared statements, where a client agreed to keep them.
     """
 
-    __slots__ = ("detour", "most", "named", "resets", "statements", "types", "variables", "version")
+    __slots__ = ("definitions", "detour", "most", "named", "resets", "statements", "types", "variables", "version")
 
     def __init__(self) -> None:
         self.version = 0
         self.resets = 0
         self.statements: dict[int, int] = {}
         self.types: dict[int, bytes] = {}
+        self.definitions: dict[int, Definitions] = {}
         self.most = 0
         self.detour = 0
         self.variables: dict[str, int] = {}
@@ -31,11 +35,13 @@ class Seen:
     def forget(self, number: int) -> int:
         """A prepared statement is to be closed; returns the server's number for it."""
         self.types.pop(number, None)
+        self.definitions.pop(number, None)
         return self.statements.pop(number)
 
     def forget_all(self) -> None:
         """The connection was reset, so that it has nothing of the session but its default schema."""
         self.statements.clear()
         self.types.clear()
+        self.definitions.clear()
         self.variables.clear()
         self.named.clear()

@@ -317,6 +317,9 @@ class Machine:
         state = self.state
         prepared = self.statements.add(request.packet, request.statement, parameters, state.schema, state.texts)
         seen.statements[prepared.number] = number
+        request.made = prepared
+        if request.definitions is not None:
+            prepared.definitions = seen.definitions[prepared.number] = request.definitions
         return prepared.number
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from proxy.routing.state import Seen
 from proxy.sql.statement import Statement
 from proxy.wire import constants as c
+from proxy.wire.definitions import Definitions
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import frame, payload_length
 from proxy.wire.primitives import read_lenenc_int
@@ -31,10 +32,12 @@ class Prepared:
     `types` are the parameter types that the client sent last. `held` are COM_STMT_SEND_LONG_DATA packets that wait for
     the execution that they are for, of `held_size` bytes. Of connections: `spilled` has long data for the next
     execution that was too much to be held here, `cursor` has rows to be fetched, `ran` executed the statement last.
+    `definitions` are the columns' that the client was given last, if it keeps them and it is known that it has them.
     """
 
     __slots__ = (
         "cursor",
+        "definitions",
         "held",
         "held_size",
         "named",
@@ -68,6 +71,7 @@ class Prepared:
         self.texts = texts
         self.named = named
         self.types = b""
+        self.definitions: Definitions | None = None
         self.held: list[bytes] = []
         self.held_size = 0
         self.spilled: Seen | None = None

@@ -11,6 +11,7 @@ from proxy.sql.kill import Kill
 from proxy.sql.statement import READ, Statement
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
+from proxy.wire.definitions import Definitions
 from proxy.wire.exchange import Reply
 from topology.servers import Server
 
@@ -25,7 +26,8 @@ class Request:
     the connection or the server that it must go to, None when its route decides. `named` is the name of the statement,
     prepared as text, that it executes as text. `kill` is what a KILL asks for. `streamed` says that `packet` is only
     its beginning, or that the client may send more while it is answered. `avoid` holds the names of servers that could
-    not serve it. `repeats` counts what was tried again on one server.
+    not serve it. `repeats` counts what was tried again on one server. Of a COM_STMT_PREPARE, `made` is the statement
+    that it made, and `definitions` are its columns', if the client keeps them.
     """
 
     at: Seen | Server | None = None
@@ -34,6 +36,8 @@ class Request:
     streamed: bool = False
     avoid: frozenset[str] = frozenset()
     repeats: int = 0
+    definitions: Definitions | None = None
+    made: Prepared | None = None
 
     def __init__(
         self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None

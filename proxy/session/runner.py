@@ -10,12 +10,13 @@ import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from proxy.backend.connection import BackendConnection
+from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity, server_lost
 from proxy.errors import ServerLost, ServerRefused
 from proxy.session.context import Context
 from proxy.session.kills import Killing, Target
 from proxy.session.machine import Machine
+from proxy.session.metadata import Metadata
 from proxy.session.preludes import PreludeRun
 from proxy.session.prepared import renumbered
 from proxy.session.recovery import Recovery
@@ -23,6 +24,7 @@ from proxy.session.remedies import MOST_REPEATS, may_move, may_start_over, next_
 from proxy.session.request import Prelude, Request
 from proxy.session.servers import Servers
 from proxy.wire import constants as c
+from proxy.wire.capabilities import layout_of
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.replies import Err
@@ -78,6 +80,8 @@ class Runner:
         self._servers = Servers(context, identity, name)
         self._links = self._servers.links
         self._recovery = Recovery(context, machine, name, self)
+        caches = identity.capabilities & c.MARIADB_CLIENT_CACHE_METADATA
+        self._metadata = Metadata(layout_of(identity.capabilities)) if caches else None
         self._request: Request | None = None
         self._link: BackendConnection | None = None
         self._exchange: Exchange | None = None
@@ -228,6 +232,8 @@ class Runner:
     ) -> None:
         if not exchange.errno:
             self._steps.prelude_done(prelude, link.seen, exchange)
+            if self._metadata is not None:
+                self._metadata.prepared(prelude, link, reply)
             self.proceed(link, request)
         elif self._steps.prelude_failed(prelude, link.seen):
             self.proceed(link, request)
@@ -245,9 +251,12 @@ class Runner:
 
     def _send(self, link: BackendConnection, request: Request) -> None:
         packet = request.packet
+        sink: Sink = self
         if not request.plain:
             packet = self._steps.packet_for(link.seen, request)
             self._machine.sent(request, link.seen)
+            if self._metadata is not None:
+                sink = self._metadata.sink(request, self)
         exchange = Exchange(request.reply, link.layout)
         exchange.openings = link.openings
         self._link = link
@@ -257,7 +266,7 @@ class Runner:
             self._servers.last = link.server.name
         if self._client_slow:
             link.pause_reading()
-        link.send(packet, exchange, self)
+        link.send(packet, exchange, sink)
         if request.streamed:
             self._client.request_sent()
         elif exchange.done:

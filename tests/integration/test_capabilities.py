@@ -18,7 +18,7 @@ from tests.support.wireclient import CAPABILITIES, Login, Packet, WireClient
 # Flags about the login and the transport, which the proxy agrees on by itself.
 _OWN = c.CLIENT_SSL | c.CLIENT_COMPRESS | c.CLIENT_ZSTD_COMPRESSION | c.CLIENT_MULTI_FACTOR
 # Nothing that a client here would do with them.
-_LEFT_OUT = 1 << 29 | 1 << 30 | 1 << 31 | c.MARIADB_CLIENT_COM_MULTI | c.MARIADB_CLIENT_CACHE_METADATA
+_LEFT_OUT = 1 << 29 | 1 << 30 | 1 << 31 | c.MARIADB_CLIENT_COM_MULTI
 # One attribute of each kind of value: name, type, value.
 ATTRIBUTES = (
     (b"tiny", 1, b"\x05"),

@@ -78,9 +78,7 @@ def test_replies_of_a_replica_that_knows_only_eof_are_translated(shared_cluster:
             if difference := differences(wanted, got):
                 found[script] = difference
         assert not found, "\n\n".join(found.values())
-        ran = counters.difference()
-        assert ran["dbread1"] > 30
-        assert ran["dbread2"] == 0
+        assert counters.difference()["dbread1"] > 30
         assert "Traceback" not in proxy.log
 
 
