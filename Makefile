@@ -18,6 +18,7 @@ demo: $(VENV)/.runtime  ## Start a primary, two replicas and the proxy, and show
 
 test: $(VENV)/.dev  ## Run all tests on real MariaDB and MySQL servers
 	@tools/install-mysql
+	@tools/install-mariadb || true
 	$(BIN)/pytest $(PYTEST_OPTIONS)
 
 unit: $(VENV)/.dev  ## Run the tests that need no server

@@ -6,7 +6,6 @@ command, so that limits on connections count as without a proxy. The session beg
 
 import asyncio
 import logging
-import secrets
 from dataclasses import dataclass, replace
 
 from proxy.accounts.table import host_names
@@ -23,12 +22,11 @@ from proxy.session.judge import Judge, access_denied, seen_from, wrong_secret
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
 from proxy.wire.changeuser import ChangeUser, parse_change_user
-from proxy.wire.dialogues import Accept, Deny, Surroundings
+from proxy.wire.dialogues import Accept, Deny
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import HandshakeResponse
 from proxy.wire.replies import Err, Ok, err_payload, ok_payload
 from proxy.wire.serverlogin import ServerLogin
-from proxy.wire.signatures import CHALLENGE_SIZE
 from topology.servers import Observation, Vendor
 
 log = logging.getLogger(__name__)
@@ -39,7 +37,9 @@ _UNREADABLE = Err(c.ER_UNKNOWN_COM, "Unknown command", "08S01")
 
 @dataclass(frozen=True, slots=True)
 class UserChange:
-    """Changes the user of one client. `response` is that of its login, without the flags that were not offered.
+    """Changes the user of one client.
+
+    `response` is that of its login, without the flags that were not offered; `flags` are all that the client sent.
 
     `nonce` is that of the login too, as with MariaDB: libmariadb 3.3 keeps to it for mysql_native_password, whatever
     comes with a request to switch.
@@ -47,6 +47,7 @@ class UserChange:
 
     context: Context
     response: HandshakeResponse
+    flags: int
     nonce: bytes
     origin: Origin
     name: str
@@ -103,8 +104,8 @@ class _Change:
 
     async def _verify(self, user: str) -> Accept | Deny:
         of = self._of
-        around = Surroundings(of.nonce, secrets.token_bytes(CHALLENGE_SIZE), self._context.key, of.private)
-        return await self._judge.verify_change(ServerLogin(around), user, of.primary)
+        around = self._judge.around(of.nonce, of.private, of.primary)
+        return await self._judge.verify_change(ServerLogin(around), user, of.flags, of.primary)
 
     async def _change(self, wanted: ChangeUser, outcome: Accept | Deny, link: BackendConnection | None) -> None:
         identity = self._identity(wanted, outcome)

@@ -13,12 +13,13 @@ from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerRefused, SessionError
 from proxy.session.context import Context
 from proxy.wire import constants as c
-from proxy.wire.dialogues import Accept, Deny, Send, Step, Verify
+from proxy.wire.dialogues import Accept, Deny, Send, Step, Surroundings, Verify
 from proxy.wire.handshake import HandshakeResponse
 from proxy.wire.methods import Method, fitting
 from proxy.wire.replies import Err
 from proxy.wire.secret import Secret, secret_of
 from proxy.wire.serverlogin import ServerLogin
+from proxy.wire.signatures import CHALLENGE_SIZE
 from topology.servers import Observation, Vendor
 
 _NAMING_THE_HOST: Final = frozenset({c.ER_ACCESS_DENIED, c.ER_ACCESS_DENIED_NO_PASSWORD})
@@ -37,6 +38,11 @@ class Judge:
         """The client's IP address."""
         return self.origin.address
 
+    def around(self, nonce: bytes, private: bool, primary: Observation) -> Surroundings:
+        """What the client is verified with beside its account."""
+        product = "MariaDB" if primary.vendor is Vendor.MARIADB else "MySQL"
+        return Surroundings(nonce, secrets.token_bytes(CHALLENGE_SIZE), self.context.key, private, product)
+
     async def verify(self, login: ServerLogin, response: HandshakeResponse, primary: Observation) -> Accept:
         """What a new client has proved. Raises SessionError with what the client is told."""
         account = await self._find(response.user)
@@ -46,10 +52,10 @@ class Judge:
             raise await self.denied(identity_of(response, secret_of(b""), self.origin), outcome)
         return outcome
 
-    async def verify_change(self, login: ServerLogin, user: str, primary: Observation) -> Accept | Deny:
+    async def verify_change(self, login: ServerLogin, user: str, flags: int, primary: Observation) -> Accept | Deny:
         """The same for the user of a COM_CHANGE_USER. Raises SessionError when it cannot be verified at all."""
         methods = self._methods(await self._find(user), primary)
-        return await self._outcome(login, login.judge_change(methods), user, methods)
+        return await self._outcome(login, login.judge_change(flags, methods), user, methods)
 
     async def _outcome(self, login: ServerLogin, step: Step, user: str, methods: tuple[Method, ...]) -> Accept | Deny:
         step = await self._dialogue(login, step)
@@ -120,8 +126,9 @@ class Judge:
         if error.err.errno not in (c.ER_ACCESS_DENIED, c.ER_NOT_SUPPORTED_AUTH_MODE):
             return error
         # The account has changed, or is gone, for which MySQL begins a dialogue with a method of its choice.
+        before = self.context.directory.find(user, self.address)
         await self.context.directory.refresh_quietly()
-        if self.context.directory.find(user, self.address) is None:
+        if self.context.directory.find(user, self.address) != before:
             return access_denied(user, host_names(self.address)[0], True)
         return error
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from dataclasses import replace
 
 from proxy.errors import ClientFault, SessionError
@@ -13,12 +12,10 @@ from proxy.session.context import Context
 from proxy.session.judge import Judge
 from proxy.transport.tls import TlsFailed
 from proxy.wire import constants as c
-from proxy.wire.dialogues import Surroundings
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import agreed
 from proxy.wire.replies import Err, err_payload
 from proxy.wire.serverlogin import ServerLogin
-from proxy.wire.signatures import CHALLENGE_SIZE
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +48,8 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
     try:
         async with asyncio.timeout(context.settings.login_timeout):
             arrival = await arrive(context, channel)
-            around = Surroundings(arrival.nonce, secrets.token_bytes(CHALLENGE_SIZE), context.key, arrival.private)
-            login = ServerLogin(around)
             judge = Judge(context, channel, channel.origin)
+            login = ServerLogin(judge.around(arrival.nonce, arrival.private, arrival.primary))
             response = agreed(login.response(arrival.response), arrival.offered)
             accept = await judge.verify(login, response, arrival.primary)
     except TimeoutError:
@@ -63,6 +59,7 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
     changer = UserChange(
         context=context,
         response=response,
+        flags=login.flags,
         nonce=arrival.nonce,
         origin=channel.origin,
         name=channel.name,

@@ -70,13 +70,14 @@ class Surroundings:
     """What a dialogue needs beside the account.
 
     `nonce` is 20 bytes without a NUL, `challenge` 32 random bytes. `private` says that nobody can listen to the
-    connection, so that a password may come as it is.
+    connection, so that a password may come as it is. `product` is what the server calls itself in its errors.
     """
 
     nonce: bytes
     challenge: bytes
     key: RsaKey
     private: bool
+    product: str = "MySQL"
 
 
 class Dialogue(Protocol):
@@ -253,26 +254,26 @@ def offered_by_client(plugin: str, methods: Sequence[Method], around: Surroundin
     return _Clear(methods, around) if plugin == CLEAR_PASSWORD and around.private else None
 
 
-def dialogues(methods: Sequence[Method], around: Surroundings) -> list[Dialogue]:
+def dialogues(methods: Sequence[Method], around: Surroundings, *, signing: bool) -> list[Dialogue]:
     """The dialogues by which the account's methods can be proved, in the order in which they are tried.
 
     First those that take the least. A signature proves a password but does not tell it, and without it nobody can log
     in at a server: until it is known, the password is asked for as with caching_sha2_password, which most drivers have
-    and which sends it over TLS or encrypted.
+    and which sends it over TLS or encrypted. Clients that are not `signing` are always asked in that way.
     """
     found: list[Dialogue] = []
-    unknown: list[Method] = []
+    told: list[Method] = []
     for method in sorted(methods, key=lambda method: _ORDER.index(method.plugin)):
         if method.plugin == NATIVE_PASSWORD:
             found.append(_Native(method, around))
         elif method.plugin == SHA256_PASSWORD:
             found.append(_Sha256(method, around))
-        elif method.plugin == CACHING_SHA2 or (signed := _signed(method, around)) is None:
-            unknown.append(method)
+        elif method.plugin == CACHING_SHA2 or not signing or (signed := _signed(method, around)) is None:
+            told.append(method)
         else:
             found.append(signed)
-    if unknown:
-        found.append(_CachingSha2(unknown, around))
+    if told:
+        found.append(_CachingSha2(told, around))
     return found
 
 

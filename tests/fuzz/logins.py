@@ -48,7 +48,8 @@ def server_login(data: bytes) -> None:
     login = ServerLogin(Surroundings(NONCE, CHALLENGE, KEY, private=source.flag()))
     with suppress(MalformedPacket):
         change = source.flag()
-        step: Step = login.judge_change(methods) if change else login.judge(login.response(source.piece()), methods)
+        first = source.piece()
+        step: Step = login.judge_change(len(first), methods) if change else login.judge(login.response(first), methods)
         for payload in source.pieces():
             if not isinstance(step, Send):
                 break

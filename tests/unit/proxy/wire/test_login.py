@@ -18,7 +18,7 @@ from proxy.wire.methods import Method, Stored, fitting
 from proxy.wire.replies import Err, Ok, err_payload, ok_payload
 from proxy.wire.rsakey import RsaKey
 from proxy.wire.secret import Secret, secret_of
-from proxy.wire.serverlogin import CANNOT_SWITCH, ServerLogin
+from proxy.wire.serverlogin import ServerLogin
 from proxy.wire.shacrypt import sha256_crypt
 from proxy.wire.signatures import ParsecSalt, ed25519_public
 
@@ -29,9 +29,12 @@ OWN_CHALLENGE = bytes(range(100, 132))
 SALT = b"s" * 20
 PARSEC_SALT = ParsecSalt(0, b"s" * 18)
 FLAGS = REQUIRED | c.CLIENT_PLUGIN_AUTH
+# Only clients that are not MariaDB's set this one.
+OTHERS = FLAGS | c.CLIENT_LONG_PASSWORD
 METHODS = [c.NATIVE_PASSWORD, c.CACHING_SHA2, c.SHA256_PASSWORD, c.ED25519, c.PARSEC]
 HASHED = METHODS[:3]
 SIGNED = METHODS[3:]
+OF_MARIADB = [c.NATIVE_PASSWORD, c.CACHING_SHA2, *SIGNED]
 PRIVATE = Safety(private=True)
 ENCRYPTED = Safety(encrypted=True, private=True)
 OPEN = Safety()
@@ -79,9 +82,13 @@ class Outcome:
     client: ClientLogin
 
 
-def respond(client: ClientLogin, flags: int = FLAGS) -> HandshakeResponse:
+def respond(server: ServerLogin, client: ClientLogin, flags: int = FLAGS) -> HandshakeResponse:
     response = HandshakeResponse(flags, 1, 45, "u", client.first_answer(), plugin=client.plugin)
-    return server_login().response(response_payload(response))
+    return server.response(response_payload(response))
+
+
+def judged(server: ServerLogin, response: HandshakeResponse, account: Method) -> Step:
+    return server.judge(server.response(response_payload(response)), [account])
 
 
 def converse(server: ServerLogin, client: ClientLogin, step: Step) -> tuple[Step, list[str]]:
@@ -100,10 +107,12 @@ def converse(server: ServerLogin, client: ClientLogin, step: Step) -> tuple[Step
             return step, steps
 
 
-def play(*methods: Method, knows: Secret, first: str = c.CACHING_SHA2, safety: Safety = OPEN) -> Outcome:
+def play(
+    *methods: Method, knows: Secret, first: str = c.CACHING_SHA2, safety: Safety = OPEN, flags: int = FLAGS
+) -> Outcome:
     """Let a client that begins with the method `first` log in."""
     server, client = server_login(safety.private), client_login(knows, first, safety)
-    step, steps = converse(server, client, server.judge(respond(client), methods))
+    step, steps = converse(server, client, server.judge(respond(server, client, flags), methods))
     if isinstance(step, Accept):
         assert client.answer(step.last) is None if step.last else True
         assert client.answer(ok_payload(Ok(status=2))) == Ok(status=2)
@@ -185,7 +194,7 @@ def test_a_known_password_takes_the_fast_path() -> None:
 def test_a_client_that_has_the_key_already_need_not_ask_for_it() -> None:
     server, client = server_login(), client_login(secret_of(b"pw"))
     account = method(c.CACHING_SHA2, b"pw")
-    assert server.judge(respond(client), [account]) == Send(b"\1\4")
+    assert server.judge(respond(server, client), [account]) == Send(b"\1\4")
     encrypted = client.answer(b"\1" + KEY.public_pem)
     assert isinstance(encrypted, bytes)
     assert server.answer(encrypted) == Verify(b"pw", (account,))
@@ -194,7 +203,7 @@ def test_a_client_that_has_the_key_already_need_not_ask_for_it() -> None:
 @pytest.mark.parametrize("plugin", METHODS)
 def test_a_change_of_the_user_begins_with_a_switch(plugin: str) -> None:
     server, client = server_login(), client_login(secret_of(b"pw"), c.NATIVE_PASSWORD)
-    step, steps = converse(server, client, server.judge_change([method(plugin, b"pw", secret_of(b"pw"))]))
+    step, steps = converse(server, client, server.judge_change(FLAGS, [method(plugin, b"pw", secret_of(b"pw"))]))
     assert isinstance(step, Accept)
     assert steps[0] == CLIENT_NAMES.get(plugin, plugin)
 
@@ -258,21 +267,60 @@ def test_a_second_look_at_another_method() -> None:
     assert steps == [c.CACHING_SHA2, "more", "more", "verify"]
 
 
+def test_clients_of_others_are_asked_to_switch_once() -> None:
+    """And to tell the password, or prove it in the same way, where an account has signatures."""
+    known = secret_of(b"a")
+    methods = method(c.NATIVE_PASSWORD, b"b"), method(c.ED25519, b"a", known)
+    for password, step, steps in (
+        (b"b", Accept, [c.NATIVE_PASSWORD]),
+        (b"a", Deny, [c.NATIVE_PASSWORD]),
+        (b"c", Deny, [c.NATIVE_PASSWORD]),
+    ):
+        outcome = play(*methods, knows=secret_of(password), flags=OTHERS)
+        assert (type(outcome.step), outcome.steps) == (step, steps)
+    # Their first answer may be to the right method already.
+    outcome = play(*methods, knows=known, first=c.NATIVE_PASSWORD, flags=OTHERS)
+    assert (type(outcome.step), outcome.steps) == (Accept, [c.CACHING_SHA2])
+
+
+@pytest.mark.parametrize("old", OF_MARIADB)
+@pytest.mark.parametrize("new", OF_MARIADB)
+@pytest.mark.parametrize("password", [b"old", b""])
+def test_a_second_look_at_another_method_takes_no_second_switch(old: str, new: str, password: bytes) -> None:
+    outcome = play(
+        method(old, password, secret_of(password)), knows=secret_of(b"new"), first=c.NATIVE_PASSWORD, flags=OTHERS
+    )
+    assert isinstance(outcome.step, Deny)
+    newer = outcome.server.judge_again([method(new, b"new")])
+    step, steps = converse(outcome.server, outcome.client, newer)
+    if new == c.NATIVE_PASSWORD and old == c.CACHING_SHA2 and not password:
+        # The account had no password, and the client was asked for none.
+        assert step == Deny(used_password=True)
+    else:
+        assert isinstance(step, Accept)
+    assert len([name for name in outcome.steps + steps if name in (c.NATIVE_PASSWORD, c.CACHING_SHA2)]) <= 1
+
+
 # --- clients of other kinds -------------------------------------------------------------------------------------------
 
 
 def test_a_client_without_plugins_is_one_of_native_password() -> None:
     client = client_login(secret_of(b"pw"), c.NATIVE_PASSWORD)
-    response = respond(client, REQUIRED)
-    assert isinstance(server_login().judge(response, [method(c.NATIVE_PASSWORD, b"pw")]), Accept)
+    response = HandshakeResponse(REQUIRED, 1, 45, "u", client.first_answer())
+    assert isinstance(judged(server_login(), response, method(c.NATIVE_PASSWORD, b"pw")), Accept)
     for plugin in METHODS[1:]:
-        assert server_login().judge(response, [method(plugin, b"pw")]) == CANNOT_SWITCH
+        for product in ("MySQL", "MariaDB"):
+            login = ServerLogin(Surroundings(NONCE, CHALLENGE, KEY, False, product))
+            error = judged(login, response, method(plugin, b"pw"))
+            assert isinstance(error, Err)
+            assert error.errno == c.ER_NOT_SUPPORTED_AUTH_MODE
+            assert f"consider upgrading {product} client" in error.message
 
 
 @pytest.mark.parametrize("missing", [c.CLIENT_PROTOCOL_41, c.CLIENT_SECURE_CONNECTION])
 def test_old_clients_are_refused(missing: int) -> None:
     with pytest.raises(MalformedPacket, match=r"4\.1"):
-        respond(client_login(secret_of(b""), c.NATIVE_PASSWORD), FLAGS & ~missing)
+        respond(server_login(), client_login(secret_of(b""), c.NATIVE_PASSWORD), FLAGS & ~missing)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +334,7 @@ def test_a_password_in_clear_is_taken_only_where_nobody_listens(
     server, account = server_login(private), method(plugin, b"pw")
     response = HandshakeResponse(FLAGS, 1, 45, "u", b"x" * 32, plugin=c.CACHING_SHA2)
     # Asked to switch to sha256_password, or for more of caching_sha2_password, also in the place of a signature.
-    assert isinstance(server.judge(response, [account]), Send)
+    assert isinstance(judged(server, response, account), Send)
     step = server.answer(sent)
     assert step == (Deny(used_password=True) if password is None else Verify(password, (account,)))
 
@@ -295,8 +343,8 @@ def test_a_password_in_clear_is_taken_only_where_nobody_listens(
 def test_a_client_may_offer_its_password_where_nobody_listens(plugin: str) -> None:
     account = method(plugin, b"pw")
     response = HandshakeResponse(FLAGS, 1, 45, "u", b"pw\0", plugin=c.CLEAR_PASSWORD)
-    assert server_login(private=True).judge(response, [account]) == Verify(b"pw", (account,))
-    step = server_login().judge(response, [account])
+    assert judged(server_login(private=True), response, account) == Verify(b"pw", (account,))
+    step = judged(server_login(), response, account)
     assert isinstance(step, Send)
     assert step.payload[0] == c.EOF_HEADER
 
@@ -448,7 +496,7 @@ def test_any_payloads_of_a_server_are_answered_or_malformed(payloads: list[bytes
 Judge = Callable[[ServerLogin, HandshakeResponse, Method], Step]
 JUDGES: list[Judge] = [
     lambda login, response, account: login.judge(response, [account]),
-    lambda login, _, account: login.judge_change([account]),
+    lambda login, _, account: login.judge_change(FLAGS, [account]),
 ]
 
 
