@@ -1,10 +1,14 @@
 """One connection to one server, logged in and in use by one session."""
 
 import asyncio
+import contextlib
+import os
+import socket
 from typing import Protocol, cast
 
 from proxy.channel import PacketChannel
 from proxy.routing.state import Seen
+from proxy.transport.layer import Layer
 from proxy.wire.capabilities import layout_of
 from proxy.wire.clientlogin import Safety
 from proxy.wire.constants import COM_QUIT, HEADER_SIZE
@@ -17,6 +21,8 @@ from topology.servers import Server
 _QUIT = frame(bytes((COM_QUIT,)), 0)
 # Room for any ERR packet.
 _LONGEST_FAREWELL = 4096
+# The same with what TLS adds to it, in records of up to 16 KiB.
+_LONGEST_REFUSAL = 65536
 
 
 class Sink(Protocol):
@@ -48,6 +54,7 @@ class BackendConnection(asyncio.Protocol):
         "_closing",
         "_exchange",
         "_sink",
+        "_spare",
         "_transport",
         "capabilities",
         "farewell",
@@ -75,6 +82,7 @@ class BackendConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._closing = False
         self._channel: PacketChannel | None = None
+        self._spare: socket.socket | None = None
 
     @property
     def alive(self) -> bool:
@@ -97,6 +105,33 @@ class BackendConnection(asyncio.Protocol):
             self._exchange = exchange
         if self._transport is not None:
             self._transport.write(packet)
+
+    def listen_to_refusals(self) -> None:
+        """A command follows that the server may refuse before all of it was sent; until `refusals_over`.
+
+        It answers with an error and closes. A transport whose write fails does not read any more, so what the server
+        has said by then is read past it.
+        """
+        own = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if self._spare is None and own is not None:
+            self._spare = socket.socket(fileno=os.dup(own.fileno()))
+            self._spare.setblocking(False)
+
+    def refusals_over(self) -> None:
+        """The command was answered."""
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+
+    def _read_refusal(self, transport: asyncio.Transport | None) -> None:
+        if self._spare is None or self._closing:
+            return
+        data = b""
+        with contextlib.suppress(OSError):
+            data = self._spare.recv(_LONGEST_REFUSAL)
+        if data:
+            receiver = transport.lowest() if isinstance(transport, Layer) else self
+            receiver.data_received(data)
 
     def belong_to(self, sink: Sink) -> None:
         """From now on `sink` is told what happens to the connection."""
@@ -166,7 +201,9 @@ class BackendConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
-        self._transport = None
+        transport, self._transport = self._transport, None
+        self._read_refusal(transport)
+        self.refusals_over()
         if not self._closing:
             # Only a whole packet is worth to be passed on.
             self.farewell = b""

@@ -8,6 +8,7 @@ from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity
 from proxy.channel import PacketChannel
 from proxy.flow import Hold, ReadGate
+from proxy.parting import part
 from proxy.session.context import Context
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
 from proxy.session.machine import Machine
@@ -98,6 +99,8 @@ class ClientSession(asyncio.Protocol):
 
     def close(self) -> None:
         """End the session and give up its server connections. Safe to call twice."""
+        # Whoever is still sending a command shall be able to read why it was refused.
+        sending = self._body is not None
         if self._phase is CLOSED:
             return
         under_way = self._phase is WORKING or self._phase is DUMPING
@@ -106,7 +109,10 @@ class ClientSession(asyncio.Protocol):
         if self._change is not None:
             self._change.cancel()
         self.runner.close(under_way)
-        self._transport.close()
+        if sending:
+            part(self._transport)
+        else:
+            self._transport.close()
 
     def _enter(self, phase: Phase) -> None:
         if phase not in TRANSITIONS[self._phase]:

@@ -5,6 +5,7 @@ import logging
 from dataclasses import replace
 
 from proxy.errors import ClientFault, SessionError
+from proxy.parting import part
 from proxy.session.arrival import ClientChannel, arrive
 from proxy.session.begin import Beginning
 from proxy.session.changeuser import UserChange
@@ -32,7 +33,7 @@ async def serve_login(context: Context, channel: ClientChannel) -> None:
     except MalformedPacket as error:
         log.warning("%s: malformed packet during login: %s; connection closed", channel.name, error)
         channel.send(err_payload(Err(c.ER_HANDSHAKE, "Bad handshake", "08S01")))
-        channel.transport.close()
+        part(channel.transport)
     except TlsFailed as error:
         log.warning("%s: %s; connection closed", channel.name, error)
         channel.transport.abort()

@@ -266,6 +266,8 @@ class Runner:
             self._servers.last = link.server.name
         if self._client_slow:
             link.pause_reading()
+        if request.streamed:
+            link.listen_to_refusals()
         link.send(packet, exchange, sink)
         if request.streamed:
             self._client.request_sent()
@@ -308,6 +310,8 @@ class Runner:
         on_primary = self._servers.is_primary(connection.server)
         if on_primary or not request.plain:
             self._machine.replied(request, exchange, connection.seen, on_primary)
+            if request.streamed:
+                connection.refusals_over()
             if self._killing is not None:
                 self._killed(self._killing, exchange, chunk)
                 return
@@ -342,8 +346,12 @@ class Runner:
         if not exchange.sequence:
             self._not_taken(request, link, self._held + chunk)
             return True
-        held, self._held, self._exchange = self._held, b"", None
         on_primary = self._servers.is_primary(link.server)
+        if on_primary and exchange.errno == c.ER_NET_PACKET_TOO_LARGE:
+            # Servers close after this one.
+            self._client.state_lost(b"")
+            return False
+        held, self._held, self._exchange = self._held, b"", None
         if self._recovery.begin(request, link, exchange, held + chunk, on_primary):
             return True
         self._held, self._exchange = held, exchange
@@ -396,6 +404,10 @@ class Runner:
         self._context.monitor.report_failure(link.server, reason)
         if self._machine.wrote(request):
             self._context.monitor.note_write()
+        if link.farewell and request.streamed:
+            self._client.state_lost(link.farewell)
+            self._over()
+            return
         on_primary = self._servers.is_primary(link.server)
         if may_move(request, self._forwarded, on_primary):
             request.avoid |= {link.server.name}

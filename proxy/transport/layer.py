@@ -29,6 +29,10 @@ class Layer(asyncio.Transport, asyncio.Protocol):
         """Called by the transport below."""
         self._above.resume_writing()
 
+    def lowest(self) -> "Layer":
+        """The layer that the bytes of the socket come to."""
+        return self._below.lowest() if isinstance(self._below, Layer) else self
+
     # --- a transport to what is above --------------------------------------------------------------------------------
 
     def get_protocol(self) -> asyncio.BaseProtocol:
