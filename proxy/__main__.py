@@ -9,17 +9,20 @@ import typer
 import uvloop
 
 from proxy.app import run_until_signal
+from proxy.explain import explained, explanation
 from topology.config import configured_deployment, load_settings
 from topology.environment import process_environment, read_environment
 from topology.errors import ManyreadsError
+from topology.servers import Vendor
 
 USAGE_ERROR = 2
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def main(
+    context: typer.Context,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     environment: Annotated[Path | None, typer.Option(help="environment.json that names the servers.")] = None,
     listen: Annotated[str | None, typer.Option(help="host:port for clients; 127.0.0.1:6033 unless given.")] = None,
@@ -61,6 +64,8 @@ def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """One DSN for a MySQL or MariaDB primary and its replicas: writes to the one, reads to the others."""
+    if context.invoked_subcommand is not None:
+        return
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -107,6 +112,19 @@ def main(
         for failure in failures:
             print(f"manyreads: {failure}", file=sys.stderr)
         sys.exit(USAGE_ERROR)
+
+
+@app.command()
+def explain(
+    statement: Annotated[str, typer.Argument(help="The SQL text.")],
+    vendor: Annotated[Vendor, typer.Option(help="Whose servers.")] = Vendor.MYSQL,
+    version: Annotated[str, typer.Option(help="Their version, for code in comments.")] = "",
+    schema: Annotated[str, typer.Option(help="The session's default schema.")] = "",
+    sql_mode: Annotated[str, typer.Option(help="The session's sql_mode.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell where a statement goes, and why, without asking any server."""
+    print(explained(explanation(statement, vendor, version, schema, sql_mode), as_json))
 
 
 def _leaves(group: BaseExceptionGroup[ManyreadsError]) -> list[BaseException]:

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from proxy.routing.state import SessionState
+from proxy.sql.hints import NO_HINT
 from proxy.sql.statement import DIAGNOSTIC, READ, SERVER_SCHEMAS, Statement
 
 
@@ -30,6 +31,7 @@ class Route:
 
 
 _READ: Final = Route(Target.REPLICA, "read")
+_HINT: Final = Route(Target.PRIMARY, "hint")
 _DIAGNOSTIC: Final = Route(Target.LAST, "diagnostic")
 
 
@@ -41,8 +43,10 @@ def _to_primary(reason: str) -> Route:
 def decide(statement: Statement, state: SessionState) -> Route:
     """Where `statement` goes; whether a fit replica exists is asked afterwards."""
     if statement.kind is READ:
-        if state.free and not statement.variables:
+        if state.free and not statement.variables and statement.hint is NO_HINT:
             return _READ
+        if statement.hint.target == "primary":
+            return _HINT
         reason = _reason_to_stay(statement, state)
         return _to_primary(reason) if reason else _READ
     if statement.kind is DIAGNOSTIC:

@@ -1,0 +1,52 @@
+"""`python -m proxy explain`, and the digest that it shows."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from proxy.__main__ import app
+from proxy.sql.digest import digest_id, digest_text
+
+
+@pytest.mark.parametrize(
+    ("text", "digest"),
+    [
+        ("SELECT  a FROM `t` WHERE b=1", "SELECT a FROM `t` WHERE b = ?"),
+        ("SELECT 'secret', \"secret\", 0x41, 1.5e3, .5", "SELECT ..."),
+        ("SELECT * FROM t WHERE a IN (1, 2, 3) AND b IN (?)", "SELECT * FROM t WHERE a IN ( ... ) AND b IN ( ? )"),
+        ("INSERT INTO t VALUES (1, 'a'), (2, 'b')", "INSERT INTO t VALUES ( ... )"),
+        ("SELECT @'v', @v;", "SELECT @`v` , @v"),
+    ],
+)
+def test_digests(text: str, digest: str) -> None:
+    assert digest_text(text.encode()) == digest
+    assert len(digest_id(digest)) == 16
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["SELECT a FROM s.t WHERE b = 'x'"], {"target": "replica", "reason": "read", "reads": ["s.t"]}),
+        (["UPDATE t SET a = @v"], {"target": "primary", "reason": "write", "written": ["t"], "variables": ["@v"]}),
+        (["CREATE TEMPORARY TABLE t (a INT)"], {"effects": ["pin temp-table t"], "writes": True}),
+        (["SELECT 1 /*!50000 FOR UPDATE */", "--version", "9.7.4"], {"reason": "locking-read"}),
+        (["SELECT 1 /*! FOR UPDATE */"], {"target": "primary", "reason": "unreadable", "digest": ""}),
+        (['SELECT "f"(1)', "--sql-mode", "ANSI_QUOTES"], {"reason": "unknown-function:f"}),
+        (["SELECT 'a\\'", "--sql-mode", "NO_BACKSLASH_ESCAPES"], {"reason": "read", "digest": "SELECT ?"}),
+        (["SELECT * FROM user", "--schema", "mysql"], {"reason": "server-local"}),
+        (["SELECT MD5(a) FROM t", "--vendor", "mariadb"], {"reason": "read"}),
+        (["SELECT 1 /* manyreads: foo */"], {"reason": "read", "hint_problems": ["foo"]}),
+    ],
+)
+def test_explanations(arguments: list[str], expected: dict[str, object]) -> None:
+    result = CliRunner().invoke(app, ["explain", *arguments, "--json"])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout).items() >= expected.items()
+
+
+def test_an_explanation_for_people() -> None:
+    result = CliRunner().invoke(app, ["explain", "CALL p()"])
+    assert result.exit_code == 0
+    assert "reason         call\n" in result.stdout
+    assert "written        any\n" in result.stdout
