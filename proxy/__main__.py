@@ -54,6 +54,7 @@ def main(
     server_tls_ca: Annotated[Path | None, typer.Option(help="CAs of servers' certificates, PEM.")] = None,
     server_tls_certificate: Annotated[Path | None, typer.Option(help="A certificate to show to servers.")] = None,
     server_tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
+    compression: Annotated[str | None, typer.Option(help="What clients may ask for: zlib,zstd or off.")] = None,
     proxy_protocol_networks: Annotated[
         str | None, typer.Option(help="Load balancers that send PROXY headers: networks, separated by commas.")
     ] = None,
@@ -95,6 +96,7 @@ def main(
         "server_tls_ca": server_tls_ca,
         "server_tls_certificate": server_tls_certificate,
         "server_tls_key": server_tls_key,
+        "compression": compression,
         "proxy_protocol_networks": proxy_protocol_networks,
         "server_proxy_protocol": server_proxy_protocol,
         "state_directory": state_directory,

@@ -6,8 +6,10 @@ After the login the transport gets another protocol, made for speed, with `hand_
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Self, cast
 
+from proxy.transport.layer import Layer
 from proxy.transport.tls import TlsFailed, TlsLayer
 from proxy.transport.tlsengine import TlsEngine
 from proxy.wire.framing import PacketReader, frame
@@ -15,6 +17,9 @@ from proxy.wire.proxyprotocol import LONGEST_HEADER, ProxyHeader, read_header
 
 # Nothing that is sent during a login comes near this.
 MAX_LOGIN_PACKET = 64 * 1024
+
+
+Around = Callable[[asyncio.Transport, asyncio.Protocol], Layer]
 
 
 class PacketChannel(asyncio.Protocol):
@@ -133,12 +138,20 @@ class PacketChannel(asyncio.Protocol):
         self.tls = engine
         return engine
 
-    def hand_over(self, protocol: asyncio.Protocol) -> None:
-        """Let `protocol` have the transport, and the bytes that came behind the last packet."""
+    def hand_over(self, protocol: asyncio.Protocol, around: Around | None = None) -> None:
+        """Let `protocol` have the transport, and the bytes that came behind the last packet.
+
+        `around` puts a layer between the two, which these bytes go through.
+        """
         self._check_open()
         self._read_on()
         self.handed_over = True
-        self.transport.set_protocol(protocol)
+        below = protocol
+        if around is not None:
+            self.transport, below = (layer := around(self.transport, protocol)), layer
+            layer.take_over()
+        else:
+            self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
         if rest := self._reader.take_rest():
-            protocol.data_received(rest)
+            below.data_received(rest)

@@ -52,6 +52,10 @@ def _network(value: object) -> object:
         raise ValueError(f"{error}; write a network like 10.0.0.0/8") from None
 
 
+def _algorithms(value: object) -> object:
+    return () if value == "off" else _listed(value)
+
+
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
 
@@ -94,6 +98,9 @@ class Settings(BaseModel):
     server_tls_ca: Path | None = Field(None, description="PEM file with the CAs of servers' certificates")
     server_tls_certificate: Path | None = Field(None, description="PEM file with the certificate shown to servers")
     server_tls_key: Path | None = Field(None, description="PEM file with its key, if it is not in the same file")
+    compression: Annotated[tuple[Literal["zlib", "zstd"], ...], BeforeValidator(_algorithms)] = Field(
+        ("zlib", "zstd"), description="compression that clients may ask for"
+    )
     proxy_protocol_networks: Annotated[tuple[Network, ...], BeforeValidator(_listed)] = Field(
         (), description="load balancers that may say where a client comes from"
     )

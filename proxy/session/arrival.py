@@ -11,11 +11,13 @@ from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost
 from proxy.session.admission import admit, admit_address, covered
+from proxy.session.compression import COMPRESSION_FLAGS
 from proxy.session.context import Context
 from proxy.session.judge import default_plugin
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
 from proxy.wire.capabilities import offered
+from proxy.wire.compression import Algorithm
 from proxy.wire.handshake import NONCE_SIZE, Greeting, asks_for_tls, greeting_payload
 from proxy.wire.proxyprotocol import Endpoint
 from proxy.wire.replies import Err
@@ -157,6 +159,12 @@ def _served(context: Context) -> tuple[Observation, StatementCache]:
     return state.observation, context.cache
 
 
+def _added(context: Context) -> int:
+    """What the proxy does by itself."""
+    flags = c.CLIENT_SSL if context.tls else 0
+    return flags | sum(COMPRESSION_FLAGS[Algorithm(name)] for name in context.settings.compression)
+
+
 async def _greeting(context: Context, primary: Observation, nonce: bytes) -> Greeting:
     """The primary's own greeting, as far as it is not about one connection."""
     greeting = await context.greetings.of(context.monitor.snapshot.primary.server, primary.version)
@@ -164,6 +172,6 @@ async def _greeting(context: Context, primary: Observation, nonce: bytes) -> Gre
         greeting,
         connection_id=next(context.connection_ids),
         nonce=nonce,
-        capabilities=offered(greeting.capabilities, c.CLIENT_SSL if context.tls else 0),
+        capabilities=offered(greeting.capabilities, _added(context)),
         plugin=default_plugin(primary),
     )

@@ -5,6 +5,7 @@ from proxy.backend.login import Identity, identity_of, open_connection, server_l
 from proxy.errors import ServerLost, ServerRefused
 from proxy.session.arrival import ClientChannel
 from proxy.session.client import Changer, ClientSession
+from proxy.session.compression import compressing
 from proxy.session.context import Context
 from proxy.session.firststate import first_state, new_machine
 from proxy.session.judge import Judge
@@ -47,7 +48,7 @@ class Beginning:
         self._channel.send(ok_payload(Ok(status=link.status)))
         try:
             session.runner.adopt(link)
-            self._channel.hand_over(session)
+            self._channel.hand_over(session, compressing(response, session.refuse_malformed))
         except ConnectionError:
             link.close()
             raise

@@ -15,12 +15,13 @@ from proxy.session.machine import Machine
 from proxy.session.phases import CHANGING, CLOSED, DUMPING, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
 from proxy.session.request import Request
 from proxy.session.runner import Runner
+from proxy.transport.compressed import CompressedLayer
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
-from proxy.wire.stream import BodyStream, FileStream
+from proxy.wire.stream import BodyStream, FileStream, PacketNumbers
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ class ClientSession(asyncio.Protocol):
         self._doomed = False
         self._farewell = b""
         self._slow = False
+        self._compressed: CompressedLayer | None = None
+        self._numbers: PacketNumbers | None = None
         self._changer = changer
         self._dialogue: PacketChannel | None = None
         self._change: asyncio.Task[None] | None = None
@@ -74,6 +77,8 @@ class ClientSession(asyncio.Protocol):
         self._gate = ReadGate(self._transport)
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_WATER)
         self.runner.attach(self._transport.write)
+        if isinstance(transport, CompressedLayer):
+            self._compressed = transport
         self._context.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -136,7 +141,7 @@ class ClientSession(asyncio.Protocol):
                 self._inbox.add(data)
                 self._proceed()
         except MalformedPacket as error:
-            self._refuse_malformed(error)
+            self.refuse_malformed(error)
 
     def _proceed(self) -> None:
         """Take commands from the inbox as long as they can be dealt with at once."""
@@ -172,6 +177,8 @@ class ClientSession(asyncio.Protocol):
             self._change_user(packet)
         elif request is not None:
             self._send_error(request, 1)
+            if self._compressed is not None:
+                self._compressed.reply_over()
 
     def _change_user(self, packet: bytes) -> None:
         self._enter(CHANGING)
@@ -187,6 +194,9 @@ class ClientSession(asyncio.Protocol):
         self._body = BodyStream(length)
         used = c.HEADER_SIZE + self._body.feed(head[c.HEADER_SIZE :])
         self._inbox.add(head[used:])
+        if self._compressed is not None:
+            self._numbers = PacketNumbers(0)
+            head = self._numbers.renumbered(head[:used])
         if isinstance(request, Request):
             self._body_has_reply = request.reply is not Reply.NONE
             request.packet = head[:used]
@@ -203,8 +213,9 @@ class ClientSession(asyncio.Protocol):
         if body is None:
             return
         used = body.feed(data)
+        piece = data[:used] if self._numbers is None else self._numbers.renumbered(data[:used])
         if not self._body_is_for_nobody:
-            self.runner.stream(data[:used])
+            self.runner.stream(piece)
         if body.done:
             self._body = None
             self._inbox.add(data[used:])
@@ -213,7 +224,7 @@ class ClientSession(asyncio.Protocol):
     def _streamed(self, body: BodyStream | FileStream) -> None:
         if isinstance(body, FileStream):
             self._enter(WORKING)
-            self.runner.file_sent(body.sequence)
+            self.runner.file_sent(body.sequence if self._numbers is None else self._numbers.last)
         elif self._body_is_for_nobody:
             self._body_is_for_nobody = False
             if self._refusal is not None:
@@ -227,7 +238,8 @@ class ClientSession(asyncio.Protocol):
     def _send_error(self, err: Err, sequence: int) -> None:
         self._transport.write(frame(err_payload(err), sequence))
 
-    def _refuse_malformed(self, error: MalformedPacket) -> None:
+    def refuse_malformed(self, error: MalformedPacket) -> None:
+        """What the client sent makes no sense: say so, and close."""
         log.warning("%s: malformed packet: %s; connection closed", self._name, error)
         self._send_error(Err(c.ER_NET_PACKETS_OUT_OF_ORDER, "Malformed packet", "08S01"), 1)
         self.close()
@@ -275,7 +287,7 @@ class ClientSession(asyncio.Protocol):
         self._gate.release(Hold.NO_SERVER_YET)
         self._stream(self._inbox.take_all())
 
-    def file_wanted(self) -> None:
+    def file_wanted(self, sequence: int) -> None:
         """Called by the runner: the client was asked for a file, and all that it sends now belongs to that."""
         if self._phase is not WORKING:
             # No server asks in the middle of a command.
@@ -283,12 +295,15 @@ class ClientSession(asyncio.Protocol):
             return
         self._enter(UPLOADING)
         self._body = FileStream()
+        self._numbers = None if self._compressed is None else PacketNumbers(sequence + 1)
         self._gate.release(Hold.INBOX_FULL)
         self._stream(self._inbox.take_all())
 
     def request_over(self) -> None:
         """Called by the runner."""
         self._enter(IDLE)
+        if self._compressed is not None:
+            self._compressed.reply_over()
         # Answered before the whole of it was sent, a large command or a file leaves bytes behind that are no commands.
         if self._body is not None or self._doomed or (self._context.draining and self._may_leave()):
             self._leave()

@@ -42,8 +42,8 @@ class Client(Target, Protocol):
     def request_sent(self) -> None:
         """The (first bytes of the) request were given to a server."""
 
-    def file_wanted(self) -> None:
-        """The server asks the client for a file, and has its request passed on."""
+    def file_wanted(self, sequence: int) -> None:
+        """The server asks the client for a file, and has its request, packet number `sequence`, passed on."""
 
     def request_over(self) -> None:
         """The reply to the request is complete."""
@@ -305,7 +305,7 @@ class Runner:
             self._write(chunk)
             if exchange.file_wanted:
                 exchange.file_wanted = False
-                self._client.file_wanted()
+                self._client.file_wanted(exchange.sequence)
             return
         on_primary = self._servers.is_primary(connection.server)
         if on_primary or not request.plain:

@@ -15,6 +15,10 @@ class Layer(asyncio.Transport, asyncio.Protocol):
         self._below = below
         self._above = above
 
+    def take_over(self) -> None:
+        """Get what arrives below from now on."""
+        self._below.set_protocol(self)
+
     # --- a protocol to what is below ---------------------------------------------------------------------------------
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -30,7 +30,7 @@ class TlsLayer(Layer):
 
     def begin(self, data: bytes) -> None:
         """Take the transport below over, and the bytes that came behind the request for TLS."""
-        self._below.set_protocol(self)
+        self.take_over()
         self.data_received(data)
 
     def data_received(self, data: bytes) -> None:

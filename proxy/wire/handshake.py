@@ -10,6 +10,7 @@ from proxy.wire.constants import (
     CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA,
     CLIENT_SECURE_CONNECTION,
     CLIENT_SSL,
+    CLIENT_ZSTD_COMPRESSION,
     EOF_HEADER,
 )
 from proxy.wire.errors import MalformedPacket
@@ -97,6 +98,7 @@ class HandshakeResponse:
     database: str = ""
     plugin: str = ""
     attributes: bytes = b""
+    zstd_level: int = 3
 
 
 def agreed(response: HandshakeResponse, offered: int) -> HandshakeResponse:
@@ -122,6 +124,8 @@ def response_payload(response: HandshakeResponse) -> bytes:
         parts.append(response.plugin.encode() + b"\0")
     if capabilities & CLIENT_CONNECT_ATTRS:
         parts.append(lenenc_bytes(response.attributes))
+    if capabilities & CLIENT_ZSTD_COMPRESSION:
+        parts.append(bytes((response.zstd_level,)))
     return b"".join(parts)
 
 
@@ -157,7 +161,10 @@ def parse_response(payload: bytes) -> HandshakeResponse:
     database = _text(reader.nul_bytes()) if capabilities & CLIENT_CONNECT_WITH_DB and reader.left else ""
     plugin = _text(reader.nul_bytes()) if capabilities & CLIENT_PLUGIN_AUTH and reader.left else ""
     attributes = reader.lenenc_bytes() if capabilities & CLIENT_CONNECT_ATTRS and reader.left else b""
-    return HandshakeResponse(capabilities, max_packet_size, collation_id, user, auth, database, plugin, attributes)
+    response = HandshakeResponse(capabilities, max_packet_size, collation_id, user, auth, database, plugin, attributes)
+    if capabilities & CLIENT_ZSTD_COMPRESSION and reader.left:
+        return replace(response, zstd_level=reader.integer(1))
+    return response
 
 
 def _read_auth(reader: Reader, capabilities: int) -> bytes:

@@ -19,6 +19,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "exchange": wire.exchange,
     "proxy_header": transport.proxy_header,
     "attributes": transport.attributes,
+    "compressed": transport.compressed,
     "server_login": logins.server_login,
     "client_login": logins.client_login,
     "inbox": session.inbox,

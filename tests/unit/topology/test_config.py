@@ -70,6 +70,13 @@ def test_networks_are_a_list_or_one_text(tmp_path: Path) -> None:
     assert list(map(str, load_settings(None, variables, {}).proxy_protocol_networks)) == ["10.0.0.0/8", "::1/128"]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"), [("off", ()), ("", ()), ("zstd", ("zstd",)), ("zstd,zlib", ("zstd", "zlib"))]
+)
+def test_compression_is_a_list_or_off(text: str, expected: tuple[str, ...]) -> None:
+    assert load_settings(None, {"MANYREADS_COMPRESSION": text}, {}).compression == expected
+
+
 def test_the_servers_get_the_tls_policy() -> None:
     flags = {"writer": "mysql://h:1", "readers": ("mysql://h:2",), "server_tls": "verify-ca", "server_tls_ca": "ca.pem"}
     found = configured_deployment(load_settings(None, {}, flags), NO_ENVIRONMENT)
@@ -95,7 +102,7 @@ def load_from(source: str, key: str, value: Any, tmp_path: Path) -> Settings:
      ("login_timeout", "nan"), ("drain_timeout", "0"), ("max_connections", "0"), ("max_connections", "1.5"),
      ("digest_cache_size", "-1"), ("tls", "maybe"), ("server_tls", "yes"),
      ("proxy_protocol_networks", "10.0.0.1/8"), ("proxy_protocol_networks", "10.0.0.0/8, here"),
-     ("server_proxy_protocol", "v3"), ("max_connections_per_address", "-1"),
+     ("server_proxy_protocol", "v3"), ("compression", "zlib, lz4"), ("max_connections_per_address", "-1"),
      ("listen", "nowhere"), ("listen", "h:99999"), ("listen", "h:x"), ("listen", "a b:1")],
 )  # fmt: skip
 def test_an_error_names_the_key_and_where_it_was_set(source: str, key: str, value: str, tmp_path: Path) -> None:
