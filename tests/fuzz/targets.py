@@ -17,6 +17,8 @@ TARGETS: Final[Mapping[str, Target]] = {
     "framing": wire.framing,
     "body_stream": wire.body_stream,
     "exchange": wire.exchange,
+    "translator": wire.translator,
+    "query_attributes": wire.query_attributes,
     "proxy_header": transport.proxy_header,
     "attributes": transport.attributes,
     "compressed": transport.compressed,

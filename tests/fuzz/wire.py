@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from proxy.wire import constants as c
 from proxy.wire.capabilities import REQUIRED, Layout, layout_of
@@ -19,8 +20,10 @@ from proxy.wire.handshake import (
 )
 from proxy.wire.openings import Openings
 from proxy.wire.primitives import Reader, lenenc_bytes, lenenc_int
+from proxy.wire.queryattributes import query_payload, text_of
 from proxy.wire.replies import err_payload, ok_payload, parse_err, parse_ok
 from proxy.wire.stream import BodyStream
+from proxy.wire.translator import Translator
 from tests.fuzz.inputs import Input, chunks
 
 SHAPES = list(Reply)
@@ -172,3 +175,37 @@ def _verdict(shape: Reply, layout: Layout, arriving: Iterable[bytes], openings: 
     boundary = follower.boundary if follower.done else None
     sequence = follower.sequence if follower.done and used else None
     return used, follower.done, follower.status, follower.errno, follower.begun, follower.prepared, boundary, sequence
+
+
+def translator(data: bytes) -> None:
+    """A server's reply for a client of another layout: the same however it arrives, and a reply of that layout."""
+    source = Input(data)
+    shape, seed = SHAPES[source.byte() % len(SHAPES)], source.byte()
+    server = _layout(source.byte() | 1 << LAYOUT_FLAGS.index(c.CLIENT_DEPRECATE_EOF))
+    client = replace(server, deprecate_eof=not server.deprecate_eof, session_track=False)
+    rest = source.rest()
+    for one, other in ((server, client), (client, server)):
+        expected = _translated(shape, one, other, [rest])
+        assert _translated(shape, one, other, chunks(rest, seed)) == expected
+        assert _translated(shape, one, other, chunks(rest, 0)) == expected
+
+
+def _translated(shape: Reply, server: Layout, client: Layout, arriving: Iterable[bytes]) -> bytes:
+    follower, out = Translator(shape, server, client), b""
+    reply = Exchange(shape, server)
+    try:
+        for chunk in arriving:
+            used = reply.feed(chunk)
+            out += follower.feed(chunk[:used])
+    except MalformedPacket:
+        return b"malformed"
+    return out
+
+
+def query_attributes(data: bytes) -> None:
+    """A COM_QUERY with attributes before its text."""
+    packet = frame(bytes((c.COM_QUERY,)) + data, 0)
+    with suppress(MalformedPacket):
+        text = text_of(packet)
+        assert packet.endswith(text)
+        assert text_of(frame(query_payload(text, attributes=True), 0)) == text
