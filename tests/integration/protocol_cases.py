@@ -18,6 +18,9 @@ from topology.servers import Vendor
 
 LONG, DOUBLE, VAR_STRING = 3, 5, 253
 READ_ONLY_CURSOR: Final = 1
+# Flags of a COM_STMT_BULK_EXECUTE.
+_UNIT_RESULTS: Final = 64
+_WITH_TYPES: Final = 128
 # COM_CHANGE_USER, and what turns a connection into one between servers: dumps, COM_CLONE and group replication.
 _NOT_TRIED: Final = (0x11, 0x12, 0x15, 0x1E, 0x20, 0x21)
 NUMBER_IN_ROWS = "SELECT id, EXP(id * 300) AS large FROM item ORDER BY id"
@@ -49,6 +52,10 @@ DIALECTS: Final = (
     Dialect("deprecate-eof-track", c.CLIENT_DEPRECATE_EOF | c.CLIENT_SESSION_TRACK),
     Dialect("attributes", c.CLIENT_QUERY_ATTRIBUTES | c.CLIENT_OPTIONAL_RESULTSET_METADATA),
     Dialect("extended", c.MARIADB_CLIENT_PROGRESS | c.MARIADB_CLIENT_EXTENDED_METADATA | c.CLIENT_DEPRECATE_EOF),
+    Dialect(
+        "files and bulk",
+        c.CLIENT_LOCAL_FILES | c.MARIADB_CLIENT_STMT_BULK_OPERATIONS | c.MARIADB_CLIENT_BULK_UNIT_RESULTS,
+    ),
 )
 
 
@@ -239,7 +246,37 @@ def _too_short(talk: Recorder) -> None:
     talk.execute(number, [long(1)])
 
 
+def _bulk_rows(talk: Recorder) -> None:
+    """With and without a result for each row, where that was agreed on; the second row is a NULL, the last a double."""
+    talk.query("TRUNCATE TABLE noted")
+    number = talk.prepare("INSERT INTO noted (note) VALUES (?)")
+    rows = b"\0\1a" + b"\1" + b"\0\1b"
+    for flags in (_WITH_TYPES, _WITH_TYPES | _UNIT_RESULTS):
+        talk.command(statement_command(c.COM_STMT_BULK_EXECUTE, number, flags.to_bytes(2, "little") + b"\xfd\0" + rows))
+    other = b"\0\1c" + b"\0\1d"
+    for flags in (0, _UNIT_RESULTS):
+        talk.command(statement_command(c.COM_STMT_BULK_EXECUTE, number, flags.to_bytes(2, "little") + other))
+    talk.query("SELECT COUNT(*) FROM noted")
+    talk.query("TRUNCATE TABLE noted")
+
+
+def _local_file(talk: Recorder) -> None:
+    """Asked for where the client offers files, and refused where it does not."""
+    talk.query("TRUNCATE TABLE noted")
+    load = "LOAD DATA LOCAL INFILE '/no/such/file' INTO TABLE noted (note)"
+    for pieces in ((b"one\ntwo\n", b"three\n"), (), (b"far too long\n",)):
+        talk.query(load)
+        if talk.client.file_wanted:
+            talk.file(*pieces)
+    talk.query(f"SELECT 1; {load}; SELECT COUNT(*) FROM noted")
+    if talk.client.file_wanted:
+        talk.file(b"four\n")
+    talk.query("SELECT * FROM noted ORDER BY id")
+    talk.query("TRUNCATE TABLE noted")
+
+
 def _bulk_without_its_capability(talk: Recorder) -> None:
+    talk.query("TRUNCATE TABLE noted")
     number = talk.prepare("INSERT INTO noted (note) VALUES (?)")
     talk.command(statement_command(c.COM_STMT_BULK_EXECUTE, number, b"\x80\0\3\0\0\1\0\0\0"))
     talk.command(bytes((c.COM_STMT_BULK_EXECUTE,)) + b"\1\0\0\0")
@@ -362,7 +399,7 @@ def _settings(talk: Recorder) -> None:
         "SET SESSION no_such_variable = 1",
         "SET sql_mode = 'ANSI_QUOTES'",
         "SELECT \"id\", 'x' FROM item LIMIT 1",
-        "SELECT FOUND_ROWS(), ROW_COUNT(), LAST_INSERT_ID()",
+        "SELECT LAST_INSERT_ID()",
     ):
         talk.query(sql)
 
@@ -446,6 +483,21 @@ TABLE: Final[Mapping[str, Mapping[str, Script | Only]]] = {
             "DROP TEMPORARY TABLE IF EXISTS no_such_table",
             "SHOW WARNINGS",
         ),
+        "ok, session state": texts(
+            "USE information_schema",
+            f"USE {SCHEMA}",
+            "SET NAMES latin1",
+            "SET time_zone = '+01:00', autocommit = 0",
+            "SELECT id FROM item WHERE id = 1",
+            "COMMIT",
+            "SET SESSION session_track_system_variables = 'autocommit,sql_mode,sql_select_limit', "
+            "session_track_state_change = 1",
+            "SET sql_mode = '', sql_select_limit = 3",
+            "CREATE TEMPORARY TABLE mine (a INT)",
+            "DROP TEMPORARY TABLE mine",
+            "SET autocommit = 1, @a = 1",
+        ),
+        "local file": _local_file,
         "error": ERRORS,
         "no rows": texts("SELECT * FROM item WHERE id < 0", "SELECT * FROM wide WHERE id = 0", "SELECT 1 LIMIT 0"),
         "rows": texts(
@@ -453,7 +505,7 @@ TABLE: Final[Mapping[str, Mapping[str, Script | Only]]] = {
             "SELECT id, value FROM item ORDER BY id",
             "SELECT 1 AS a UNION SELECT NULL UNION SELECT ''",
             "SHOW COLUMNS FROM item",
-            "EXPLAIN SELECT * FROM item",
+            "EXPLAIN SELECT 1",
             "SELECT REPEAT('x', 250), REPEAT('x', 251), REPEAT('x', 65535), REPEAT('x', 65536)",
         ),
         "rows, many": texts(
@@ -529,7 +581,10 @@ TABLE: Final[Mapping[str, Mapping[str, Script | Only]]] = {
     },
     "COM_BINLOG_DUMP": {"error": _refused_dump(c.COM_BINLOG_DUMP, b"\4\0\0\0\1\0\x67\x12\0\0no-such-file.000001")},
     "COM_BINLOG_DUMP_GTID": {"unknown": Only(Vendor.MARIADB, commands(c.COM_BINLOG_DUMP_GTID, b"\0"))},
-    "COM_STMT_BULK_EXECUTE": {"error": _bulk_without_its_capability},
+    "COM_STMT_BULK_EXECUTE": {
+        "error": _bulk_without_its_capability,
+        "ok, units, error": Only(Vendor.MARIADB, _bulk_rows),
+    },
     "COM_STMT_FETCH": {
         "rows": opened("SELECT * FROM item WHERE id > ? ORDER BY id", _fetched_to_the_end, long(0)),
         "rows, of every type": opened("SELECT * FROM wide ORDER BY id", _fetched_to_the_end),

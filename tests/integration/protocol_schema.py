@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from proxy.wire import constants as c
 from replication.sandbox import Cluster
-from tests.support.clients import READS, Connection, Counters, connect, run
+from tests.support.clients import READS, Connection, Counters, connect, direct, run
 from tests.support.proxies import ProxyProcess
 from tests.support.waiting import wait_until
+from tests.support.wireclient import WireClient
 
 SCHEMA: Final = "protocol_test"
 SETUP: Final = (
@@ -37,16 +39,25 @@ SETUP: Final = (
 
 @contextmanager
 def protocol_schema(cluster: Cluster, proxy: ProxyProcess) -> Iterator[None]:
-    """Create the schema and wait until reads of it leave the primary; drop it at the end."""
-    with connect(cluster, proxy) as connection:
+    """Create the schema and wait until reads of it leave the primary; drop it at the end. Local files are allowed."""
+    with connect(cluster, proxy) as connection, direct(cluster, cluster.servers[0]) as primary:
+        ((local_files,),) = run(primary, "SELECT @@global.local_infile")
+        run(primary, "SET GLOBAL local_infile = 1")
         run(connection, f"DROP DATABASE IF EXISTS {SCHEMA}")
         run(connection, f"CREATE DATABASE {SCHEMA}")
         connection.select_db(SCHEMA)
         for statement in SETUP:
             run(connection, statement)
         _settle(connection, cluster)
+        wait_until(lambda: _offers_files(proxy), "the proxy has seen that local files are allowed")
         yield
+        run(primary, f"SET GLOBAL local_infile = {local_files}")
         run(connection, f"DROP DATABASE {SCHEMA}")
+
+
+def _offers_files(proxy: ProxyProcess) -> bool:
+    with WireClient(proxy.host, proxy.port) as client:
+        return bool(client.greeting().capabilities & c.CLIENT_LOCAL_FILES)
 
 
 def _settle(connection: Connection, cluster: Cluster) -> None:

@@ -70,6 +70,12 @@ class Recorder:
         rest = parameter.to_bytes(2, "little") + data
         self.command(statement_command(c.COM_STMT_SEND_LONG_DATA, number, rest), Reply.NONE)
 
+    def file(self, *pieces: bytes) -> list[Packet]:
+        """The file that the server has asked for."""
+        packets = self.client.send_file(pieces)
+        self.turns.append(Turn(f"a file of {len(pieces)} pieces", normalised(c.COM_QUERY, packets)))
+        return packets
+
     def end(self) -> None:
         """Record whether the connection was closed."""
         self.turns.append(Turn("closed" if self.client.is_closed() else "still open", ()))
