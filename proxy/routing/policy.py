@@ -7,7 +7,7 @@ from typing import Final
 
 from proxy.routing.state import SessionState
 from proxy.sql.hints import NO_HINT
-from proxy.sql.statement import DIAGNOSTIC, READ, SERVER_SCHEMAS, Statement
+from proxy.sql.statement import DIAGNOSTIC, INSERT_ID, READ, SERVER_SCHEMAS, Statement
 
 
 class Target(IntEnum):
@@ -33,6 +33,7 @@ class Route:
 _READ: Final = Route(Target.REPLICA, "read")
 _HINT: Final = Route(Target.PRIMARY, "hint")
 _DIAGNOSTIC: Final = Route(Target.LAST, "diagnostic")
+_INSERT_ID: Final = Route(Target.PRIMARY, INSERT_ID)
 
 
 @functools.lru_cache(1024)
@@ -45,12 +46,13 @@ def decide(statement: Statement, state: SessionState) -> Route:
     if statement.kind is READ:
         if state.free and not statement.variables and statement.hint is NO_HINT:
             return _READ
-        if statement.hint.target == "primary":
+        if statement.hint.primary:
             return _HINT
         reason = _reason_to_stay(statement, state)
         return _to_primary(reason) if reason else _READ
     if statement.kind is DIAGNOSTIC:
-        return _DIAGNOSTIC
+        # Where the session's own insert id is, if it has one; where it has none it is 0, as it is everywhere.
+        return _INSERT_ID if state.wrote and statement.reason == INSERT_ID else _DIAGNOSTIC
     return _to_primary(statement.reason)
 
 

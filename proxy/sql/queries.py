@@ -13,6 +13,7 @@ from proxy.sql.mentions import into_variables, mentions, plain_lock_calls
 from proxy.sql.nodes import READ_ROOTS
 from proxy.sql.reads import (
     asks_about_statement_before,
+    asks_for_insert_id,
     asks_the_primary,
     covers,
     reads_tables,
@@ -21,7 +22,7 @@ from proxy.sql.reads import (
     reason_of_words,
     tables_of,
 )
-from proxy.sql.statement import NO_VARIABLES, Kind, Statement, primary
+from proxy.sql.statement import INSERT_ID, NO_VARIABLES, Kind, Statement, primary
 from proxy.sql.verdict import Verdict
 from proxy.sql.words import Words
 
@@ -50,6 +51,8 @@ def classify_query(text: str, shown: str, builtins: frozenset[str]) -> Verdict:
     )
     if reason:
         return Verdict(_other(reason, text, builtins))
+    if asks_for_insert_id(tokens) and asks_about_statement_before(tree) and not reads_tables(tree) and "@" not in text:
+        return Verdict(Statement(Kind.DIAGNOSTIC, INSERT_ID))
     if asks_the_primary(tokens):
         return _primary_function(text, builtins)
     return Verdict(_read(text, tree, builtins))

@@ -92,6 +92,20 @@ def asks_the_primary(tokens: Sequence[Token]) -> bool:
     )
 
 
+def asks_for_insert_id(tokens: Sequence[Token]) -> bool:
+    """Whether LAST_INSERT_ID() is the only function called that the primary would have to answer.
+
+    With an argument it sets the insert id, and so is not meant.
+    """
+    asked = [
+        at for at, token in enumerate(tokens) if at and _is_paren(token) and tokens[at - 1].text.upper() in PRIMARY_ONLY
+    ]
+    return bool(asked) and all(
+        tokens[at - 1].text.upper() == "LAST_INSERT_ID" and tokens[at + 1].token_type is TokenType.R_PAREN
+        for at in asked
+    )
+
+
 def reads_tables(tree: exp.Expr) -> bool:
     """Whether the statement reads any table."""
     return any(table.name.upper() != "DUAL" for table in tree.find_all(exp.Table))

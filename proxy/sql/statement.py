@@ -10,6 +10,9 @@ from proxy.sql.hints import NO_HINT, Hint
 # Schemas whose tables tell about the server that is asked.
 SERVER_SCHEMAS: Final = frozenset({"mysql", "performance_schema", "sys"})
 
+# The reason of a statement that asks for the insert id beside what else there is to know of the one before it.
+INSERT_ID: Final = "diagnostic-with-insert-id"
+
 # (schema, table) as written, the schema empty for the default one.
 Table: TypeAlias = tuple[str, str]
 # None: any table may be meant.
@@ -44,8 +47,7 @@ class Statement:
 
     `reason` is a stable code: `read`, or why the statement is not one. `effects` are what it changes in the session, in
     order. `writes` tells whether data may have changed once it was answered, and `written` in which tables. `reads` are
-    the tables that a read depends on, and `variables` the user variables that the statement asks for. `rules` are
-    numbers of the configured rules that its digest meets.
+    the tables that a read depends on, and `variables` the user variables that the statement asks for.
     """
 
     kind: Kind
@@ -56,7 +58,6 @@ class Statement:
     written: Tables = NO_TABLES
     variables: Variables = NO_VARIABLES
     hint: Hint = NO_HINT
-    rules: tuple[int, ...] = ()
 
 
 def primary(

@@ -399,7 +399,7 @@ def _settings(talk: Recorder) -> None:
         "SET SESSION no_such_variable = 1",
         "SET sql_mode = 'ANSI_QUOTES'",
         "SELECT \"id\", 'x' FROM item LIMIT 1",
-        "SELECT LAST_INSERT_ID()",
+        "SELECT FOUND_ROWS(), ROW_COUNT(), LAST_INSERT_ID()",
     ):
         talk.query(sql)
 

@@ -19,8 +19,7 @@ from tests.support.wireclient import CAPABILITIES, Login, WireClient
 
 _SCRIPTS = [
     *(script for command in ("COM_QUERY", "COM_STMT_EXECUTE", "COM_STMT_FETCH") for script in TABLE[command].values()),
-    # The settings' script ends with questions about the statement before, which are not about layouts.
-    *(script for script in CONVERSATIONS if getattr(script, "__name__", "") != "_settings"),
+    *CONVERSATIONS,
 ]
 
 

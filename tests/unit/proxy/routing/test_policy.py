@@ -43,6 +43,14 @@ def test_decisions(text: str, status: int, schema: str, target: Target, reason: 
     assert decide(classified(text), state) == Route(target, reason)
 
 
+def test_the_insert_id_is_asked_for_where_the_session_wrote() -> None:
+    state = SessionState("", 2)
+    question = classified("SELECT FOUND_ROWS(), LAST_INSERT_ID()")
+    assert decide(question, state).target is Target.LAST
+    state.apply(classified("INSERT INTO t VALUES (1)"), b"", Seen())
+    assert decide(question, state) == Route(Target.PRIMARY, "diagnostic-with-insert-id")
+
+
 @pytest.mark.parametrize("status", [2, 3])
 def test_a_pin_is_named(status: int) -> None:
     state = SessionState("", status)

@@ -97,10 +97,10 @@ def test_code_in_comments_shares_the_facts_of_the_text_that_servers_see() -> Non
 def test_a_hint_is_a_fact_of_its_text_alone() -> None:
     cache = cache_of()
     hinted = cache.statement(b"SELECT a FROM t /* manyreads: primary */ WHERE b = 1")
-    assert (hinted.kind, hinted.hint.target) == (Kind.READ, "primary")
-    assert cache.statement(b"SELECT a FROM t /* manyreads: replica */ WHERE b = 1").hint.target == "replica"
-    assert cache.statement(b"SELECT a FROM t  WHERE b = 2").hint.target == ""
-    assert cache.statement(b"SELECT '/* manyreads: primary */'").hint.target == ""
+    assert (hinted.kind, hinted.hint.primary) == (Kind.READ, True)
+    assert cache.statement(b"SELECT a FROM t /* manyreads: fast */ WHERE b = 1").hint.problems == ("fast",)
+    assert not cache.statement(b"SELECT a FROM t  WHERE b = 2").hint.primary
+    assert not cache.statement(b"SELECT '/* manyreads: primary */'").hint.primary
     assert cache.statement(b"SET a = 1 /* manyreads: primary */") != cache.statement(
         b"SET a = 2 /* manyreads: primary */"
     )
