@@ -5,16 +5,18 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from proxy.accounts.requirements import NOTHING, Kind, Requirement, kind_named, kind_numbered
 from proxy.wire.constants import CACHING_SHA2, NATIVE_PASSWORD
 from proxy.wire.methods import VERIFIABLE, Method, Stored
 from proxy.wire.secret import secret_of
 
 # Read with the service account; HEX because salts are not text.
 MYSQL_ACCOUNTS = (
-    "SELECT User, Host, plugin, HEX(authentication_string) AS stored_hex, User_attributes AS attributes FROM mysql.user"
+    "SELECT User, Host, plugin, HEX(authentication_string) AS stored_hex, User_attributes AS attributes, ssl_type,"
+    " ssl_cipher, x509_issuer, x509_subject FROM mysql.user"
 )
 MARIADB_ACCOUNTS = "SELECT User, Host, Priv AS privileges FROM mysql.global_priv"
 
@@ -29,7 +31,7 @@ class Account:
     """One account: any of its `methods` is enough to log in.
 
     `unknown` names the methods that the proxy cannot verify. `further` are those that are needed on top (MySQL's
-    multi-factor authentication).
+    multi-factor authentication), `requirement` is about the connection.
     """
 
     user: str
@@ -37,6 +39,7 @@ class Account:
     methods: tuple[Method, ...]
     unknown: tuple[str, ...] = ()
     further: tuple[str, ...] = ()
+    requirement: Requirement = NOTHING
 
     @property
     def supported(self) -> bool:
@@ -76,7 +79,19 @@ def _mysql_account(row: Mapping[str, Any], attributes: Mapping[str, Any]) -> Acc
     if retained := attributes.get("additional_password"):
         texts.append(str(retained).encode())
     further = tuple(str(factor["plugin"]) for factor in attributes.get("multi_factor_authentication") or ())
-    return _account(row["User"], row["Host"], [(row["plugin"], texts)], further)
+    account = _account(row["User"], row["Host"], [(row["plugin"], texts)], further)
+    kind = kind_named(row["ssl_type"])
+    return replace(account, requirement=replace(_requirement(kind, row), certified=kind is Kind.SPECIFIED))
+
+
+def _requirement(kind: Kind, texts: Mapping[str, Any]) -> Requirement:
+    cipher, issuer, subject = (_text(texts.get(name)) for name in ("ssl_cipher", "x509_issuer", "x509_subject"))
+    return Requirement(kind, cipher, issuer, subject)
+
+
+def _text(value: str | bytes | None) -> str:
+    # Blobs in MySQL. What is no UTF-8 is still a demand, which no certificate meets.
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else value or ""
 
 
 def mariadb_accounts(rows: Iterable[Mapping[str, Any]]) -> list[Account]:
@@ -92,7 +107,7 @@ def mariadb_accounts(rows: Iterable[Mapping[str, Any]]) -> list[Account]:
 def _mariadb_account(user: str, host: str, privileges: Mapping[str, Any]) -> Account:
     # Any method of auth_or is enough; an empty object in it stands for the method named outside of it.
     methods = [method or privileges for method in privileges.get("auth_or") or [{}]]
-    return _account(
+    account = _account(
         user,
         host,
         [
@@ -100,6 +115,7 @@ def _mariadb_account(user: str, host: str, privileges: Mapping[str, Any]) -> Acc
             for method in methods
         ],
     )
+    return replace(account, requirement=_requirement(kind_numbered(privileges.get("ssl_type", 0)), privileges))
 
 
 def _account(

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
+from proxy.accounts.requirements import Shown
 from proxy.accounts.table import host_names
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity, change_user, identity_of, server_lost
@@ -54,6 +55,7 @@ class UserChange:
     private: bool
     primary: Observation
     cache: StatementCache
+    shown: Shown
 
     async def change(self, session: ClientSession, channel: PacketChannel, payload: bytes) -> None:
         """Called by the session."""
@@ -83,7 +85,7 @@ class _Change:
         self._context = of.context
         self._session = session
         self._channel = channel
-        self._judge = Judge(of.context, channel, of.origin)
+        self._judge = Judge(of.context, channel, of.origin, of.shown)
 
     async def run(self, payload: bytes) -> None:
         wanted = parse_change_user(payload, self._of.response.capabilities)

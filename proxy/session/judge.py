@@ -1,11 +1,13 @@
 """Verifying a client that logs in: which account it is, and whether it knows the password."""
 
 import asyncio
+import logging
 import secrets
 from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.accounts.refusals import refusal
+from proxy.accounts.requirements import Shown, is_met
 from proxy.accounts.table import Account, host_names
 from proxy.backend.login import Identity, identity_of, refusal_by
 from proxy.backend.origin import Origin
@@ -22,16 +24,19 @@ from proxy.wire.serverlogin import ServerLogin
 from proxy.wire.signatures import CHALLENGE_SIZE
 from topology.servers import Observation, Vendor
 
+log = logging.getLogger(__name__)
+
 _NAMING_THE_HOST: Final = frozenset({c.ER_ACCESS_DENIED, c.ER_ACCESS_DENIED_NO_PASSWORD})
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Verifies one client by a dialogue on its channel."""
+    """Verifies one client by a dialogue on its channel. `shown` is what its connection has beside the password."""
 
     context: Context
     channel: PacketChannel
     origin: Origin
+    shown: Shown
 
     @property
     def address(self) -> str:
@@ -50,12 +55,21 @@ class Judge:
         outcome = await self._outcome(login, login.judge(response, methods), response.user, methods)
         if isinstance(outcome, Deny):
             raise await self.denied(identity_of(response, secret_of(b""), self.origin), outcome)
+        if not await self._meets(response.user):
+            raise self._insufficient(response.user, outcome)
         return outcome
 
     async def verify_change(self, login: ServerLogin, user: str, flags: int, primary: Observation) -> Accept | Deny:
         """The same for the user of a COM_CHANGE_USER. Raises SessionError when it cannot be verified at all."""
         methods = self._methods(await self._find(user), primary)
-        return await self._outcome(login, login.judge_change(flags, methods), user, methods)
+        outcome = await self._outcome(login, login.judge_change(flags, methods), user, methods)
+        if isinstance(outcome, Deny) or await self._meets(user):
+            return outcome
+        error = self._insufficient(user, outcome)
+        if primary.vendor is not Vendor.MARIADB:
+            raise error
+        # The old user goes on, with what a refusal by the primary leaves of the session.
+        return Deny(_has_password(outcome))
 
     async def _outcome(self, login: ServerLogin, step: Step, user: str, methods: tuple[Method, ...]) -> Accept | Deny:
         step = await self._dialogue(login, step)
@@ -67,6 +81,27 @@ class Judge:
         if isinstance(step, Accept) and (account := self.context.directory.find(user, self.address)):
             self.context.directory.learn(account, step.stored, step.secret)
         return step
+
+    async def _meets(self, user: str) -> bool:
+        """Whether the connection is what the account demands; a demand that it fails is looked up once more."""
+        if self._fits(user):
+            return True
+        await self.context.directory.refresh_quietly()
+        return self._fits(user)
+
+    def _fits(self, user: str) -> bool:
+        account = self.context.directory.find(user, self.address)
+        return account is not None and is_met(account.requirement, self.shown)
+
+    def _insufficient(self, user: str, outcome: Accept) -> SessionError:
+        """What the client is told whose password was right and whose connection is not what the account demands.
+
+        The primary is not asked to refuse it: it would count a wrong password.
+        """
+        log.info("%s: the account of '%s' demands another connection (REQUIRE)", self.address, user)
+        if outcome.last:
+            self.channel.send(outcome.last)
+        return access_denied(user, host_names(self.address)[0], _has_password(outcome))
 
     async def _find(self, user: str) -> Account | None:
         account = self.context.directory.find(user, self.address)
@@ -136,6 +171,11 @@ class Judge:
 def wrong_secret(denied: Deny) -> Secret:
     """What the primary is given in the place of a password that was wrong here."""
     return secret_of(secrets.token_hex().encode() if denied.used_password else b"")
+
+
+def _has_password(outcome: Accept) -> bool:
+    # The string that is stored for an empty password is empty.
+    return bool(outcome.stored.text)
 
 
 def access_denied(user: str, host: str, used_password: bool) -> ClientFault:

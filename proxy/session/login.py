@@ -4,6 +4,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
+from proxy.accounts.requirements import Shown, shown_by
 from proxy.errors import ClientFault, SessionError
 from proxy.parting import part
 from proxy.session.arrival import ClientChannel, arrive
@@ -49,7 +50,7 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
     try:
         async with asyncio.timeout(context.settings.login_timeout):
             arrival = await arrive(context, channel)
-            judge = Judge(context, channel, channel.origin)
+            judge = Judge(context, channel, channel.origin, _shown(channel))
             login = ServerLogin(judge.around(arrival.nonce, arrival.private, arrival.primary))
             response = agreed(login.response(arrival.response), arrival.offered)
             accept = await judge.verify(login, response, arrival.primary)
@@ -67,5 +68,11 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
         private=arrival.private,
         primary=arrival.primary,
         cache=arrival.cache,
+        shown=judge.shown,
     )
     await beginning.begin(response, accept, arrival.primary, arrival.cache, changer)
+
+
+def _shown(channel: ClientChannel) -> Shown:
+    tls = channel.tls
+    return Shown() if tls is None else shown_by(tls.cipher(), tls.peer_certificate())

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from proxy.accounts.refusals import refusal
+from proxy.accounts.requirements import NOTHING, Kind, Requirement
 from proxy.accounts.table import (
     Account,
     configured_account,
@@ -124,9 +125,10 @@ def test_an_anonymous_account_nearer_by_hides_the_users_own() -> None:
     assert find_account(accounts, "u", "192.0.2.1") == accounts[0]
 
 
-def mysql(plugin: str, text: bytes | None, attributes: str | None = None) -> Account:
+def mysql(plugin: str, text: bytes | None, attributes: str | None = None, **demands: Any) -> Account:
     row = {"User": "u", "Host": "%", "plugin": plugin, "stored_hex": text.hex() if text is not None else None}
-    (found,) = mysql_accounts([{**row, "attributes": attributes}])
+    nothing = {"ssl_type": "", "ssl_cipher": b"", "x509_issuer": b"", "x509_subject": b""}
+    (found,) = mysql_accounts([{**row, "attributes": attributes, **nothing, **demands}])
     return found
 
 
@@ -196,6 +198,21 @@ def test_several_methods_of_mariadb() -> None:
     assert [method.plugin for method in found.methods] == [ED25519, NATIVE_PASSWORD]
     assert mariadb(**socket, auth_or=[{"plugin": "gssapi"}, {}]).unknown == ("gssapi", "unix_socket")
     assert mariadb(**native, auth_or=[]).supported
+
+
+def test_what_accounts_demand_of_the_connection() -> None:
+    assert mysql(CACHING_SHA2, b"").requirement == mariadb().requirement == NOTHING
+    found = mysql(
+        CACHING_SHA2, b"", ssl_type="SPECIFIED", x509_issuer=b"/CN=CA", ssl_cipher=b"X", x509_subject=b"/CN=\xff"
+    )
+    assert found.requirement == Requirement(Kind.SPECIFIED, "X", "/CN=CA", "/CN=\\xff", certified=True)
+    assert mysql(CACHING_SHA2, b"", ssl_type="ANY").requirement == Requirement(Kind.ANY)
+    assert mariadb(ssl_type=0, ssl_cipher="", x509_issuer="", x509_subject="").requirement == NOTHING
+    assert mariadb(ssl_type=1).requirement == Requirement(Kind.ANY)
+    found = mariadb(ssl_type=3, ssl_cipher="X", x509_issuer="/CN=CA", x509_subject="/CN=me")
+    assert found.requirement == Requirement(Kind.SPECIFIED, "X", "/CN=CA", "/CN=me")
+    socket = {"plugin": "unix_socket"}
+    assert mariadb(ssl_type=2, auth_or=[socket, {"plugin": ED25519}]).requirement == Requirement(Kind.X509)
 
 
 def test_roles_are_no_accounts() -> None:
