@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 # A stranger with wrong passwords must not make the primary's account table be read all the time. He waits so long, and
 # so does who comes with a new password meanwhile.
 _REFRESH_PAUSE = 0.2
+# What an account demands of the connection can be added without any login failing, so a login does not go by accounts
+# that were read longer ago. It costs one query of the primary for all logins of this time.
+_OLD = 5.0
 
 
 class Directory:
@@ -95,6 +98,11 @@ class Directory:
             await self.refresh()
         except ServerError as error:
             log.warning("cannot read the accounts: %s", error)
+
+    async def refresh_if_old(self) -> None:
+        """As `refresh_quietly`, if the accounts were read long ago; those of the configuration do not change."""
+        if not self._configured and time.monotonic() - self._read_at > _OLD:
+            await self.refresh_quietly()
 
     async def _read(self) -> None:
         async with connected(self._primary, within=self._within) as client:

@@ -104,6 +104,7 @@ class Judge:
         return access_denied(user, host_names(self.address)[0], _has_password(outcome))
 
     async def _find(self, user: str) -> Account | None:
+        await self.context.directory.refresh_if_old()
         account = self.context.directory.find(user, self.address)
         if account is None or not account.supported:
             await self.context.directory.refresh_quietly()

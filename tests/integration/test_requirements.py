@@ -18,6 +18,7 @@ from tests.support.certificates import client_context
 from tests.support.clients import Connection, direct, run
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.tlsclient import start_tls
+from tests.support.waiting import wait_until
 from tests.support.wireclient import CAPABILITIES, Login, Refused, WireClient, first_error
 
 SUBJECT = "/O=Lab, Inc/CN=me"
@@ -157,6 +158,11 @@ def test_a_refusal_is_not_counted_as_a_wrong_password(scene: Scene) -> None:
         with scene.client(EASY, scene.endpoints[1], PLAIN) as client:
             assert first_error(change(client, USER)) is not None
     assert scene.outcome(USER, scene.endpoints[1], ENCRYPTED) is None
+
+
+def test_a_demand_that_is_added_is_noticed_without_a_login_that_fails(scene: Scene) -> None:
+    run(scene.admin, f"ALTER USER {USER.user}@'%' REQUIRE SSL")
+    wait_until(lambda: scene.outcome(USER, scene.endpoints[1], PLAIN) is not None, "the new demand is obeyed")
 
 
 def test_a_demand_that_is_gone_is_noticed_at_once(scene: Scene) -> None:
