@@ -55,6 +55,7 @@ def main(
     server_tls_certificate: Annotated[Path | None, typer.Option(help="A certificate to show to servers.")] = None,
     server_tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
     compression: Annotated[str | None, typer.Option(help="What clients may ask for: zlib,zstd or off.")] = None,
+    server_compression: Annotated[str | None, typer.Option(help="Compression to servers: off, zlib or zstd.")] = None,
     proxy_protocol_networks: Annotated[
         str | None, typer.Option(help="Load balancers that send PROXY headers: networks, separated by commas.")
     ] = None,
@@ -97,6 +98,7 @@ def main(
         "server_tls_certificate": server_tls_certificate,
         "server_tls_key": server_tls_key,
         "compression": compression,
+        "server_compression": server_compression,
         "proxy_protocol_networks": proxy_protocol_networks,
         "server_proxy_protocol": server_proxy_protocol,
         "state_directory": state_directory,

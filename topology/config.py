@@ -26,7 +26,7 @@ from pydantic import (
 
 from topology.environment import Deployment, Environment, deployment, refuse_shared_addresses
 from topology.errors import ConfigError
-from topology.servers import ProxyProtocol, Role, Server, ServerTls, TlsPolicy, server_from_url
+from topology.servers import ProxyProtocol, Role, Server, ServerCompression, ServerTls, TlsPolicy, server_from_url
 
 PREFIX = "MANYREADS_"
 _HIGHEST_PORT = 65535
@@ -101,6 +101,9 @@ class Settings(BaseModel):
     compression: Annotated[tuple[Literal["zlib", "zstd"], ...], BeforeValidator(_algorithms)] = Field(
         ("zlib", "zstd"), description="compression that clients may ask for"
     )
+    server_compression: ServerCompression = Field(
+        ServerCompression.OFF, description="compression of clients' connections to servers"
+    )
     proxy_protocol_networks: Annotated[tuple[Network, ...], BeforeValidator(_listed)] = Field(
         (), description="load balancers that may say where a client comes from"
     )
@@ -152,7 +155,12 @@ def configured_deployment(settings: Settings, environment: Environment) -> Deplo
     found = _named_servers(settings, environment)
 
     def spoken_to(server: Server) -> Server:
-        return replace(server, tls=settings.server_tls_policy, proxy_protocol=settings.server_proxy_protocol)
+        return replace(
+            server,
+            tls=settings.server_tls_policy,
+            proxy_protocol=settings.server_proxy_protocol,
+            compression=settings.server_compression,
+        )
 
     return Deployment(spoken_to(found.primary), tuple(map(spoken_to, found.replicas)))
 

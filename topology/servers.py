@@ -59,6 +59,14 @@ class ProxyProtocol(StrEnum):
     V2 = "v2"
 
 
+class ServerCompression(StrEnum):
+    """How connections to a server are compressed, if it offers that."""
+
+    OFF = "off"
+    ZLIB = "zlib"
+    ZSTD = "zstd"  # MySQL only
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """One database server: its name, where it listens, the service account to look after it, how to speak with it."""
@@ -71,6 +79,7 @@ class Server:
     password: str = field(default="", repr=False)
     tls: TlsPolicy = field(default=TlsPolicy(), repr=False)
     proxy_protocol: ProxyProtocol = field(default=ProxyProtocol.OFF, repr=False)
+    compression: ServerCompression = field(default=ServerCompression.OFF, repr=False)
 
     @property
     def address(self) -> str:

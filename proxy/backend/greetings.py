@@ -4,10 +4,12 @@ The control plane's driver sees only a part of it, so the data plane asks by its
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from proxy.backend.compression import compression_flag
 from proxy.backend.origin import introduction
 from proxy.channel import PacketChannel
 from proxy.errors import ServerLost, ServerRefused
@@ -15,7 +17,9 @@ from proxy.wire.constants import CR_CONN_HOST, ERR_HEADER
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import Greeting, parse_greeting
 from proxy.wire.replies import Err, parse_err
-from topology.servers import Server
+from topology.servers import Server, ServerCompression
+
+log = logging.getLogger(__name__)
 
 
 class Greetings:
@@ -25,11 +29,23 @@ class Greetings:
         self._within = within
         self._newest: dict[str, Greeting] = {}
         self._versions: dict[str, str] = {}
+        self._uncompressed: set[str] = set()
         self._asking = asyncio.Lock()
 
     def learn(self, server: Server, greeting: Greeting) -> None:
         """A login has begun with `greeting`."""
         self._newest[server.name] = greeting
+        if server.compression is not ServerCompression.OFF and not compression_flag(server, greeting.capabilities):
+            self._tell_uncompressed(server)
+
+    def _tell_uncompressed(self, server: Server) -> None:
+        """Once for each server."""
+        if server.name not in self._uncompressed:
+            self._uncompressed.add(server.name)
+            kind = server.compression
+            log.warning(
+                "%s offers no %s: not compressed there, in spite of server_compression = %s", server, kind, kind
+            )
 
     async def of(self, server: Server, version: str) -> Greeting:
         """The server's greeting; it is asked for the first time, and when `version`, as probes see it, is another.

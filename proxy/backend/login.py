@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
+from proxy.backend.compression import compressing, compression_flag
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.encryption import start_tls, tls_flag
 from proxy.backend.greetings import Greetings, reached
@@ -76,7 +77,7 @@ async def open_connection(
         connection = kind(server, greeting.connection_id, capabilities, safety, ok.status, sink)
         if isinstance(connection, TranslatedConnection):
             connection.client = layout_of(identity.capabilities)
-        channel.hand_over(connection)
+        channel.hand_over(connection, compressing(connection))
         return connection
 
 
@@ -93,7 +94,8 @@ def _capabilities(server: Server, greeting: Greeting, identity: Identity) -> int
         wanted &= ~CLIENT_LOCAL_FILES
     if lacking(wanted, greeting.capabilities):
         raise ServerRefused(Err(ER_HANDSHAKE, f"{server} lacks capabilities that the primary has", "08S01"))
-    return towards_server(wanted, greeting.capabilities) | tls_flag(server, greeting.capabilities)
+    transport = tls_flag(server, greeting.capabilities) | compression_flag(server, greeting.capabilities)
+    return towards_server(wanted, greeting.capabilities) | transport
 
 
 async def _log_in(

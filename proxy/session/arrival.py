@@ -11,13 +11,12 @@ from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost
 from proxy.session.admission import admit, admit_address, covered
-from proxy.session.compression import COMPRESSION_FLAGS
 from proxy.session.context import Context
 from proxy.session.judge import default_plugin
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
 from proxy.wire.capabilities import offered
-from proxy.wire.compression import Algorithm
+from proxy.wire.compression import COMPRESSION_FLAGS, Algorithm
 from proxy.wire.handshake import NONCE_SIZE, Greeting, asks_for_tls, greeting_payload
 from proxy.wire.proxyprotocol import Endpoint
 from proxy.wire.replies import Err

@@ -15,7 +15,7 @@ from proxy.session.machine import Machine
 from proxy.session.phases import CHANGING, CLOSED, DUMPING, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
 from proxy.session.request import Request
 from proxy.session.runner import Runner
-from proxy.transport.compressed import CompressedLayer
+from proxy.transport.compressed import CompressedToClient
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Reply
@@ -64,7 +64,7 @@ class ClientSession(asyncio.Protocol):
         self._doomed = False
         self._farewell = b""
         self._slow = False
-        self._compressed: CompressedLayer | None = None
+        self._compressed: CompressedToClient | None = None
         self._numbers: PacketNumbers | None = None
         self._changer = changer
         self._dialogue: PacketChannel | None = None
@@ -77,7 +77,7 @@ class ClientSession(asyncio.Protocol):
         self._gate = ReadGate(self._transport)
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_WATER)
         self.runner.attach(self._transport.write)
-        if isinstance(transport, CompressedLayer):
+        if isinstance(transport, CompressedToClient):
             self._compressed = transport
         self._context.enter(self)
 

@@ -10,6 +10,7 @@ import zlib
 from enum import StrEnum
 from typing import Final
 
+from proxy.wire.constants import CLIENT_COMPRESS, CLIENT_ZSTD_COMPRESSION
 from proxy.wire.errors import MalformedPacket
 
 if sys.version_info >= (3, 14):
@@ -38,6 +39,10 @@ class Algorithm(StrEnum):
 
     ZLIB = "zlib"
     ZSTD = "zstd"
+
+
+# A client that has both flags means the first, as with servers.
+COMPRESSION_FLAGS: Final = {Algorithm.ZLIB: CLIENT_COMPRESS, Algorithm.ZSTD: CLIENT_ZSTD_COMPRESSION}
 
 
 class _ZlibInflater:

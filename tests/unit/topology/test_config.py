@@ -8,7 +8,7 @@ import pytest
 from topology.config import Settings, configured_deployment, load_settings
 from topology.environment import Environment
 from topology.errors import ConfigError
-from topology.servers import ServerTls, TlsPolicy
+from topology.servers import ServerCompression, ServerTls, TlsPolicy
 
 NO_ENVIRONMENT = Environment({}, "nowhere")
 
@@ -83,6 +83,13 @@ def test_the_servers_get_the_tls_policy() -> None:
     assert {server.tls for server in found.servers} == {TlsPolicy(ServerTls.VERIFY_CA, Path("ca.pem"))}
 
 
+@pytest.mark.parametrize("kind", list(ServerCompression))
+def test_the_servers_get_the_compression(kind: ServerCompression) -> None:
+    flags = {"writer": "mysql://h:1", "readers": ("mysql://h:2",), "server_compression": str(kind)}
+    found = configured_deployment(load_settings(None, {}, flags), NO_ENVIRONMENT)
+    assert {server.compression for server in found.servers} == {kind}
+
+
 SOURCES = ["file", "variable", "flag"]
 
 
@@ -102,7 +109,8 @@ def load_from(source: str, key: str, value: Any, tmp_path: Path) -> Settings:
      ("login_timeout", "nan"), ("drain_timeout", "0"), ("max_connections", "0"), ("max_connections", "1.5"),
      ("digest_cache_size", "-1"), ("tls", "maybe"), ("server_tls", "yes"),
      ("proxy_protocol_networks", "10.0.0.1/8"), ("proxy_protocol_networks", "10.0.0.0/8, here"),
-     ("server_proxy_protocol", "v3"), ("compression", "zlib, lz4"), ("max_connections_per_address", "-1"),
+     ("server_proxy_protocol", "v3"), ("compression", "zlib, lz4"),
+     ("server_compression", "zlib,zstd"), ("max_connections_per_address", "-1"),
      ("listen", "nowhere"), ("listen", "h:99999"), ("listen", "h:x"), ("listen", "a b:1")],
 )  # fmt: skip
 def test_an_error_names_the_key_and_where_it_was_set(source: str, key: str, value: str, tmp_path: Path) -> None:

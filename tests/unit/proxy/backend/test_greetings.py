@@ -8,10 +8,11 @@ import pytest
 
 from proxy.backend.greetings import Greetings
 from proxy.errors import ServerLost, ServerRefused
+from proxy.wire.constants import CLIENT_COMPRESS
 from proxy.wire.framing import frame
 from proxy.wire.handshake import Greeting, greeting_payload
 from proxy.wire.replies import Err, err_payload
-from topology.servers import Role, Server
+from topology.servers import Role, Server, ServerCompression
 
 GREETING = Greeting("8.4.0", 7, b"n" * 20, 0xDFFFFFFF, 45, 2, "caching_sha2_password")
 
@@ -106,3 +107,20 @@ def test_a_server_that_is_not_there() -> None:
             await Greetings(30).of(Server("dbwrite", "127.0.0.1", port, Role.PRIMARY), "8.4.0")
 
     asyncio.run(run())
+
+
+def test_that_a_server_does_not_compress_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def learn() -> None:
+        greetings = Greetings(1)
+        for name, wanted, offered in (
+            ("a", ServerCompression.OFF, 0),
+            ("b", ServerCompression.ZLIB, CLIENT_COMPRESS),
+            ("c", ServerCompression.ZSTD, CLIENT_COMPRESS),
+            ("c", ServerCompression.ZSTD, CLIENT_COMPRESS),
+        ):
+            server = Server(name, "127.0.0.1", 1, Role.REPLICA, compression=wanted)
+            greetings.learn(server, replace(GREETING, capabilities=offered))
+
+    asyncio.run(learn())
+    (told,) = caplog.messages
+    assert told.startswith("c (127.0.0.1:1) offers no zstd")

@@ -1,12 +1,13 @@
 """The compressed layer between a transport and a protocol: content in pieces, back-pressure, numbering."""
 
 import asyncio
+import random
 import zlib
 from collections.abc import Callable
 
 import pytest
 
-from proxy.transport.compressed import CompressedLayer
+from proxy.transport.compressed import CompressedToClient, CompressedToServer
 from proxy.wire.compression import FRAME_HEADER, Algorithm, FrameReader, FrameWriter
 from proxy.wire.errors import MalformedPacket
 from tests.support.transports import FakeTransport, Recorder
@@ -19,7 +20,7 @@ class Side:
         self.below, self.above = FakeTransport(), Recorder()
         self.errors: list[MalformedPacket] = []
         algorithm = Algorithm.ZLIB
-        self.layer = CompressedLayer(
+        self.layer = CompressedToClient(
             self.below, self.above, FrameReader(algorithm), FrameWriter(algorithm), self.errors.append
         )
 
@@ -29,17 +30,21 @@ class Side:
 
     def numbers(self) -> list[int]:
         """Those of the frames written since the last call."""
-        data, found = self.below.take(), []
-        while data:
-            found.append(data[3])
-            data = data[FRAME_HEADER + int.from_bytes(data[:3], "little") :]
-        return found
+        return frame_numbers(self.below.take())
 
     def say(self, *contents: bytes) -> list[int]:
         """Write something, and see how it is numbered."""
         for content in contents:
             self.layer.write(packet(content, 1))
         return self.numbers()
+
+
+def frame_numbers(data: bytes) -> list[int]:
+    found = []
+    while data:
+        found.append(data[3])
+        data = data[FRAME_HEADER + int.from_bytes(data[:3], "little") :]
+    return found
 
 
 def frame(content: bytes, number: int) -> bytes:
@@ -162,3 +167,58 @@ def test_malformed_frames_are_told_and_nothing_goes_up_after_the_end(side: Side)
     side.layer.close()
     side.hear(b"too late", 0)
     assert side.above.pieces == []
+
+
+class ServerSide:
+    """The layer towards a server, with what is below and above it."""
+
+    def __init__(self) -> None:
+        self.below, self.above = FakeTransport(), Recorder()
+        self.errors: list[MalformedPacket] = []
+        algorithm = Algorithm.ZLIB
+        self.layer = CompressedToServer(
+            self.below, self.above, FrameReader(algorithm), FrameWriter(algorithm), self.errors.append
+        )
+
+
+@pytest.fixture
+def to_server() -> ServerSide:
+    return ServerSide()
+
+
+def test_frames_of_each_command_are_numbered_from_0(to_server: ServerSide) -> None:
+    large = packet(b"\x18" + random.randbytes(5 * 1024 * 1024), 0)
+    to_server.layer.write(packet(b"\x19", 0) + large + packet(b"\x17", 0))
+    assert frame_numbers(to_server.below.take()) == [0, 0, 1, 2, 0]
+
+
+def test_a_file_is_numbered_on_from_its_request(to_server: ServerSide) -> None:
+    to_server.layer.write(packet(b"\3LOAD DATA", 0))
+    to_server.layer.data_received(frame(packet(b"\xfbfile", 1), 1))
+    to_server.below.take()
+    to_server.layer.write(packet(b"line", 2))
+    to_server.layer.write(packet(b"line", 3) + packet(b"", 4))
+    assert frame_numbers(to_server.below.take()) == [2, 3]
+
+
+def test_packets_of_a_reply_are_numbered_on_from_the_command(to_server: ServerSide) -> None:
+    to_server.layer.write(packet(b"\3" + b"x" * 300, 0))
+    to_server.layer.data_received(frame(packet(b"one", 0) + packet(b"two", 1), 1) + frame(packet(b"three", 2), 2))
+    assert to_server.above.data == packet(b"one", 1) + packet(b"two", 2) + packet(b"three", 3)
+
+
+def test_what_a_server_said_before_the_connection_broke_can_still_be_read(to_server: ServerSide) -> None:
+    to_server.layer.write(packet(b"\3x", 0))
+    to_server.below.closing = True
+    to_server.layer.data_received(frame(packet(b"too large", 1), 1))
+    assert to_server.above.data == packet(b"too large", 1)
+    to_server.layer.connection_lost(None)
+    to_server.layer.data_received(frame(packet(b"late", 2), 2))
+    assert to_server.above.data == packet(b"too large", 1)
+
+
+def test_nothing_comes_from_a_server_that_was_given_up(to_server: ServerSide) -> None:
+    to_server.layer.write(packet(b"\3x", 0))
+    to_server.layer.abort()
+    to_server.layer.data_received(frame(packet(b"late", 1), 1))
+    assert (to_server.above.pieces, to_server.below.calls) == ([], ["abort"])
