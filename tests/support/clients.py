@@ -64,10 +64,11 @@ class Counters:
         return {name: count - self._before[name] for name, count in self._read().items()}
 
 
-def own_writes(cluster: Cluster, server: LocalServer) -> bool:
-    """Whether a replica has ever run a change of its own, which its GTIDs would show."""
+def own_writes(cluster: Cluster, server: LocalServer) -> str:
+    """The changes of its own that a replica has ever made, by its GTIDs: those that did not come from the primary."""
     with direct(cluster, server) as connection:
         if cluster.flavor is Flavor.MARIADB:
-            return f"-{server.server_id}-" in str(run(connection, "SELECT @@global.gtid_binlog_state"))
-        (uuid, executed) = run(connection, "SELECT @@server_uuid, @@global.gtid_executed")[0]
-        return uuid in executed
+            own, (known,) = f"-{server.server_id}-", run(connection, "SELECT @@global.gtid_binlog_state")[0]
+        else:
+            own, known = run(connection, "SELECT @@server_uuid, @@global.gtid_executed")[0]
+    return ",".join(part for part in str(known).replace("\n", "").split(",") if own in part)
