@@ -105,7 +105,9 @@ COMMANDS = {
     "a wrong sequence number": frame(query("SELECT 1"), 5),
     "an execution without a body": frame(bytes((c.COM_STMT_EXECUTE,)), 0),
     "a reset without a number": frame(bytes((c.COM_STMT_RESET, 1)), 0),
-    "a large execution of nothing": (2 * 1024 * 1024).to_bytes(3, "little") + b"\0\x17" + b"\x01" * (2 * 1024 * 1024),
+    "a large execution of nothing": (2 * 1024 * 1024).to_bytes(3, "little")
+    + b"\0\x17"
+    + b"\x01" * (2 * 1024 * 1024 - 1),
     "a large ping": b"\xff\xff\xff\0\x0e" + b"x" * 1000,
 }
 # These have a regular answer from any server, and the connection goes on.
