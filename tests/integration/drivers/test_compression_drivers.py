@@ -65,4 +65,4 @@ def test_a_command_line_client_prints_the_same_when_it_compresses(endpoints: End
         else [("--compress",)]
     )
     for options in ways:
-        compared(endpoints, scenario, lambda to, options=options: scenario(to, *options))  # type: ignore[misc]
+        compared(endpoints, scenario, lambda to, options=options: scenario(to, *options))  # type: ignore[misc]  # no inference
