@@ -1,15 +1,16 @@
 """What one server connection has seen of its session."""
 
+from proxy.routing.forms import Form
 from proxy.wire.definitions import Definitions
 
 
 class Seen:
     """What one server connection has seen of its session.
 
-    `version` and `resets` as in SessionState. `statements` maps the session's numbers of prepared statements to those
-    the server gave, those used longest ago first; `types` holds the parameter types that the server was last sent for
-    each. `most` is how many statements the server was found to allow it, 0 if that is not known. `detour` is the number
-    of the statement for whose sake the connection is in another schema than the session, 0 for none. `variables` and
+    `version` and `resets` as in SessionState. `statements` maps prepared statements to the numbers that the server gave
+    them, those used longest ago first; `types` holds the parameter types that the server was last sent for each. `most`
+    is how many statements the server was found to allow it, 0 if that is not known. `detour` is the statement for whose
+    sake the connection is in another schema than the session. `variables` and
     `named` are the versions that it has of user variables and of statements that were prepared as text. `definitions`
     are those that the server sent last for the columns of prepared statements, where a client agreed to keep them.
     """
@@ -19,24 +20,24 @@ class Seen:
     def __init__(self) -> None:
         self.version = 0
         self.resets = 0
-        self.statements: dict[int, int] = {}
-        self.types: dict[int, bytes] = {}
-        self.definitions: dict[int, Definitions] = {}
+        self.statements: dict[Form, int] = {}
+        self.types: dict[Form, bytes] = {}
+        self.definitions: dict[Form, Definitions] = {}
         self.most = 0
-        self.detour = 0
+        self.detour: Form | None = None
         self.variables: dict[str, int] = {}
         self.named: dict[str, int] = {}
 
-    def used(self, number: int) -> int:
+    def used(self, form: Form) -> int:
         """A prepared statement is used now; returns the server's number for it."""
-        self.statements[number] = given = self.statements.pop(number)
+        self.statements[form] = given = self.statements.pop(form)
         return given
 
-    def forget(self, number: int) -> int:
+    def forget(self, form: Form) -> int:
         """A prepared statement is to be closed; returns the server's number for it."""
-        self.types.pop(number, None)
-        self.definitions.pop(number, None)
-        return self.statements.pop(number)
+        self.types.pop(form, None)
+        self.definitions.pop(form, None)
+        return self.statements.pop(form)
 
     def forget_all(self) -> None:
         """The connection was reset, so that it has nothing of the session but its default schema."""

@@ -13,6 +13,8 @@ OPTION: Final = "option"
 # A session that keeps setting new things is cheaper to pin than to repeat.
 MAX_SETTINGS: Final = 64
 MAX_BYTES: Final = 32 * 1024
+# Variables that change what a text means when it is parsed begin with one of these.
+OF_TEXTS: Final = ("character", "collation", "sql_mode")
 _NAMES: Final = "names"
 # What SET NAMES and SET CHARACTER SET set, too.
 _OF_NAMES: Final = (
@@ -105,6 +107,11 @@ class SettingLog:
         """Forget all but what a COM_RESET_CONNECTION leaves."""
         for name in [name for name in self._entries if name not in (USE, OPTION)]:
             self.forget(name)
+
+    @property
+    def of_texts(self) -> tuple[str, ...]:
+        """Those that change what a text means when it is parsed, in their order."""
+        return tuple(entry.item for name, entry in self._entries.items() if name == _NAMES or name.startswith(OF_TEXTS))
 
     def missing(self, version: int) -> Setting | None:
         """The first command that a connection at `version` has to be sent; None when it is in step.

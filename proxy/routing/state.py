@@ -6,7 +6,7 @@ from typing import Any, Final
 from proxy.routing.named import NamedStatements
 from proxy.routing.pins import Pins, may_hold_on_error
 from proxy.routing.seen import Seen
-from proxy.routing.settings import Setting, SettingLog
+from proxy.routing.settings import OF_TEXTS, Setting, SettingLog
 from proxy.routing.variables import UserVariables, Variable
 from proxy.sql import effects as e
 from proxy.sql.meaning import DEFAULT_MEANING, meaning_of
@@ -23,8 +23,6 @@ _TRANSACTION_FLAGS: Final = SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT
 _NEXT_TRANSACTION: Final = "next-transaction"
 _TEXT_PREPARE: Final = "text-prepare"
 _NO_SCHEMA: Final = "dropped-schema"
-# Settings that change what a text means when it is parsed.
-_OF_TEXTS: Final = ("character", "collation", "sql_mode")
 # ER_PARSE_ERROR, ER_UNKNOWN_STMT_HANDLER: not even begun
 _NOT_BEGUN: Final = frozenset({1064, 1243})
 
@@ -102,6 +100,14 @@ class SessionState:
     def private(self) -> bool:
         """Whether the primary's connection may hold what cannot be repeated: losing it must end the session."""
         return bool(self.pins or self.pins.holds or self.variables.unknown or self.wrote)
+
+    @property
+    def text_settings(self) -> tuple[str, ...] | None:
+        """What was set of all that changes the meaning of texts, equal for sessions that read them alike.
+
+        None when it is not known.
+        """
+        return None if self.pins else self._settings.of_texts
 
     def knows(self, statement: Statement) -> bool:
         """Whether the user variables that a statement asks for can be repeated on any connection."""
@@ -296,4 +302,4 @@ _APPLY: Final[dict[type, Callable[[SessionState, Any, bytes, Seen], None]]] = {
 
 def changes_texts(effect: e.Effect) -> bool:
     """Whether an effect changes what a text means when it is parsed."""
-    return isinstance(effect, e.SetNames) or (isinstance(effect, e.SetVariable) and effect.name.startswith(_OF_TEXTS))
+    return isinstance(effect, e.SetNames) or (isinstance(effect, e.SetVariable) and effect.name.startswith(OF_TEXTS))

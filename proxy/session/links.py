@@ -1,6 +1,7 @@
 """The server connections of one session, by server."""
 
 from proxy.backend.connection import BackendConnection
+from proxy.routing.forms import Form
 from proxy.routing.state import Seen
 
 
@@ -22,12 +23,12 @@ class Links(dict[str, BackendConnection]):
         """The connection that has seen this, if it is still open."""
         return next((link for link in self.values() if link.seen is seen), None)
 
-    def close_statement(self, number: int) -> list[tuple[BackendConnection, int]]:
+    def close_statement(self, form: Form) -> list[tuple[BackendConnection, int]]:
         """Forget a prepared statement; returns where it is known and under which number."""
         known = []
         for link in list(self.values()):
-            if number in link.seen.statements:
-                known.append((link, link.seen.forget(number)))
+            if form in link.seen.statements:
+                known.append((link, link.seen.forget(form)))
         return known
 
     def close(self) -> None:

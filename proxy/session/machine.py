@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from proxy.routing.forms import Forms
 from proxy.routing.policy import Route, Target, decide
 from proxy.routing.state import Seen, SessionState
 from proxy.session.prepared import Prepared
@@ -47,10 +48,11 @@ class Machine:
         vendor: Vendor = Vendor.MYSQL,
         limits: Limits | None = None,
         flags: int = 0,
+        forms: Forms | None = None,
     ) -> None:
         self.state = state
         self._attributes = bool(flags & c.CLIENT_QUERY_ATTRIBUTES)
-        self.statements = Statements(vendor, limits or Limits(), named=self._attributes)
+        self.statements = Statements(vendor, limits or Limits(), forms or Forms(), named=self._attributes)
         self.steps = Steps(state, self.statements, self._attributes)
         self._cache = cache
         self._reading = state.reading
@@ -314,12 +316,11 @@ class Machine:
         """A COM_STMT_PREPARE succeeded on the primary: the number under which the client shall know the statement."""
         assert exchange.prepared is not None
         number, _, parameters = exchange.prepared
-        state = self.state
-        prepared = self.statements.add(request.packet, request.statement, parameters, state.schema, state.texts)
-        seen.statements[prepared.number] = number
+        prepared = self.statements.add(request.packet, request.statement, parameters, self.state)
+        seen.statements[prepared.form] = number
         request.made = prepared
         if request.definitions is not None:
-            prepared.definitions = seen.definitions[prepared.number] = request.definitions
+            prepared.definitions = seen.definitions[prepared.form] = request.definitions
         return prepared.number
 
 

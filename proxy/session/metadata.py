@@ -28,8 +28,8 @@ class Metadata:
 
     def prepared(self, prelude: Prelude, link: BackendConnection, reply: bytes) -> None:
         """A statement was prepared behind the client's back."""
-        if prelude.number >= 0:
-            link.seen.definitions[prelude.number] = prepared_columns(reply, self._layout)
+        if prelude.form is not None:
+            link.seen.definitions[prelude.form] = prepared_columns(reply, self._layout)
 
 
 class _Follower:
@@ -64,19 +64,19 @@ class _Follower:
         definitions = prepared_columns(self._reply, self._layout)
         self._request.definitions = definitions
         if (made := self._request.made) is not None:
-            made.definitions = connection.seen.definitions[made.number] = definitions
+            made.definitions = connection.seen.definitions[made.form] = definitions
 
     def _execute(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> bytes:
         prepared, seen = self._request.prepared, connection.seen
         assert prepared is not None
         if self._executed is None:
-            self._executed = Executed(seen.definitions.get(prepared.number), prepared.definitions)
+            self._executed = Executed(seen.definitions.get(prepared.form), prepared.definitions)
         executed = self._executed
         given = executed.feed(chunk)
         if executed.sent is not None:
-            seen.definitions[prepared.number] = executed.sent
+            seen.definitions[prepared.form] = executed.sent
         else:
-            seen.definitions.pop(prepared.number, None)
+            seen.definitions.pop(prepared.form, None)
         # Whether the client has seen all of a reply that ends with an error, or none of it, is not known here.
         prepared.definitions = executed.held if exchange.done and not exchange.errno else None
         if executed.sequence >= 0:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from proxy.routing.forms import Form
 from proxy.routing.state import Seen
 from proxy.sql.statement import Statement
 from proxy.wire import constants as c
@@ -27,7 +28,8 @@ _MOST_DIGITS: Final = 20
 class Prepared:
     """One prepared statement, under the number that its client knows.
 
-    `packet` is the COM_STMT_PREPARE that made it. `schema` and `texts` are those of the session's state at that time.
+    `packet` is the COM_STMT_PREPARE that made it. `schema` and `texts` are those of the session's state at that time,
+    `form` is what server connections know it by.
     `named` says that executions tell their number of parameters, and types have names (CLIENT_QUERY_ATTRIBUTES).
     `types` are the parameter types that the client sent last. `held` are COM_STMT_SEND_LONG_DATA packets that wait for
     the execution that they are for, of `held_size` bytes. Of connections: `spilled` has long data for the next
@@ -38,6 +40,7 @@ class Prepared:
     __slots__ = (
         "cursor",
         "definitions",
+        "form",
         "held",
         "held_size",
         "named",
@@ -60,6 +63,7 @@ class Prepared:
         parameters: int,
         schema: str,
         texts: int,
+        form: Form,
         *,
         named: bool = False,
     ) -> None:
@@ -69,6 +73,7 @@ class Prepared:
         self.parameters = parameters
         self.schema = schema
         self.texts = texts
+        self.form = form
         self.named = named
         self.types = b""
         self.definitions: Definitions | None = None

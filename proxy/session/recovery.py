@@ -95,7 +95,7 @@ class Recovery:
         """The server wants the statement to be prepared anew, or does not know it any more."""
         assert request.prepared is not None
         request.repeats += 1
-        link.write(closing(link.seen.forget(request.prepared.number)))
+        link.write(closing(link.seen.forget(request.prepared.form)))
         self._attempts.proceed(link, request)
 
     def make_room(self, request: Request, link: BackendConnection) -> bool:

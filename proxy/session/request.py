@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from proxy.routing.forms import Form
 from proxy.routing.policy import Route
 from proxy.routing.state import Seen
 from proxy.session.prepared import Prepared
@@ -58,15 +59,15 @@ class Prelude:
     Exactly one of the fields after `reply` says what the connection has seen once it succeeded: a reset, a change of
     the session's state, a prepared statement, the schema of one that is to be prepared, user variables (their
     versions), or a statement prepared as text (its name and version). It may fail if it is only for the sake of the
-    statement with the number `optional`.
+    statement `optional`.
     """
 
     packet: bytes
     reply: Reply = Reply.RESULT
     resets: int = -1
     version: int = -1
-    number: int = -1
-    detour: int = -1
+    form: Form | None = None
+    detour: Form | None = None
     variables: Mapping[str, int] | None = None
     named: tuple[str, int] = ("", 0)
-    optional: int = 0
+    optional: Form | None = None

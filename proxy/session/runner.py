@@ -168,7 +168,7 @@ class Runner:
         """COM_STMT_CLOSE, which has no reply: tell every server that has prepared the statement."""
         prepared = self._machine.close_statement(packet)
         if prepared is not None:
-            for link, number in self._links.close_statement(prepared.number):
+            for link, number in self._links.close_statement(prepared.form):
                 link.write(renumbered(packet, number))
 
     def relieve(self, server: Server) -> bool:

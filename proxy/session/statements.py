@@ -1,9 +1,11 @@
 """The prepared statements of one session: their numbers, what is held for them, which a connection lets go. Pure."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
-from proxy.routing.state import Seen
+from proxy.routing.forms import Form, Forms
+from proxy.routing.state import Seen, SessionState
 from proxy.session.prepared import Prepared, closing
 from proxy.session.wording import malformed, unknown_statement
 from proxy.sql.statement import Statement
@@ -40,13 +42,18 @@ class Limits:
 
 
 class Statements:
-    """Prepared statements by the numbers that the client knows. `named`: executions name their parameters."""
+    """Prepared statements by the numbers that the client knows. `named`: executions name their parameters.
 
-    def __init__(self, vendor: Vendor, limits: Limits, *, named: bool = False) -> None:
+    `forms` are those of all sessions.
+    """
+
+    def __init__(self, vendor: Vendor, limits: Limits, forms: Forms, *, named: bool = False) -> None:
         self._vendor = vendor
         self._named_parameters = named
         self._limits = limits
+        self._all_forms = forms
         self._known: dict[int, Prepared] = {}
+        self._forms: dict[Form, Prepared] = {}
         self._last: Prepared | None = None
         self._last_number = 0
         self._remembered = 0
@@ -68,21 +75,29 @@ class Statements:
             return self._last
         return self._known.get(number)
 
-    def numbered(self, number: int) -> Prepared | None:
-        """The statement with one of the session's own numbers."""
-        return self._known.get(number)
+    def of(self, form: Form) -> Prepared | None:
+        """The session's statement of this form."""
+        return self._forms.get(form)
 
     def full(self, packet: bytes) -> int:
         """How many statements there are, if there is no room for the one that `packet` prepares; else 0."""
         fits = self._remembered + len(packet) + _OVERHEAD <= _MOST_REMEMBERED
         return 0 if fits else len(self._known)
 
-    def add(self, packet: bytes, statement: Statement, parameters: int, schema: str, texts: int) -> Prepared:
+    def next_form(self, packet: bytes, state: SessionState) -> Form:
+        """The form that a statement will have that is prepared now."""
+        for ordinal in itertools.count():
+            form = self._all_forms.of(packet, state.schema, state.text_settings, ordinal)
+            if form not in self._forms:
+                return form
+        raise AssertionError("there is always a next number")
+
+    def add(self, packet: bytes, statement: Statement, parameters: int, state: SessionState) -> Prepared:
         """A COM_STMT_PREPARE succeeded."""
         self._last_number += 1
-        number, named = self._last_number, self._named_parameters
-        prepared = Prepared(number, packet, statement, parameters, schema, texts, named=named)
-        self._known[prepared.number] = self._last = prepared
+        number, named, form = self._last_number, self._named_parameters, self.next_form(packet, state)
+        prepared = Prepared(number, packet, statement, parameters, state.schema, state.texts, form, named=named)
+        self._known[prepared.number] = self._forms[form] = self._last = prepared
         self._remembered += len(packet) + _OVERHEAD
         return prepared
 
@@ -95,6 +110,7 @@ class Statements:
         prepared = self._named(statement_id(packet))
         if prepared is not None:
             del self._known[prepared.number]
+            del self._forms[prepared.form]
             self._remembered -= len(prepared.packet) + _OVERHEAD
             self.drop(prepared)
             if prepared is self._last:
@@ -104,6 +120,7 @@ class Statements:
     def clear(self) -> None:
         """The session was reset."""
         self._known.clear()
+        self._forms.clear()
         self._last = None
         self._remembered = self._held = 0
 
@@ -133,7 +150,7 @@ class Statements:
 
     def missing(self, seen: Seen) -> Prepared | None:
         """One that is not prepared on a connection."""
-        return next((prepared for number, prepared in self._known.items() if number not in seen.statements), None)
+        return next((prepared for form, prepared in self._forms.items() if form not in seen.statements), None)
 
     def room(self, seen: Seen, texts: int) -> bytes:
         """COM_STMT_CLOSEs that make room for one more on a connection: of those used longest ago."""
@@ -147,12 +164,12 @@ class Statements:
         return closes
 
     def _close(self, seen: Seen, texts: int, count: int) -> bytes:
-        idle = [number for number in seen.statements if self._may_go(number, seen, texts)][:count]
-        return b"".join(closing(seen.forget(number)) for number in idle)
+        idle = [form for form in seen.statements if self._may_go(form, seen, texts)][:count]
+        return b"".join(closing(seen.forget(form)) for form in idle)
 
-    def _may_go(self, number: int, seen: Seen, texts: int) -> bool:
+    def _may_go(self, form: Form, seen: Seen, texts: int) -> bool:
         """Whether a statement can be prepared on that connection again as it is."""
-        prepared = self._known.get(number)
+        prepared = self._forms.get(form)
         if prepared is None:
             return True
         idle = prepared.cursor is not seen and prepared.spilled is not seen

@@ -5,7 +5,7 @@ from typing import Final
 
 from proxy.routing.state import Seen, SessionState, changes_texts
 from proxy.routing.variables import set_text
-from proxy.session.prepared import Prepared, renumbered
+from proxy.session.prepared import Prepared, closing, renumbered
 from proxy.session.request import Prelude, Request
 from proxy.session.statements import Statements
 from proxy.wire import constants as c
@@ -44,7 +44,7 @@ class Steps:
         if request.named and (step := self._name_again(seen, request.named)) is not None:
             return step
         prepared = request.prepared
-        if prepared is not None and prepared.number not in seen.statements:
+        if prepared is not None and prepared.form not in seen.statements:
             return self._reach(seen, prepared)
         if request.statement.effects and request.code != c.COM_STMT_PREPARE:
             return self._before_other_texts(seen, request)
@@ -58,7 +58,7 @@ class Steps:
         return Prelude(self._query(statement.text), named=(name, statement.version))
 
     def _catch_up(self, seen: Seen, request: Request) -> Prelude | None:
-        if seen.detour and (step := self._on_detour(seen, request)) is not None:
+        if seen.detour is not None and (step := self._on_detour(seen, request)) is not None:
             return step
         if (setting := self._state.missing(seen.version)) is not None:
             return Prelude(setting.packet or self._query(setting.text.encode()), version=setting.version)
@@ -71,19 +71,20 @@ class Steps:
             return self._preparing(seen, prepared)
         self._state.leave_schema()
         packet = frame(bytes((c.COM_INIT_DB,)) + prepared.schema.encode(), 0)
-        return Prelude(packet, detour=prepared.number)
+        return Prelude(packet, detour=prepared.form)
 
     def _on_detour(self, seen: Seen, request: Request) -> Prelude | None:
         """The connection is in the schema of a statement: prepare that now, and then come back."""
-        prepared, seen.detour = self._statements.numbered(seen.detour), 0
-        if prepared is None or prepared.number in seen.statements:
+        assert seen.detour is not None
+        prepared, seen.detour = self._statements.of(seen.detour), None
+        if prepared is None or prepared.form in seen.statements:
             return None
         step = self._preparing(seen, prepared)
-        return step if prepared is request.prepared else replace(step, optional=prepared.number)
+        return step if prepared is request.prepared else replace(step, optional=prepared.form)
 
     def _preparing(self, seen: Seen, prepared: Prepared) -> Prelude:
         packet = self._statements.room(seen, self._state.texts) + prepared.packet
-        return Prelude(packet, Reply.PREPARED, number=prepared.number)
+        return Prelude(packet, Reply.PREPARED, form=prepared.form)
 
     def _before_other_texts(self, seen: Seen, request: Request) -> Prelude | None:
         """Prepare on the primary what was let go there: afterwards the same text could mean something else."""
@@ -91,7 +92,7 @@ class Steps:
             return None
         seen.most = max(seen.most, len(self._statements))
         missing = self._statements.missing(seen)
-        return replace(self._reach(seen, missing), optional=missing.number) if missing is not None else None
+        return replace(self._reach(seen, missing), optional=missing.form) if missing is not None else None
 
     def prelude_done(self, prelude: Prelude, seen: Seen, exchange: Exchange) -> None:
         """A prelude succeeded."""
@@ -100,21 +101,27 @@ class Steps:
             seen.forget_all()
         elif prelude.version >= 0:
             seen.version = prelude.version
-        elif prelude.detour >= 0:
+        elif prelude.detour is not None:
             seen.detour = prelude.detour
         elif prelude.variables is not None:
             seen.variables.update(prelude.variables)
         elif prelude.named[0]:
             seen.named[prelude.named[0]] = prelude.named[1]
-        elif exchange.prepared is not None:
-            seen.statements[prelude.number] = exchange.prepared[0]
+        elif exchange.prepared is not None and prelude.form is not None:
+            seen.statements[prelude.form] = exchange.prepared[0]
 
     def prelude_failed(self, prelude: Prelude, seen: Seen) -> bool:
         """A prelude was answered with an error; returns whether the request can do without it."""
-        if prelude.optional:
+        if prelude.optional is not None:
             # No statement has this number: when it is executed, the server's error says why it cannot be.
             seen.statements[prelude.optional] = 0
-        return bool(prelude.optional)
+        return prelude.optional is not None
+
+    def _before_prepare(self, seen: Seen, packet: bytes) -> bytes:
+        """COM_STMT_CLOSEs that make room, one of them for what another session has left there under the same text."""
+        form = self._statements.next_form(packet, self._state)
+        twin = closing(seen.forget(form)) if form in seen.statements else b""
+        return twin + self._statements.room(seen, self._state.texts)
 
     def packet_for(self, seen: Seen, request: Request) -> bytes:
         """The request's packet as the server of a connection must get it: its statement number, its types.
@@ -123,16 +130,12 @@ class Steps:
         """
         prepared, packet = request.prepared, request.packet
         if prepared is None:
-            return (
-                self._statements.room(seen, self._state.texts) + packet
-                if request.code == c.COM_STMT_PREPARE
-                else packet
-            )
+            return self._before_prepare(seen, packet) + packet if request.code == c.COM_STMT_PREPARE else packet
         if request.code in EXECUTIONS and prepared.types:
-            if seen.types.get(prepared.number) != prepared.types and not prepared.types_in(packet):
+            if seen.types.get(prepared.form) != prepared.types and not prepared.types_in(packet):
                 packet = prepared.with_types(packet)
-            seen.types[prepared.number] = prepared.types
-        number = seen.used(prepared.number)
+            seen.types[prepared.form] = prepared.types
+        number = seen.used(prepared.form)
         packet = renumbered(packet, number)
         if prepared.held and request.code != c.COM_STMT_FETCH:
             return b"".join(renumbered(piece, number) for piece in prepared.held) + packet

@@ -2,6 +2,7 @@
 
 import pytest
 
+from proxy.routing.forms import Form
 from proxy.session.prepared import Prepared, renumbered
 from proxy.sql.statement import primary
 from proxy.wire.constants import MAX_PAYLOAD
@@ -11,7 +12,7 @@ from proxy.wire.primitives import lenenc_bytes, lenenc_int
 
 
 def prepared(parameters: int, named: bool = False) -> Prepared:
-    return Prepared(1, b"", primary("write"), parameters, "", 0, named=named)
+    return Prepared(1, b"", primary("write"), parameters, "", 0, Form(), named=named)
 
 
 def execution(parameters: int, types: bytes | None, values: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from proxy.routing.forms import Form
 from proxy.routing.policy import Route, Target
 from proxy.routing.state import Seen
 from proxy.session.prepared import Prepared
@@ -41,7 +42,7 @@ def test_only_errors_of_replicas_are_mended(errno: int, expected: Remedy) -> Non
 
 def execution(reason: str, kind: Kind = Kind.PRIMARY) -> Request:
     statement = Statement(kind, reason)
-    prepared = Prepared(1, b"", statement, 0, "", 0)
+    prepared = Prepared(1, b"", statement, 0, "", 0, Form())
     return Request(EXECUTE, statement, Route(Target.PRIMARY, reason), Reply.RESULT, prepared)
 
 
