@@ -22,11 +22,12 @@ class NamedStatement:
 class NamedStatements:
     """By name, in lower case."""
 
-    __slots__ = ("_named", "_version")
+    __slots__ = ("_dropped", "_named", "_version")
 
     def __init__(self) -> None:
         self._named: dict[str, NamedStatement] = {}
         self._version = 0
+        self._dropped = False
 
     def __len__(self) -> int:
         return len(self._named)
@@ -37,8 +38,13 @@ class NamedStatements:
         self._named.pop(name, None)
         if len(self._named) >= MAX_NAMED:
             del self._named[next(iter(self._named))]
+            self._dropped = True
         self._named[name] = NamedStatement(statement, text, meaning, self._version)
         return self._version
+
+    def all_mean(self, meaning: tuple[str, int]) -> bool:
+        """Whether all of them can be prepared again as they are in a session of that meaning."""
+        return not self._dropped and all(named.meaning == meaning for named in self._named.values())
 
     def find(self, name: str) -> NamedStatement | None:
         """What is prepared under a name."""
@@ -51,3 +57,4 @@ class NamedStatements:
     def clear(self) -> None:
         """Forget all of them."""
         self._named.clear()
+        self._dropped = False

@@ -1,6 +1,7 @@
 """What one server connection has seen of its session."""
 
 from proxy.routing.forms import Form
+from proxy.routing.settings import LOGIN
 from proxy.wire.definitions import Definitions
 
 
@@ -13,12 +14,16 @@ class Seen:
     sake the connection is in another schema than the session. `variables` and
     `named` are the versions that it has of user variables and of statements that were prepared as text. `definitions`
     are those that the server sent last for the columns of prepared statements, where a client agreed to keep them.
+    `insert_id` is what LAST_INSERT_ID() gives there, None when only the server knows.
     """
 
-    __slots__ = ("definitions", "detour", "most", "named", "resets", "statements", "types", "variables", "version")
+    __slots__ = (
+        *("definitions", "detour", "insert_id", "most", "named", "resets", "statements", "types", "variables"),
+        "version",
+    )
 
     def __init__(self) -> None:
-        self.version = 0
+        self.version = LOGIN
         self.resets = 0
         self.statements: dict[Form, int] = {}
         self.types: dict[Form, bytes] = {}
@@ -27,6 +32,7 @@ class Seen:
         self.detour: Form | None = None
         self.variables: dict[str, int] = {}
         self.named: dict[str, int] = {}
+        self.insert_id: int | None = 0
 
     def used(self, form: Form) -> int:
         """A prepared statement is used now; returns the server's number for it."""
@@ -46,3 +52,4 @@ class Seen:
         self.definitions.clear()
         self.variables.clear()
         self.named.clear()
+        self.insert_id = 0

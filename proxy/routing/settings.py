@@ -3,13 +3,20 @@
 from dataclasses import dataclass
 from typing import Final
 
+from proxy.routing.told import Settings
 from proxy.sql.effects import SetNames, SetRole, SetTransaction, SetVariable
 from proxy.wire.constants import COM_INIT_DB
 from proxy.wire.framing import frame
 
-# The settings under which the default schema and the multi-statement option are kept; a reset leaves both.
+# The settings under which the default schema, the multi-statement option and the roles are kept; a reset leaves all
+# three, on both vendors.
 USE: Final = "use"
 OPTION: Final = "option"
+ROLE: Final = "role"
+LASTING: Final = frozenset({USE, OPTION, ROLE})
+# The versions of a connection that was told nothing, not even what its login said, and of one behind its login.
+NOTHING: Final = 0
+LOGIN: Final = 2
 # A session that keeps setting new things is cheaper to pin than to repeat.
 MAX_SETTINGS: Final = 64
 MAX_BYTES: Final = 32 * 1024
@@ -51,15 +58,26 @@ class _Entry:
 class SettingLog:
     """What was set, in the order of the last change of each.
 
-    `version` counts changes, so that a connection knows which ones it has not seen.
+    `version` counts changes, so that a connection knows which ones it has not seen
     """
 
     __slots__ = ("_entries", "_size", "version")
 
     def __init__(self) -> None:
-        self.version = 0
+        self.version = LOGIN
         self._entries: dict[str, _Entry] = {}
         self._size = 0
+
+    def begin(self, schema: bytes, charset: str, collation_id: int) -> None:
+        """What the login has set: a new connection has it, one that was reset has to be told.
+
+        Empty texts stand for nothing to be told.
+        """
+        if charset:
+            item = f"NAMES {charset}, @@session.collation_connection = {collation_id}"
+            self._entries[_NAMES] = _Entry(LOGIN - 1, item=item)
+        if schema:
+            self._entries[USE] = _Entry(LOGIN, packet=frame(bytes((COM_INIT_DB,)) + schema, 0))
 
     @property
     def full(self) -> bool:
@@ -80,7 +98,7 @@ class SettingLog:
 
     def role(self, effect: SetRole) -> None:
         """The roles were set."""
-        self._remember("role", text=f"SET ROLE {effect.roles}")
+        self._remember(ROLE, text=f"SET ROLE {effect.roles}")
 
     def transactions(self, effect: SetTransaction) -> None:
         """Characteristics of all transactions of the session were set."""
@@ -105,8 +123,22 @@ class SettingLog:
 
     def clear(self) -> None:
         """Forget all but what a COM_RESET_CONNECTION leaves."""
-        for name in [name for name in self._entries if name not in (USE, OPTION)]:
+        for name in self._entries.keys() - LASTING:
             self.forget(name)
+
+    @property
+    def told(self) -> Settings:
+        """All of them, in the order in which they are told."""
+        return tuple((name, entry.item or entry.text or entry.packet) for name, entry in self._entries.items())
+
+    @property
+    def lasting(self) -> frozenset[str]:
+        """The names of those that a reset leaves."""
+        return LASTING & self._entries.keys()
+
+    def version_of_first(self, count: int) -> int:
+        """The version of a connection that was told the first `count` of them."""
+        return next((e.version for at, e in enumerate(self._entries.values(), 1) if at == count), NOTHING)
 
     @property
     def of_texts(self) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from typing import Any, Final
 from proxy.routing.named import NamedStatements
 from proxy.routing.pins import Pins, may_hold_on_error
 from proxy.routing.seen import Seen
-from proxy.routing.settings import OF_TEXTS, Setting, SettingLog
+from proxy.routing.settings import NOTHING, OF_TEXTS, Setting, SettingLog
+from proxy.routing.told import Fit, Told, fit, told_first
 from proxy.routing.variables import UserVariables, Variable
 from proxy.sql import effects as e
 from proxy.sql.meaning import DEFAULT_MEANING, meaning_of
@@ -23,6 +24,8 @@ _TRANSACTION_FLAGS: Final = SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT
 _NEXT_TRANSACTION: Final = "next-transaction"
 _TEXT_PREPARE: Final = "text-prepare"
 _NO_SCHEMA: Final = "dropped-schema"
+# LAST_INSERT_ID() with an argument, or SET last_insert_id
+_SETS_INSERT_ID: Final = frozenset({"function", "insert-id"})
 # ER_PARSE_ERROR, ER_UNKNOWN_STMT_HANDLER: not even begun
 _NOT_BEGUN: Final = frozenset({1064, 1243})
 
@@ -49,7 +52,7 @@ class SessionState:
 
     __slots__ = (
         *("_baseline", "_charset", "_settings", "_sql_mode", "_status", "free", "named", "pins", "reading"),
-        *("resets", "schema", "texts", "variables", "wrote"),
+        *("insert_id", "resets", "schema", "texts", "variables"),
     )
 
     def __init__(self, schema: str, status: int, baseline: Baseline | None = None) -> None:
@@ -61,7 +64,7 @@ class SessionState:
         self.named = NamedStatements()
         self.variables = UserVariables()
         self.resets = 0
-        self.wrote = False
+        self.insert_id: int | None = 0
         self._status = status
         self._sql_mode, self._charset = self._baseline.sql_mode, self._baseline.charset
         self.reading = DEFAULT_MEANING
@@ -97,6 +100,11 @@ class SessionState:
         return self.pins.reason
 
     @property
+    def wrote(self) -> bool:
+        """Whether the session's insert id is known by its connection to the primary only."""
+        return self.insert_id is None
+
+    @property
     def private(self) -> bool:
         """Whether the primary's connection may hold what cannot be repeated: losing it must end the session."""
         return bool(self.pins or self.pins.holds or self.variables.unknown or self.wrote)
@@ -129,13 +137,13 @@ class SessionState:
             _APPLY[type(effect)](self, effect, text, seen)
         if statement.writes:
             # LAST_INSERT_ID() asks the connection that wrote.
-            self.wrote = True
+            self.insert_id = seen.insert_id = None
         if self._settings.full:
             self.pins.add("many-settings")
         seen.version = self.version
         self._judge()
 
-    def failed(self, statement: Statement, errno: int, begun: bool) -> None:
+    def failed(self, statement: Statement, errno: int, begun: bool, seen: Seen) -> None:
         """A statement was answered with an error, `begun` after it had given a result; it may have done a part."""
         if errno in _NOT_BEGUN and not begun:
             return
@@ -143,15 +151,16 @@ class SessionState:
             if isinstance(effect, e.Prepare):
                 self.named.forget(effect.name)
             elif begun or not isinstance(effect, e.Pin) or may_hold_on_error(effect):
-                self._may_have_happened(effect)
-        self.wrote = self.wrote or statement.writes
+                self._may_have_happened(effect, seen)
+        if statement.writes:
+            self.insert_id = seen.insert_id = None
         self._judge()
 
-    def _may_have_happened(self, effect: e.Effect) -> None:
+    def _may_have_happened(self, effect: e.Effect, seen: Seen) -> None:
         if isinstance(effect, e.Pin):
             self.pins.pin(effect, self.schema)
         elif isinstance(effect, e.Hold):
-            self.pins.hold(effect)
+            self._hold(effect, b"", seen)
         elif isinstance(effect, e.SetUserVariable):
             self.variables.lose_all()
 
@@ -183,12 +192,46 @@ class SessionState:
         self.pins.clear()
         self.named.clear()
         self.variables.clear()
-        self.wrote = False
+        self.insert_id = 0
         self.resets += 1
         self._sql_mode = self._baseline.sql_mode.upper().replace("IGNORE_SPACE", "")
         self._charset = self._baseline.reset_charset
         self._texts_changed()
         self._judge()
+
+    # --- connections change hands ------------------------------------------------------------------------------------
+
+    @property
+    def transferable(self) -> bool:
+        """Whether the primary's connection can be given to another session, and this one go on with another."""
+        if self.pins or self.pins.holds or self._status & SERVER_STATUS_IN_TRANS or not self.schema.isascii():
+            return False
+        return self.variables.can_be_told(None, self.texts) and self.named.all_mean((self.schema, self.texts))
+
+    def told(self, seen: Seen) -> Told:
+        """What a connection that has `seen` so much has of this session."""
+        in_step = seen.version == self.version and seen.resets == self.resets and seen.detour is None
+        return Told(
+            settings=self._settings.told if in_step else None,
+            lasting=self._settings.lasting,
+            bare=not (seen.variables or seen.named),
+            insert_id=seen.insert_id,
+        )
+
+    def fit(self, told: Told, resettable: bool) -> Fit:
+        """How far a connection is from this session."""
+        return fit(told, self._settings.told, resettable)
+
+    def take_over(self, told: Told, seen: Seen) -> None:
+        """A connection becomes this session's: what is to be told to it follows from `seen`."""
+        seen.version, seen.resets, seen.insert_id = NOTHING, self.resets, told.insert_id
+        known = told_first(told.settings, self._settings.told) if told.bare and told.settings is not None else -1
+        if known < 0:
+            seen.resets = self.resets - 1
+        elif told.settings == self._settings.told:
+            seen.version = self.version
+        else:
+            seen.version = self._settings.version_of_first(known)
 
     def _judge(self) -> None:
         self.free = not (self.pins or self.in_transaction or self.schema.lower() in SERVER_SCHEMAS)
@@ -259,7 +302,10 @@ class SessionState:
         self.pins.unpin(effect, self.schema)
 
     def _hold(self, effect: e.Hold, text: bytes, seen: Seen) -> None:
-        self.pins.hold(effect)
+        if effect.reason in _SETS_INSERT_ID:
+            self.insert_id = seen.insert_id = None
+        else:
+            self.pins.hold(effect)
 
     def _renamed(self, effect: e.Renamed, text: bytes, seen: Seen) -> None:
         self.pins.renamed(effect, self.schema)

@@ -283,7 +283,7 @@ class Machine:
         if not (statement.effects or statement.writes):
             return
         if exchange.errno:
-            self.state.failed(statement, exchange.errno, exchange.begun)
+            self.state.failed(statement, exchange.errno, exchange.begun, seen)
             return
         self.state.apply(statement, self.text(request), seen)
 

@@ -57,15 +57,16 @@ class Prelude:
     """A command that a connection needs before a request; its reply is not for the client.
 
     Exactly one of the fields after `reply` says what the connection has seen once it succeeded: a reset, a change of
-    the session's state, a prepared statement, the schema of one that is to be prepared, user variables (their
-    versions), or a statement prepared as text (its name and version). It may fail if it is only for the sake of the
-    statement `optional`.
+    the session's state, its insert id, a prepared statement, the schema of one that is to be prepared, user variables
+    (their versions), or a statement prepared as text (its name and version). It may fail if it is only for the sake of
+    the statement `optional`.
     """
 
     packet: bytes
     reply: Reply = Reply.RESULT
     resets: int = -1
     version: int = -1
+    insert_id: int = -1
     form: Form | None = None
     detour: Form | None = None
     variables: Mapping[str, int] | None = None

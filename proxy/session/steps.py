@@ -35,6 +35,8 @@ class Steps:
             return Prelude(_RESET, resets=state.resets)
         if seen.version != state.version and (step := self._catch_up(seen, request)) is not None:
             return step
+        if seen.insert_id != state.insert_id and state.insert_id is not None:
+            return Prelude(self._query(b"SET last_insert_id = %d" % state.insert_id), insert_id=state.insert_id)
         variables = request.statement.variables
         if (variables is None or variables) and (missing := state.missing_variables(variables, seen)):
             versions = {name: variable.version for name, variable in missing.items()}
@@ -99,6 +101,8 @@ class Steps:
         if prelude.resets >= 0:
             seen.resets = prelude.resets
             seen.forget_all()
+        elif prelude.insert_id >= 0:
+            seen.insert_id = prelude.insert_id
         elif prelude.version >= 0:
             seen.version = prelude.version
         elif prelude.detour is not None:

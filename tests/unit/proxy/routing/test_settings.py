@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.routing.settings import MAX_BYTES, MAX_SETTINGS, SettingLog
+from proxy.routing.settings import LOGIN, MAX_BYTES, MAX_SETTINGS, NOTHING, SettingLog
 from proxy.sql.effects import SetNames, SetRole, SetTransaction, SetVariable
 
 
@@ -20,8 +20,8 @@ def test_neighbours_are_told_in_one_command_in_the_order_of_their_last_change() 
     for name, value in (("a", "1"), ("b", "'x'"), ("a", "2")):
         log.variable(SetVariable(name, value))
     assert replayed(log) == [b"\x03SET @@session.b = 'x', @@session.a = 2"]
-    assert replayed(log, 2) == [b"\x03SET @@session.a = 2"]
-    assert replayed(log, 3) == []
+    assert replayed(log, LOGIN + 2) == [b"\x03SET @@session.a = 2"]
+    assert replayed(log, LOGIN + 3) == []
 
 
 def test_the_default_schema_stands_between_what_was_set_before_and_behind_it() -> None:
@@ -72,16 +72,7 @@ def test_a_value_that_is_not_known_any_more_is_not_told() -> None:
     log.forget("b")
     log.forget("c")
     assert log.missing(0) is not None
-    assert log.missing(1) is None
-
-
-def test_a_reset_leaves_the_schema_and_the_option() -> None:
-    log = SettingLog()
-    log.use(b"db")
-    log.variable(SetVariable("a", "1"))
-    log.option(b"\x03\0\0\0\x1b\0\0")
-    log.clear()
-    assert replayed(log) == [b"\x02db", b"\x1b\0\0"]
+    assert log.missing(LOGIN + 1) is None
 
 
 def test_many_or_large_settings_are_full() -> None:
@@ -94,3 +85,27 @@ def test_many_or_large_settings_are_full() -> None:
     many.variable(SetVariable("b", "1"))
     large.variable(SetVariable("b", "x" * 30))
     assert (many.full, large.full) == (True, True)
+
+
+def test_what_the_login_said_is_told_to_a_connection_that_was_reset() -> None:
+    log = SettingLog()
+    log.begin(b"db", "latin1", 8)
+    log.variable(SetVariable("a", "1"))
+    assert replayed(log, LOGIN) == [b"\x03SET @@session.a = 1"]
+    assert replayed(log, NOTHING) == [
+        b"\x03SET NAMES latin1, @@session.collation_connection = 8",
+        b"\x02db",
+        b"\x03SET @@session.a = 1",
+    ]
+    assert replayed(log, log.version_of_first(1)) == replayed(log, NOTHING)[1:]
+    assert log.version_of_first(0) == NOTHING
+
+
+def test_a_reset_leaves_schema_option_and_roles() -> None:
+    log = SettingLog()
+    log.begin(b"db", "latin1", 8)
+    log.role(SetRole("r"))
+    log.option(b"\x03\0\0\0\x1b\0\0")
+    log.clear()
+    assert [name for name, _ in log.told] == ["use", "role", "option"]
+    assert log.lasting == {"use", "role", "option"}

@@ -22,7 +22,7 @@ class Session:
         return self
 
     def fail(self, text: str, errno: int = 1146, begun: bool = False) -> "Session":
-        self.state.failed(classified(text), errno, begun)
+        self.state.failed(classified(text), errno, begun, self.seen)
         return self
 
     def replayed(self, version: int = 0) -> list[bytes]:
@@ -141,12 +141,12 @@ def test_settings_are_replayed() -> None:
         b"\x02b c",
         b"\x03SET ROLE NONE",
     ]
-    assert session.seen.version == session.state.version == 5
+    assert session.seen.version == session.state.version == 7
     session.state.set_option(b"\x03\0\0\0\x1b\0\0", session.seen)
     session.run("SET SESSION TRANSACTION READ ONLY")
-    assert session.replayed(5) == [b"\x1b\0\0", b"\x03SET SESSION TRANSACTION READ ONLY"]
+    assert session.replayed(7) == [b"\x1b\0\0", b"\x03SET SESSION TRANSACTION READ ONLY"]
     session.state.reset()
-    assert session.replayed() == [b"\x02b c", b"\x1b\0\0"]
+    assert session.replayed() == [b"\x02b c", b"\x03SET ROLE NONE", b"\x1b\0\0"]
 
 
 def test_a_schema_is_named_in_the_character_set_of_the_client() -> None:
