@@ -12,11 +12,12 @@ from typing import Self, cast
 from proxy.transport.layer import Layer
 from proxy.transport.tls import TlsFailed, TlsLayer
 from proxy.transport.tlsengine import TlsEngine
+from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import PacketReader, frame
 from proxy.wire.proxyprotocol import LONGEST_HEADER, ProxyHeader, read_header
 
-# Nothing that is sent during a login comes near this.
-MAX_LOGIN_PACKET = 64 * 1024
+# Connection attributes take up to 64 KiB, and nothing else that is sent during a login comes near to that.
+MAX_LOGIN_PACKET = 68 * 1024
 
 
 Around = Callable[[asyncio.Transport, asyncio.Protocol], Layer]
@@ -103,10 +104,18 @@ class PacketChannel(asyncio.Protocol):
 
     async def receive(self) -> bytes:
         """The next payload. Raises MalformedPacket, or ConnectionError once the peer is gone."""
-        while (packet := self._reader.next()) is None:
+        while (packet := self._next()) is None:
             await self._news()
         self._sequence = packet[0] + 1
         return packet[1]
+
+    def _next(self) -> tuple[int, bytes] | None:
+        try:
+            return self._reader.next()
+        except MalformedPacket:
+            # The refusal answers it.
+            self._sequence = self._reader.sequence + 1
+            raise
 
     async def proxy_header(self) -> ProxyHeader:
         """The PROXY header before the first packet. Raises MalformedPacket, ConnectionError once the peer is gone."""

@@ -13,6 +13,7 @@ from proxy.accounts.table import (
     configured_account,
     decoy,
     find_account,
+    host_fits,
     mariadb_accounts,
     mysql_accounts,
 )
@@ -60,6 +61,18 @@ class Directory:
         """The account of a client, with its secrets as far as they were learnt."""
         account = find_account(self._accounts, user, address)
         return None if account is None else self._with_secrets(account)
+
+    async def covers(self, address: str) -> bool:
+        """Whether some account is for clients from `address`, going by the newest accounts before it says no.
+
+        It says yes where the accounts are not known.
+        """
+        if not self._covers(address):
+            await self.refresh_quietly()
+        return self._covers(address)
+
+    def _covers(self, address: str) -> bool:
+        return not self._accounts or any(host_fits(account.host, address) for account in self._accounts)
 
     def decoy(self, plugin: str) -> Method:
         """What a client without an account is judged by."""

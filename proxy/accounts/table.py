@@ -149,20 +149,30 @@ def find_account(accounts: Iterable[Account], user: str, address: str) -> Accoun
 
 
 def host_names(address: str) -> tuple[str, ...]:
-    """The names under which an address is compared; servers know loopback as localhost."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+    """The names under which an address is compared; servers know 127.0.0.1 and ::1, and no others, as localhost."""
+    parsed = _parsed(address)
+    if parsed is None:
         return (address,)
-    # A socket for both families shows 192.0.2.1 as ::ffff:192.0.2.1.
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    name = str(mapped or address)
-    return (LOCALHOST, name) if (mapped or parsed).is_loopback else (name,)
+    name = str(parsed)
+    return (LOCALHOST, name) if name in _LOCALHOSTS else (name,)
+
+
+_LOCALHOSTS = frozenset({"127.0.0.1", "::1"})
 
 
 def is_local(address: str) -> bool:
-    """Whether an IP address is one of loopback."""
-    return host_names(address)[0] == LOCALHOST
+    """Whether an IP address is one of loopback, 127.0.0.2 for one."""
+    parsed = _parsed(address)
+    return parsed is not None and parsed.is_loopback
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    # A socket for both families shows 192.0.2.1 as ::ffff:192.0.2.1.
+    return (parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None) or parsed
 
 
 @functools.lru_cache(4096)

@@ -8,8 +8,10 @@ from typing import Final
 from proxy.accounts.table import host_names
 from proxy.errors import ClientFault
 from proxy.session.context import Context, Login
+from proxy.session.wording import host_not_allowed
 from proxy.wire import constants as c
 from proxy.wire.replies import Err
+from topology.servers import Vendor
 
 log = logging.getLogger(__name__)
 
@@ -48,3 +50,9 @@ def admit_address(context: Context, address: str) -> None:
         message = f"Too many connections from {address} (max_connections_per_address is {most})"
         raise ClientFault(Err(c.ER_CON_COUNT, message, "08004"))
     context.addresses[address] += 1
+
+
+async def admit_host(context: Context, address: str, vendor: Vendor | None) -> None:
+    """Raise ClientFault, in the words of a server of `vendor`, where no account is for clients from `address`."""
+    if not await context.directory.covers(address):
+        raise ClientFault(host_not_allowed(host_names(address)[0], vendor))

@@ -10,7 +10,7 @@ from proxy.accounts.table import is_local
 from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost
-from proxy.session.admission import admit, admit_address, covered
+from proxy.session.admission import admit, admit_address, admit_host, covered
 from proxy.session.context import Context
 from proxy.session.judge import default_plugin
 from proxy.sql.cache import StatementCache
@@ -123,12 +123,17 @@ async def arrive(context: Context, channel: ClientChannel) -> Arrival:
     if not channel.balanced:
         channel.count()
     primary, cache = _served(context)
+    if not channel.balanced:
+        await admit_host(context, channel.origin.address, primary.vendor)
     nonce = bytes(secrets.choice(_NONCE_BYTES) for _ in range(NONCE_SIZE))
     greeting = await _greeting(context, primary, nonce)
     channel.send(greeting_payload(greeting))
     if channel.balanced:
         await _introduced(channel)
-    response = await _encrypted(context, channel, await channel.receive())
+    payload = await channel.receive()
+    if channel.balanced:
+        await admit_host(context, channel.origin.address, primary.vendor)
+    response = await _encrypted(context, channel, payload)
     return Arrival(greeting.connection_id, nonce, response, channel.private, greeting.capabilities, primary, cache)
 
 

@@ -14,6 +14,7 @@ from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerRefused, SessionError
 from proxy.session.context import Context
+from proxy.session.wording import product_name
 from proxy.wire import constants as c
 from proxy.wire.dialogues import Accept, Deny, Send, Step, Surroundings, Verify
 from proxy.wire.handshake import HandshakeResponse
@@ -45,8 +46,9 @@ class Judge:
 
     def around(self, nonce: bytes, private: bool, primary: Observation) -> Surroundings:
         """What the client is verified with beside its account."""
-        product = "MariaDB" if primary.vendor is Vendor.MARIADB else "MySQL"
-        return Surroundings(nonce, secrets.token_bytes(CHALLENGE_SIZE), self.context.key, private, product)
+        return Surroundings(
+            nonce, secrets.token_bytes(CHALLENGE_SIZE), self.context.key, private, product_name(primary.vendor)
+        )
 
     async def verify(self, login: ServerLogin, response: HandshakeResponse, primary: Observation) -> Accept:
         """What a new client has proved. Raises SessionError with what the client is told."""
@@ -109,9 +111,12 @@ class Judge:
         if account is None or not account.supported:
             await self.context.directory.refresh_quietly()
             account = self.context.directory.find(user, self.address)
-        if account is not None and (error := refusal(account)) is not None:
+        if account is not None and (error := self._refusal(account, user)) is not None:
             raise ClientFault(error)
         return account
+
+    def _refusal(self, account: Account, user: str) -> Err | None:
+        return refusal(account, user, host_names(self.address)[0])
 
     def _methods(self, account: Account | None, primary: Observation) -> tuple[Method, ...]:
         if account is not None:
@@ -139,7 +144,7 @@ class Judge:
         account = self.context.directory.find(user, self.address)
         if account is None or account.methods == methods:
             return denied
-        if (error := refusal(account)) is not None:
+        if (error := self._refusal(account, user)) is not None:
             return error
         return await self._dialogue(login, login.judge_again(account.methods))
 

@@ -9,7 +9,7 @@ from proxy.session.prepared import Prepared
 from proxy.session.request import Request
 from proxy.session.statements import Limits, Statements
 from proxy.session.steps import Steps
-from proxy.session.wording import malformed, no_cursor, too_many_statements, unknown_command
+from proxy.session.wording import malformed, no_clone, no_cursor, too_many_statements, unknown_command
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import UNKNOWN
 from proxy.sql.effects import Execute
@@ -108,6 +108,8 @@ class Machine:
 
     def _other(self, packet: bytes) -> Request | Err:
         code = packet[c.HEADER_SIZE]
+        if code == c.COM_CLONE and self._vendor is Vendor.MYSQL:
+            return no_clone()
         reply = REPLIES.get(code)
         if reply is None or (code == c.COM_BINLOG_DUMP_GTID and self._vendor is Vendor.MARIADB):
             return unknown_command()

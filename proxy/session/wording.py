@@ -18,9 +18,26 @@ _MARIADB_FUNCTIONS: Final = {
 _MYSQL_FUNCTION: Final = "mysql_stmt_precheck"
 
 
+def product_name(vendor: Vendor | None) -> str:
+    """What a server calls itself in its errors."""
+    return "MariaDB" if vendor is Vendor.MARIADB else "MySQL"
+
+
 def unknown_command() -> Err:
     """A command that the server does not know."""
     return Err(c.ER_UNKNOWN_COM, "Unknown command", "08S01")
+
+
+def no_clone() -> Err:
+    """MySQL's COM_CLONE, for a user without the privilege: through the proxy nobody can clone."""
+    message = "Access denied; you need (at least one of) the BACKUP_ADMIN privilege(s) for this operation"
+    return Err(c.ER_SPECIFIC_ACCESS_DENIED, message, "42000")
+
+
+def host_not_allowed(host: str, vendor: Vendor | None) -> Err:
+    """There is no account for clients from `host`."""
+    message = f"Host '{host}' is not allowed to connect to this {product_name(vendor)} server"
+    return Err(c.ER_HOST_NOT_PRIVILEGED, message)
 
 
 def unknown_statement(code: int, number: int, vendor: Vendor) -> Err:

@@ -40,6 +40,11 @@ class PacketReader:
         """Whether more bytes are here than the largest packet has."""
         return len(self._buffer) > HEADER_SIZE + self._limit
 
+    @property
+    def sequence(self) -> int:
+        """The number of the next packet, whose header must be there."""
+        return self._buffer[3]
+
     def peek(self, size: int) -> bytes:
         """The first `size` bytes, or fewer, which stay where they are."""
         return bytes(self._buffer[:size])

@@ -21,6 +21,8 @@ NONCE_SIZE = 20
 _FIRST_NONCE_PART = 8
 _LOWER_HALF = 0xFFFFFFFF
 _TLS_REQUEST_SIZE = 32
+# Servers of both vendors refuse more.
+_MAX_ATTRIBUTES = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,8 @@ def parse_response(payload: bytes) -> HandshakeResponse:
     database = _text(reader.nul_bytes()) if capabilities & CLIENT_CONNECT_WITH_DB and reader.left else ""
     plugin = _text(reader.nul_bytes()) if capabilities & CLIENT_PLUGIN_AUTH and reader.left else ""
     attributes = reader.lenenc_bytes() if capabilities & CLIENT_CONNECT_ATTRS and reader.left else b""
+    if len(attributes) > _MAX_ATTRIBUTES:
+        raise MalformedPacket(f"{len(attributes)} bytes of connection attributes")
     response = HandshakeResponse(capabilities, max_packet_size, collation_id, user, auth, database, plugin, attributes)
     if capabilities & CLIENT_ZSTD_COMPRESSION and reader.left:
         return replace(response, zstd_level=reader.integer(1))

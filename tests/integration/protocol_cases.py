@@ -21,8 +21,9 @@ READ_ONLY_CURSOR: Final = 1
 # Flags of a COM_STMT_BULK_EXECUTE.
 _UNIT_RESULTS: Final = 64
 _WITH_TYPES: Final = 128
-# COM_CHANGE_USER, and what turns a connection into one between servers: dumps, COM_CLONE and group replication.
-_NOT_TRIED: Final = (0x11, 0x12, 0x15, 0x1E, 0x20, 0x21)
+# COM_CHANGE_USER, and what turns a connection into one between servers: dumps, COM_CLONE and group replication, after
+# whose error MySQL closes.
+_NOT_TRIED: Final = (0x11, 0x12, 0x15, 0x1E, c.COM_CLONE, 0x21)
 NUMBER_IN_ROWS = "SELECT id, EXP(id * 300) AS large FROM item ORDER BY id"
 
 

@@ -15,7 +15,7 @@ from tests.support.wireclient import Login, Refused, WireClient
 
 SCHEMA = "accounts_test"
 HOSTS = ("127.0.0.1", "localhost", "%", "127.0.0.%", "127.0.0.0/255.0.0.0", "10.%")
-ACCESS_DENIED, DATABASE_DENIED, UNSUPPORTED = 1045, 1044, 1251
+ACCESS_DENIED, DATABASE_DENIED, UNSUPPORTED, DENIED_WITHOUT_PASSWORD = 1045, 1044, 1251, 1698
 LOCKED = {Flavor.MARIADB: 4151, Flavor.MYSQL: 3118}
 
 
@@ -185,29 +185,85 @@ def test_an_expired_password(shared_cluster: Cluster, shared_proxy: ProxyProcess
     assert "expired" in str(outcomes[0]) or "ALTER USER" in str(outcomes[0]) or "SET PASSWORD" in str(outcomes[0])
 
 
-@pytest.mark.parametrize("method", ["unix_socket", "ed25519"])
+@pytest.fixture
+def unlogged(admin: Connection) -> Iterator[Connection]:
+    """The primary, whose changes stay its own: replicas without a plugin would stop at its account."""
+    run(admin, "SET SESSION sql_log_bin = 0")
+    yield admin
+    run(admin, "DROP USER IF EXISTS 'u'@'%'")
+    run(admin, "SET SESSION sql_log_bin = 1")
+
+
 def test_a_method_that_the_proxy_cannot_verify(
-    shared_cluster: Cluster, shared_proxy: ProxyProcess, admin: Connection, method: str
+    shared_cluster: Cluster, shared_proxy: ProxyProcess, unlogged: Connection
 ) -> None:
-    if shared_cluster.flavor is Flavor.MYSQL:
-        run(admin, "CREATE USER 'u'@'%' IDENTIFIED WITH mysql_no_login") if has_no_login(admin) else pytest.skip(
-            "this server has no further method"
-        )
-        method = "mysql_no_login"
-    else:
-        # Replicas do not have the plugin, and would stop at its account.
-        run(admin, "SET SESSION sql_log_bin = 0")
-        if method == "ed25519" and not has_ed25519(admin):
-            pytest.skip("this server comes without the plugin")
-        using = " USING PASSWORD('first')" if method == "ed25519" else ""
-        run(admin, f"CREATE USER 'u'@'%' IDENTIFIED VIA {method}{using}")
+    if shared_cluster.flavor is Flavor.MYSQL or not has_ed25519(unlogged):
+        pytest.skip("this server has no such method that its own machine does not decide")
+    run(unlogged, "CREATE USER 'u'@'%' IDENTIFIED VIA ed25519 USING PASSWORD('first')")
     number, message = error_of(shared_cluster, shared_proxy, user="u", password="second")
     assert number == UNSUPPORTED
-    assert method in message
-    run(admin, "DROP USER 'u'@'%'")
-    run(admin, "SET SESSION sql_log_bin = 1")
-    if method == "ed25519":
-        run(admin, "UNINSTALL SONAME 'auth_ed25519'")
+    assert "ed25519" in message
+    run(unlogged, "UNINSTALL SONAME 'auth_ed25519'")
+
+
+@pytest.mark.parametrize("password", ["first", ""])
+def test_an_account_for_the_servers_own_machine(
+    shared_cluster: Cluster, shared_proxy: ProxyProcess, unlogged: Connection, password: str
+) -> None:
+    """The number is the server's, the text says more."""
+    mysql = shared_cluster.flavor is Flavor.MYSQL
+    if mysql:
+        run(unlogged, "INSTALL PLUGIN auth_socket SONAME 'auth_socket.so'")
+    method = "auth_socket" if mysql else "unix_socket"
+    try:
+        run(unlogged, f"CREATE USER 'u'@'%' IDENTIFIED {'WITH' if mysql else 'VIA'} {method}")
+        wanted, text = direct_error(shared_cluster, user="u", password=password)
+        number, message = error_of(shared_cluster, shared_proxy, user="u", password=password)
+    finally:
+        run(unlogged, "DROP USER IF EXISTS 'u'@'%'")
+        if mysql:
+            run(unlogged, "UNINSTALL PLUGIN auth_socket")
+    assert number == wanted == DENIED_WITHOUT_PASSWORD
+    assert message.startswith(f"{text}: "), message
+    assert f"the authentication method '{method}'" in message
+
+
+@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2"])
+def test_a_host_that_no_account_is_for(
+    shared_cluster: Cluster, shared_proxy: ProxyProcess, unlogged: Connection, source: str
+) -> None:
+    """An error stands in the place of the greeting, unless the host is localhost, which accounts are left for."""
+    primary = shared_cluster.servers[0]
+    anywhere = run(unlogged, "SELECT User FROM mysql.user WHERE Host = '%'")
+    endpoints = ((primary.host, primary.port), (shared_proxy.host, shared_proxy.port))
+    try:
+        move(unlogged, anywhere, "%", "10.%")
+        # A failed login has the proxy read the accounts anew.
+        assert error_of(shared_cluster, shared_proxy, password="wrong")[0] == ACCESS_DENIED
+        outcomes = [first_packet(endpoint, source) for endpoint in endpoints]
+        assert outcomes[0] == outcomes[1]
+        assert b"is not allowed to connect" in outcomes[0] or source == "127.0.0.1"
+    finally:
+        move(unlogged, anywhere, "10.%", "%")
+    with WireClient(*endpoints[1], source=source) as client:
+        client.log_in(Login(primary.user, primary.password))
+
+
+def move(admin: Connection, users: tuple[tuple[str, ...], ...], old: str, new: str) -> None:
+    for (user,) in users:
+        run(admin, f"RENAME USER '{user}'@'{old}' TO '{user}'@'{new}'")
+    # Servers do not forget before that that everybody was welcome.
+    run(admin, "FLUSH PRIVILEGES")
+
+
+def first_packet(endpoint: tuple[str, int], source: str) -> bytes:
+    """What a client from `source` is greeted with; of a greeting its first byte."""
+    with WireClient(*endpoint, source=source) as client:
+        sequence, payload = client.packet()
+        if payload[:1] == b"\n":
+            return payload[:1]
+        assert client.is_closed()
+        return bytes((sequence,)) + payload
 
 
 def has_ed25519(admin: Connection) -> bool:
@@ -216,11 +272,6 @@ def has_ed25519(admin: Connection) -> bool:
     except pymysql.err.OperationalError:
         return False
     return True
-
-
-def has_no_login(admin: Connection) -> bool:
-    rows = run(admin, "SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'mysql_no_login'")
-    return bool(rows)
 
 
 def test_one_of_several_methods_is_enough(

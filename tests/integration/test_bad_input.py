@@ -15,6 +15,9 @@ import pytest
 
 from proxy.wire import constants as c
 from proxy.wire.framing import frame
+from proxy.wire.handshake import HandshakeResponse, response_payload
+from proxy.wire.primitives import lenenc_bytes
+from proxy.wire.replies import Err, err_payload
 from replication.sandbox import Cluster
 from replication.sandbox.cluster import free_ports
 from tests.support.clients import connect, run
@@ -123,6 +126,29 @@ def test_a_malformed_login_ends_its_connection(proxy: ProxyProcess, name: str) -
         client.send_bytes(BEFORE_LOGIN[name])
         assert client.is_closed()
     proxy.wait_for_log("malformed packet during login", before + 1)
+    assert "Traceback" not in proxy.log
+
+
+@pytest.mark.usefixtures("neighbour")
+@pytest.mark.parametrize("size", [0xFFFF - 8, 0xFFFF, 70_000, 2_000_000])
+def test_a_login_with_many_attributes(shared_cluster: Cluster, proxy: ProxyProcess, size: int) -> None:
+    """Servers take 64 KiB of them, and refuse more in so many words."""
+    primary = shared_cluster.servers[0]
+    outcomes = []
+    for host, port in ((primary.host, primary.port), (proxy.host, proxy.port)):
+        with WireClient(host, port) as client:
+            capabilities = client.greeting().capabilities & (CAPABILITIES | c.CLIENT_CONNECT_ATTRS)
+            attributes = lenenc_bytes(b"name") + lenenc_bytes(b"x" * size)
+            response = HandshakeResponse(
+                capabilities, 1 << 30, 45, "nobody", b"", plugin=c.NATIVE_PASSWORD, attributes=attributes
+            )
+            client.send_bytes(frame(response_payload(response), 1))
+            outcomes.append(client.packet())
+            if outcomes[-1][1][:1] == bytes((c.EOF_HEADER,)):
+                # A request to switch, with a method of the server's choice and a salt: the attributes were taken.
+                outcomes[-1] = (outcomes[-1][0], b"go on")
+    assert outcomes[0] == outcomes[1]
+    assert (outcomes[0] == (2, err_payload(Err(c.ER_HANDSHAKE, "Bad handshake", "08S01")))) is (size > 0xFFFF - 8)
     assert "Traceback" not in proxy.log
 
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from proxy.wire import constants as c
 from proxy.wire.commands import REPLIES
 from replication.sandbox import Cluster
-from tests.integration.protocol_cases import CONVERSATIONS, DIALECTS, TABLE, Dialect, Only
+from tests.integration.protocol_cases import CONVERSATIONS, DIALECTS, TABLE, Dialect, Only, commands
 from tests.integration.protocol_schema import SCHEMA, protocol_schema
+from tests.support.clients import direct, run
 from tests.support.proxies import ProxyProcess
 from tests.support.recorder import NAMES, Recorder, Script, Turn, differences
 from tests.support.wireclient import CAPABILITIES, Login, WireClient
@@ -39,6 +41,24 @@ def test_the_client_gets_the_same_packets(
     how = Login(primary.user, primary.password, SCHEMA, CAPABILITIES | dialect.capabilities)
     wanted = recorded(primary.host, primary.port, how, script)
     got = recorded(shared_proxy.host, shared_proxy.port, how, script)
+    assert not (found := differences(wanted, got)), found
+
+
+@pytest.fixture(scope="module")
+def ordinary(shared_cluster: Cluster) -> Iterator[Login]:
+    """A user without any privilege."""
+    with direct(shared_cluster, shared_cluster.servers[0]) as primary:
+        run(primary, "CREATE USER ordinary@'%' IDENTIFIED BY 'pw'")
+        yield Login("ordinary", "pw")
+        run(primary, "DROP USER ordinary@'%'")
+
+
+def test_nobody_clones(shared_cluster: Cluster, shared_proxy: ProxyProcess, ordinary: Login) -> None:
+    """The proxy denies it to everybody, as MySQL to those without the privilege."""
+    primary = shared_cluster.servers[0]
+    script = commands(c.COM_CLONE, b"", b"rest")
+    wanted = recorded(primary.host, primary.port, ordinary, script)
+    got = recorded(shared_proxy.host, shared_proxy.port, ordinary, script)
     assert not (found := differences(wanted, got)), found
 
 

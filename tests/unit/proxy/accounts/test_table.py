@@ -42,7 +42,8 @@ HASH = "*" + "0123456789ABCDEFabcd" * 2
         ("localhost", "127.0.0.1", True),
         ("LOCALHOST", "127.0.0.1", True),
         ("local%", "::1", True),
-        ("localhost", "127.0.0.5", True),
+        ("localhost", "127.0.0.5", False),
+        ("127.0.0.5", "127.0.0.5", True),
         ("127.0.0.1", "127.0.0.1", True),
         ("localhost", "192.0.2.1", False),
         ("::1", "::1", True),
@@ -149,7 +150,7 @@ def test_rows_of_mysql() -> None:
 
 def test_an_account_that_nobody_may_log_in_to_is_not_refused_for_its_method() -> None:
     found = mysql("mysql_no_login", b"")
-    assert refusal(found) is None
+    assert refusal(found, "u", "localhost") is None
     assert fitting(b"", found.methods) is None
 
 
@@ -251,20 +252,33 @@ def test_who_has_no_account_is_judged_as_slowly_as_the_others() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (mysql("auth_socket", b""), "'u'@'%' uses the authentication method 'auth_socket'"),
         (mysql("authentication_ldap_simple", b""), "list the account with its password"),
         (mysql("authentication_kerberos", b""), "give the account a method with a password"),
-        (mariadb(plugin="unix_socket"), "users of the server's own machine"),
+        (
+            mariadb(plugin="unix_socket", auth_or=[{"plugin": "pam"}, {}]),
+            "'u'@'%' uses the authentication method 'pam'",
+        ),
         (Account("u", "%", mysql(CACHING_SHA2, b"").methods, further=("x",)), "method 'x' as a further factor"),
     ],
 )
 def test_refusals_name_the_method_and_what_to_do(found: Account, said: str) -> None:
-    error = refusal(found)
+    error = refusal(found, "u", "localhost")
     assert error is not None
     assert said in error.message
     assert error.errno == 1251
 
 
+@pytest.mark.parametrize("found", [mysql("auth_socket", b""), mariadb(plugin="unix_socket")])
+def test_accounts_of_sockets_are_denied_as_servers_deny_them(found: Account) -> None:
+    error = refusal(found, "me", "localhost")
+    assert error is not None
+    assert (error.errno, error.sqlstate) == (1698, "28000")
+    assert error.message.startswith("Access denied for user 'me'@'localhost': the account 'u'@'%' uses")
+    assert "_socket'" in error.message
+    assert "users of the server's own machine" in error.message
+
+
 def test_who_can_be_verified_is_not_refused() -> None:
-    assert refusal(mysql(CACHING_SHA2, b"")) is None
-    assert refusal(mariadb(plugin="unix_socket", auth_or=[{"plugin": NATIVE_PASSWORD}, {}])) is None
+    assert refusal(mysql(CACHING_SHA2, b""), "u", "localhost") is None
+    either = mariadb(plugin="unix_socket", auth_or=[{"plugin": NATIVE_PASSWORD}, {}])
+    assert refusal(either, "u", "localhost") is None
