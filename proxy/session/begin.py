@@ -10,20 +10,25 @@ from proxy.session.context import Context
 from proxy.session.firststate import first_state, new_machine
 from proxy.session.judge import Judge
 from proxy.sql.cache import StatementCache
+from proxy.tls.context import fingerprint_of
+from proxy.wire.certificateproof import certificate_proof
 from proxy.wire.dialogues import Accept
 from proxy.wire.handshake import HandshakeResponse
 from proxy.wire.replies import Ok, ok_payload
-from topology.servers import Observation
+from topology.servers import Observation, Vendor
 
 
 class Beginning:
-    """The last part of one login. `connection_id` is the one that the client was greeted with."""
+    """The last part of one login. `connection_id` and `nonce` are those that the client was greeted with."""
 
-    def __init__(self, context: Context, channel: ClientChannel, judge: Judge, connection_id: int) -> None:
+    def __init__(
+        self, context: Context, channel: ClientChannel, judge: Judge, connection_id: int, nonce: bytes
+    ) -> None:
         self._context = context
         self._channel = channel
         self._judge = judge
         self._connection_id = connection_id
+        self._nonce = nonce
 
     async def begin(
         self,
@@ -45,13 +50,20 @@ class Beginning:
         session = ClientSession(context, identity, machine, self._channel.name, self._connection_id, changer)
         link = await open_to_primary(context, identity, session.runner, self._judge)
         state.status = link.status
-        self._channel.send(ok_payload(Ok(status=link.status)))
+        self._channel.send(ok_payload(Ok(status=link.status), rest=self._proof(accept, primary)))
         try:
             session.runner.adopt(link)
             self._channel.hand_over(session, compressing(response, session.refuse_malformed))
         except ConnectionError:
             link.close()
             raise
+
+    def _proof(self, accept: Accept, primary: Observation) -> bytes:
+        """What lets a client of MariaDB trust the proxy's certificate. Other servers have no such thing."""
+        tls = self._channel.tls
+        if tls is None or primary.vendor is not Vendor.MARIADB:
+            return b""
+        return certificate_proof(accept.hashed, self._nonce, fingerprint_of(tls.context))
 
 
 async def open_to_primary(context: Context, identity: Identity, sink: Sink, judge: Judge) -> BackendConnection:

@@ -57,7 +57,7 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
     except TimeoutError:
         raise ClientFault(Err(c.ER_HANDSHAKE, "The login took too long", "08S01")) from None
     channel.stranger = False
-    beginning = Beginning(context, channel, judge, arrival.connection_id)
+    beginning = Beginning(context, channel, judge, arrival.connection_id, arrival.nonce)
     changer = UserChange(
         context=context,
         response=response,

@@ -8,6 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
 from proxy.tls.selfmade import kept_certificate, make_certificate, make_key
 from topology.config import Settings
 from topology.tlsfiles import WatchedContext, load_authorities, load_certificate
@@ -15,6 +18,17 @@ from topology.tlsfiles import WatchedContext, load_authorities, load_certificate
 log = logging.getLogger(__name__)
 
 _LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+
+
+class ClientFacing(ssl.SSLContext):
+    """A context for clients. `fingerprint` is SHA-256 of the certificate that they see, empty if it cannot be told."""
+
+    fingerprint = b""
+
+
+def fingerprint_of(context: ssl.SSLContext) -> bytes:
+    """The fingerprint of the certificate that a client of `context` sees."""
+    return context.fingerprint if isinstance(context, ClientFacing) else b""
 
 
 def client_facing(settings: Settings) -> WatchedContext:
@@ -55,15 +69,24 @@ def _of_this_run(names: tuple[str, ...], now: datetime.datetime, authorities: Pa
 
 
 def _context(certificate: Path, key: Path | None, authorities: Path | None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ClientFacing(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     load_certificate(context, certificate, key)
+    context.fingerprint = _fingerprint(certificate)
     if authorities is not None:
         load_authorities(context, authorities)
         # As with servers: whether a client has to show one is said by its account.
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
+
+
+def _fingerprint(certificate: Path) -> bytes:
+    try:
+        return x509.load_pem_x509_certificate(certificate.read_bytes()).fingerprint(hashes.SHA256())
+    except (OSError, ValueError):
+        # OpenSSL is content with more than this parser; then clients need a certificate authority that they know.
+        return b""
 
 
 def _names(settings: Settings) -> tuple[str, ...]:

@@ -39,11 +39,15 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """The password was right, and is that of `stored`. `last` is sent before the OK packet when it is not empty."""
+    """The password was right, and is that of `stored`. `last` is sent before the OK packet when it is not empty.
+
+    `hashed` is what the account keeps of the password, where the method lets the client compute the same.
+    """
 
     secret: Secret
     stored: Stored
     last: bytes = b""
+    hashed: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ class _Native:
             if not stored.text and not answer:
                 return Accept(secret_of(b""), stored)
             if (password_sha1 := auth.native_check(answer, self._nonce, stored.text)) is not None:
-                return Accept(Secret(sha1=password_sha1), stored)
+                return Accept(Secret(sha1=password_sha1), stored, hashed=stored.text)
         return Deny(used_password=bool(answer))
 
 
@@ -207,8 +211,9 @@ class _Ed25519:
         self._secret = secret
 
     def answer(self, payload: bytes) -> Step:
-        if signature_fits(payload, self.challenge, stored_ed25519(self._stored.text)):
-            return Accept(self._secret, self._stored)
+        public = stored_ed25519(self._stored.text)
+        if signature_fits(payload, self.challenge, public):
+            return Accept(self._secret, self._stored, hashed=public)
         return Deny(used_password=True)
 
 
@@ -232,7 +237,7 @@ class _Parsec:
             self._asked = True
             return Send(bytes((AUTH_MORE_DATA,)) + salt.payload())
         if parsec_fits(payload, self.challenge, public):
-            return Accept(self._secret, self._stored)
+            return Accept(self._secret, self._stored, hashed=salt.payload() + public)
         # Servers say NO whatever the client has sent: they look at its first packet, which is empty.
         return Deny(used_password=False)
 
