@@ -6,11 +6,11 @@ BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint format fuzz suites bench lock clean
+.PHONY: help demo test unit lint format fuzz differential suites bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Show what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
 
 demo: $(VENV)/.runtime  ## Start a primary, two replicas and the proxy, and show the split (FLAVOR=mysql for MySQL)
 	@if [ "$(FLAVOR)" = mysql ]; then tools/install-mysql; fi
@@ -36,6 +36,10 @@ format: $(VENV)/.dev  ## Format the code
 
 fuzz: $(VENV)/.dev  ## Fuzz every parser for ten minutes (FUZZ_OPTIONS='--target exchange --seconds 60')
 	nice $(BIN)/python -m tests.fuzz $(FUZZ_OPTIONS)
+
+differential: $(VENV)/.dev  ## Compare random sequences with a direct connection (DIFFERENTIAL_OPTIONS='--flavor mysql --seed 1')
+	@tools/install-mysql
+	nice $(BIN)/python -m tests.differential $(DIFFERENTIAL_OPTIONS)
 
 suites: $(VENV)/.dev  ## Run SQLAlchemy's and Django's own suites with and without the proxy (SUITES_OPTIONS='--suite django')
 	@tools/install-mysql

@@ -47,12 +47,13 @@ class SessionState:
     `status` is the last status word of the primary. `schema` is the default schema, empty for none. `reading` is what
     the session's texts mean; `texts` counts changes of what decides how texts are parsed. `named` are the statements
     prepared as text, `variables` the user variables. `resets` counts COM_RESET_CONNECTIONs. `free` says that nothing
-    keeps a plain read from any replica: no pin, no transaction, no schema of the server's own.
+    keeps a plain read from any replica: no pin, no transaction, no schema of the server's own. `released` says that the
+    client asked for the end of its connection (COMMIT RELEASE).
     """
 
     __slots__ = (
         *("_baseline", "_charset", "_settings", "_sql_mode", "_status", "free", "named", "pins", "reading"),
-        *("insert_id", "resets", "schema", "texts", "variables"),
+        *("insert_id", "released", "resets", "schema", "texts", "variables"),
     )
 
     def __init__(self, schema: str, status: int, baseline: Baseline | None = None) -> None:
@@ -65,6 +66,7 @@ class SessionState:
         self.variables = UserVariables()
         self.resets = 0
         self.insert_id: int | None = 0
+        self.released = False
         self._status = status
         self._sql_mode, self._charset = self._baseline.sql_mode, self._baseline.charset
         self.reading = DEFAULT_MEANING
@@ -145,14 +147,16 @@ class SessionState:
 
     def failed(self, statement: Statement, errno: int, begun: bool, seen: Seen) -> None:
         """A statement was answered with an error, `begun` after it had given a result; it may have done a part."""
-        if errno in _NOT_BEGUN and not begun:
-            return
+        not_begun = errno in _NOT_BEGUN and not begun
         for effect in statement.effects:
             if isinstance(effect, e.Prepare):
+                # The error can be that of the text to be prepared, and what had the name before is gone then, too.
                 self.named.forget(effect.name)
+            elif not_begun:
+                continue
             elif begun or not isinstance(effect, e.Pin) or may_hold_on_error(effect):
                 self._may_have_happened(effect, seen)
-        if statement.writes:
+        if statement.writes and not not_begun:
             self.insert_id = seen.insert_id = None
         self._judge()
 
@@ -294,6 +298,7 @@ class SessionState:
 
     def _end(self, effect: e.End, text: bytes, seen: Seen) -> None:
         self.pins.end(_NEXT_TRANSACTION)
+        self.released = effect.release
 
     def _pin(self, effect: e.Pin, text: bytes, seen: Seen) -> None:
         self.pins.pin(effect, self.schema)

@@ -310,6 +310,9 @@ class Runner:
         on_primary = self._servers.is_primary(connection.server)
         if on_primary or not request.plain:
             self._machine.replied(request, exchange, connection.seen, on_primary)
+            if self._machine.state.released:
+                # The server closes after the reply, and so must the client's connection, before it sends more.
+                self._client.state_lost(b"")
             if request.streamed:
                 connection.refusals_over()
             if self._killing is not None:

@@ -80,9 +80,10 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """COMMIT or ROLLBACK of the whole transaction."""
+    """COMMIT or ROLLBACK of the whole transaction; with `release` the server closes the connection then."""
 
     chain: bool = False
+    release: bool = False
 
 
 @dataclass(frozen=True, slots=True)

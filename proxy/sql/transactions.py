@@ -51,7 +51,8 @@ def end(words: Words) -> Statement:
     if words.peek() == "TO":
         return _transaction()
     chain = words.take("AND", "CHAIN")
-    return _transaction(End(chain))
+    words.take("AND", "NO", "CHAIN")
+    return _transaction(End(chain, release=words.take("RELEASE")))
 
 
 def savepoint(_: Words) -> Statement:

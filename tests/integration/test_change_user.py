@@ -13,7 +13,7 @@ from proxy.wire.changeuser import ChangeUser, change_user_payload
 from proxy.wire.clientlogin import ClientLogin, Safety
 from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
-from proxy.wire.replies import Err, Ok, parse_ok
+from proxy.wire.replies import Ok, parse_ok
 from proxy.wire.secret import secret_of
 from replication.sandbox import Cluster, Flavor
 from tests.support.clients import Connection, Counters, connect, direct, run
@@ -55,23 +55,16 @@ def endpoints(cluster: Cluster, proxy: ProxyProcess) -> list[tuple[str, int]]:
 
 
 def change(client: WireClient, login: Login, collation_id: int = UTF8MB4, attributes: bytes = b"") -> list[Packet]:
-    """Send the command and go through its dialogue; the packets received without challenges and keys."""
-    command = ChangeUser(login.user, login.database, collation_id, attributes)
-    client.send_bytes(frame(change_user_payload(command, client.capabilities), 0))
-    dialogue = ClientLogin(secret_of(login.password.encode()), b"", "", os.urandom(32), Safety(private=True))
-    packets = []
-    while True:
-        sequence, payload = client.packet()
-        shown = payload
-        if payload[:1] == b"\xfe":
-            shown, _, challenge = payload.partition(b"\0")
-            assert len(challenge) == 21
-        packets.append((sequence, shown[:24] if payload[:1] == b"\1" else shown))
-        answer = dialogue.answer(payload)
-        if isinstance(answer, Ok | Err):
-            return packets
-        if isinstance(answer, bytes):
-            client.send_bytes(frame(answer, sequence + 1))
+    """Change the user; the packets received without challenges and keys."""
+    return [(sequence, shown(payload)) for sequence, payload in client.change_user(login, collation_id, attributes)]
+
+
+def shown(payload: bytes) -> bytes:
+    if payload[:1] != b"\xfe":
+        return payload[:24] if payload[:1] == b"\1" else payload
+    plugin, _, challenge = payload.partition(b"\0")
+    assert len(challenge) == 21
+    return plugin
 
 
 def value(client: WireClient, sql: str) -> bytes:

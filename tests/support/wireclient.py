@@ -11,11 +11,12 @@ from typing import Final, Self
 
 from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
+from proxy.wire.changeuser import ChangeUser, change_user_payload
 from proxy.wire.clientlogin import ClientLogin, Safety
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.handshake import Greeting, HandshakeResponse, parse_greeting, response_payload
-from proxy.wire.primitives import lenenc_int
+from proxy.wire.primitives import Reader, lenenc_int
 from proxy.wire.queryattributes import query_payload
 from proxy.wire.replies import Err, Ok, parse_err
 from proxy.wire.secret import secret_of
@@ -113,6 +114,21 @@ class WireClient(AbstractContextManager["WireClient"]):
                     self.send_bytes(frame(answer, sequence + 1), login.pace)
                 case None:
                     continue
+
+    def change_user(self, login: Login, collation_id: int = UTF8MB4, attributes: bytes = b"") -> list[Packet]:
+        """COM_CHANGE_USER and its dialogue; the packets received, the verdict last."""
+        command = ChangeUser(login.user, login.database, collation_id, attributes)
+        self.send_bytes(frame(change_user_payload(command, self.capabilities), 0))
+        dialogue = ClientLogin(secret_of(login.password.encode()), b"", "", os.urandom(32), Safety(private=True))
+        packets: list[Packet] = []
+        answer: bytes | Ok | Err | None = None
+        while not isinstance(answer, Ok | Err):
+            sequence, payload = self.packet()
+            packets.append((sequence, payload))
+            answer = dialogue.answer(payload)
+            if isinstance(answer, bytes):
+                self.send_bytes(frame(answer, sequence + 1))
+        return packets
 
     def greeting(self) -> Greeting:
         """The server's greeting. Raises Refused when there is an error in its place."""
@@ -238,6 +254,26 @@ def execute(
 def first_error(packets: list[Packet]) -> Err | None:
     """The error that a reply is, if it is one."""
     return parse_err(packets[-1][1]) if packets[-1][1][:1] == bytes((c.ERR_HEADER,)) else None
+
+
+def text_rows(packets: list[Packet]) -> list[tuple[bytes | None, ...]]:
+    """The rows of a text result that ends with an EOF packet; none for a reply that is no result."""
+    if len(packets) < 2:
+        return []
+    columns = packets[0][1][0]
+    return [_text_row(payload) for _, payload in packets[columns + 2 : -1]]
+
+
+def _text_row(payload: bytes) -> tuple[bytes | None, ...]:
+    reader = Reader(payload)
+    values: list[bytes | None] = []
+    while reader.left:
+        if payload[len(payload) - reader.left] == c.LOCAL_INFILE_HEADER:
+            reader.take(1)
+            values.append(None)
+        else:
+            values.append(reader.lenenc_bytes())
+    return tuple(values)
 
 
 def digest(packets: list[Packet]) -> list[tuple[int, int, str]]:

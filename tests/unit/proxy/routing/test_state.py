@@ -134,6 +134,17 @@ def test_a_prepare_that_failed_took_the_statement_before_with_it() -> None:
     assert session.fail("PREPARE s FROM 'SELECT nonsense'").state.named.find("s") is None
 
 
+def test_a_prepare_of_a_text_with_a_wrong_syntax_did_so_too() -> None:
+    session = Session().run("PREPARE s FROM 'SELECT 1'").fail("PREPARE s FROM 'SELEC'", errno=1064)
+    assert session.state.named.find("s") is None
+
+
+@pytest.mark.parametrize("text", ["COMMIT RELEASE", "ROLLBACK AND NO CHAIN RELEASE", "COMMIT WORK RELEASE"])
+def test_a_transaction_can_end_the_connection_with_it(text: str) -> None:
+    assert Session().run(text).state.released
+    assert not Session().run("BEGIN", "COMMIT NO RELEASE", "ROLLBACK AND CHAIN").state.released
+
+
 def test_settings_are_replayed() -> None:
     session = Session().run("SET NAMES latin1", "SET time_zone = '+00:00', sql_mode = ''", "USE `b c`", "SET ROLE NONE")
     assert session.replayed() == [

@@ -1,0 +1,56 @@
+"""`python -m tests.differential`: many random sequences, until one number of them is done."""
+
+import secrets
+import sys
+from typing import Annotated
+
+import typer
+
+from replication.sandbox import Flavor
+from tests.differential.run import Differential, Finding, Outcome
+from tests.support.clusters import replicating_cluster
+from tests.support.proxies import running_proxy
+
+
+def main(
+    flavor: Annotated[list[Flavor] | None, typer.Option(help="Whose servers; repeat for more. Both if none.")] = None,
+    sequences: Annotated[int, typer.Option(min=1, help="How many sequences.")] = 10_000,
+    seed: Annotated[int | None, typer.Option(help="Of which they are drawn; printed if it is not given.")] = None,
+    sequence: Annotated[int | None, typer.Option(help="Play only the sequence of this number.")] = None,
+    sessions: Annotated[int, typer.Option(min=0, help="Other sessions at work meanwhile.")] = 20,
+    places: Annotated[int, typer.Option(min=1, help="Sequences at the same time.")] = 2,
+    shrink: Annotated[int, typer.Option(min=0, help="So many of those that differ are shortened.")] = 20,
+    proxy: Annotated[list[str] | None, typer.Option(help="A further argument of the proxy; repeat for more.")] = None,
+) -> None:
+    """Run each sequence on a server and through the proxy, and compare after each step. Fails at any difference."""
+    chosen = secrets.randbelow(1 << 32) if seed is None else seed
+    numbers = range(sequences) if sequence is None else range(sequence, sequence + 1)
+    failed = False
+    for one in flavor or list(Flavor):
+        print(f"{one}: --seed {chosen}", flush=True)
+        with replicating_cluster(one, 2) as cluster, running_proxy(cluster, *(proxy or ())) as running:
+            differential = Differential(cluster, running, chosen, sessions=sessions, places=places)
+            outcome = differential.run(numbers, shrink, _show)
+            failed = failed or bool(outcome.findings) or "Traceback" in running.log
+            if "Traceback" in running.log:
+                print(running.log)
+        print(_summary(outcome), flush=True)
+    sys.exit(failed)
+
+
+def _show(finding: Finding) -> None:
+    print(finding, flush=True)
+
+
+def _summary(outcome: Outcome) -> str:
+    on_replicas = sum(count for name, count in outcome.reads.items() if name != "dbwrite")
+    share = on_replicas / max(1, sum(outcome.reads.values()))
+    return (
+        f"{outcome.sequences} sequences of {outcome.steps} steps in {outcome.seconds:.0f} s beside {outcome.others} "
+        f"statements of others: {len(outcome.findings)} differ, {outcome.known} in a known way; "
+        f"{share:.0%} of all SELECTs ran on replicas"
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,57 @@
+"""Differences that docs/routing.md names under "What is not as on one server yet", by the steps that show them."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from tests.differential.steps import Kind, Step
+
+_DIAGNOSTICS: Final = re.compile(r"SHOW (COUNT|WARNINGS|ERRORS)|@@(warning|error)_count|GET DIAGNOSTICS|ROW_COUNT")
+_SET_BY_PROGRAMS: Final = re.compile(r"@(seen|in_function)")
+
+
+def _after_an_error_of_the_proxy(steps: Sequence[Step]) -> bool:
+    """A question about a command on a prepared statement or cursor that does not exist, which the proxy answers."""
+    asked = bool(_DIAGNOSTICS.search(steps[-1].text))
+    return asked and len(steps) > 1 and steps[-2].kind in (Kind.EXECUTE, Kind.FETCH, Kind.RESET, Kind.PING)
+
+
+def _rows_of_an_earlier_select(steps: Sequence[Step]) -> bool:
+    """FOUND_ROWS() when there were other statements since the SELECT that it is about, or no SELECT at all."""
+    return "FOUND_ROWS()" in steps[-1].text
+
+
+def _set_by_a_trigger(steps: Sequence[Step]) -> bool:
+    """A user variable that a trigger or a stored function has set."""
+    return bool(_SET_BY_PROGRAMS.search(steps[-1].text))
+
+
+def _beside_the_insert_id(steps: Sequence[Step]) -> bool:
+    """A question about the statement before, and in the same statement one about the last write."""
+    return bool(re.search(r"LAST_INSERT_ID\(\), (ROW_COUNT|FOUND_ROWS)", steps[-1].text))
+
+
+def _beside_a_table(steps: Sequence[Step]) -> bool:
+    """A question about the statement before in a statement that reads a table, too."""
+    return bool(re.search(r"(@@(warning|error)_count|ROW_COUNT\(\)).* FROM", steps[-1].text))
+
+
+def _never_set(steps: Sequence[Step]) -> bool:
+    """A user variable without a value is of another type on MySQL once a write has read it."""
+    written = any(re.search(r"(INSERT|UPDATE) .*@\w", step.text) for step in steps[:-1])
+    return written and bool(re.search(r"@[abc]\b", steps[-1].text))
+
+
+KNOWN: Final = (
+    _after_an_error_of_the_proxy,
+    _rows_of_an_earlier_select,
+    _set_by_a_trigger,
+    _beside_the_insert_id,
+    _beside_a_table,
+    _never_set,
+)
+
+
+def is_known(steps: Sequence[Step]) -> bool:
+    """Whether the last of these steps, whose replies differ, shows one of them."""
+    return any(known(steps) for known in KNOWN)

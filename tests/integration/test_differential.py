@@ -1,0 +1,19 @@
+"""Random sequences of statements that change session state: step by step as on a direct connection."""
+
+from replication.sandbox import Cluster
+from tests.differential.run import Differential
+from tests.support.proxies import ProxyProcess
+
+SEED = 1
+SEQUENCES = 200
+
+
+def test_sequences_are_answered_as_by_the_server(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> None:
+    """What differs is shown shortened; `python -m tests.differential --seed 1 --sequence N` plays it again."""
+    outcome = Differential(shared_cluster, shared_proxy, SEED).run(range(SEQUENCES))
+    assert not outcome.findings, "\n\n".join(map(str, outcome.findings))
+    # The test tests something: few sequences end early, and many reads leave the primary.
+    assert outcome.known < SEQUENCES / 10
+    assert outcome.steps > 10 * SEQUENCES
+    assert outcome.reads["dbread1"] > SEQUENCES
+    assert "Traceback" not in shared_proxy.log
