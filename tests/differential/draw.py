@@ -13,11 +13,13 @@ _T = TypeVar("_T")
 
 @dataclass
 class Draw:
-    """`parameters` maps the handles in use to the kinds of values that their statements are executed with."""
+    """`parameters` maps the handles in use to the kinds of values that their statements are executed with; those in
+    `cursors` are executed with a cursor: MySQL 9.7 sends no end of the rows if that was once so and then is not."""
 
     random: Random
     vendor: Vendor
     parameters: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    cursors: set[int] = field(default_factory=set)
 
     @property
     def mariadb(self) -> bool:

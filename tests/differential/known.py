@@ -18,7 +18,7 @@ def _after_an_error_of_the_proxy(steps: Sequence[Step]) -> bool:
 
 def _rows_of_an_earlier_select(steps: Sequence[Step]) -> bool:
     """FOUND_ROWS() when there were other statements since the SELECT that it is about, or no SELECT at all."""
-    return "FOUND_ROWS()" in steps[-1].text
+    return "FOUND_ROWS()" in steps[-1].text and not (len(steps) > 1 and "SELECT" in steps[-2].text)
 
 
 def _set_by_a_trigger(steps: Sequence[Step]) -> bool:

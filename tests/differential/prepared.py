@@ -77,10 +77,16 @@ def _values(draw: Draw, handle: int) -> tuple[Value, ...]:
     return tuple(draw.one(_KINDS[kind]) for kind in draw.parameters.get(handle, ()))
 
 
+def _execution(draw: Draw, handle: int) -> Step:
+    cursor = _READ_ONLY_CURSOR if handle in draw.cursors else 0
+    return Step(Kind.EXECUTE, handle=handle, values=_values(draw, handle), number=cursor)
+
+
 def _prepare(draw: Draw) -> Step:
     handle = draw.one(_HANDLES)
     text, count = draw.one(_TEXTS)
     draw.parameters[handle] = tuple(draw.random.randrange(len(_KINDS)) for _ in range(count))
+    draw.cursors.discard(handle)
     return Step(Kind.PREPARE, text, handle)
 
 
@@ -89,21 +95,22 @@ def binary(draw: Draw) -> Iterator[Step]:
     step = _prepare(draw)
     yield step
     for _ in range(draw.one((1, 1, 2, 3))):
-        yield Step(Kind.EXECUTE, handle=step.handle, values=_values(draw, step.handle))
+        yield _execution(draw, step.handle)
 
 
 def execute_again(draw: Draw) -> Iterator[Step]:
     """What was prepared earlier, if there is anything."""
     handle = draw.one(tuple(draw.parameters) or _HANDLES)
-    yield Step(Kind.EXECUTE, handle=handle, values=_values(draw, handle))
+    yield _execution(draw, handle)
 
 
 def cursor(draw: Draw) -> Iterator[Step]:
     """Rows fetched a few at a time."""
     handle = draw.one(_HANDLES)
     draw.parameters[handle] = ()
+    draw.cursors.add(handle)
     yield Step(Kind.PREPARE, "SELECT id, value FROM item ORDER BY id", handle)
-    yield Step(Kind.EXECUTE, handle=handle, number=_READ_ONLY_CURSOR)
+    yield _execution(draw, handle)
     for _ in range(draw.one((1, 2, 3))):
         yield Step(Kind.FETCH, handle=handle, number=draw.one((1, 2, 5)))
 
@@ -112,6 +119,7 @@ def long_data(draw: Draw) -> Iterator[Step]:
     """A parameter in pieces."""
     handle = draw.one(_HANDLES)
     draw.parameters[handle] = (_OF_STRINGS,)
+    draw.cursors.discard(handle)
     yield Step(Kind.PREPARE, "SELECT LENGTH(?), id FROM item ORDER BY id LIMIT 1", handle)
     for _ in range(draw.one((1, 2))):
         yield Step(Kind.LONG_DATA, draw.one(("abc", "x" * 5000)), handle)
@@ -124,10 +132,13 @@ def commands(draw: Draw) -> Iterator[Step]:
     """Commands about any of the handles."""
     handle = draw.one(_HANDLES)
     kind = draw.one((Kind.RESET, Kind.CLOSE, Kind.FETCH, Kind.EXECUTE))
+    if kind is Kind.EXECUTE:
+        yield _execution(draw, handle)
+        return
     if kind is Kind.CLOSE:
         draw.parameters.pop(handle, None)
-    values = _values(draw, handle) if kind is Kind.EXECUTE else ()
-    yield Step(kind, handle=handle, values=values, number=2 if kind is Kind.FETCH else 0)
+        draw.cursors.discard(handle)
+    yield Step(kind, handle=handle, number=2 if kind is Kind.FETCH else 0)
 
 
 _NAMED_TEXTS: Final = (

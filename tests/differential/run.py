@@ -209,7 +209,7 @@ def _again(place: Place, steps: list[Step], flags: int) -> Difference | None:
     for attempt in range(_ATTEMPTS):
         paused = bool(attempt)
         difference, _ = place.play(steps, flags, paused=paused)
-        if difference is not None:
+        if difference is not None and not is_known(difference.steps):
             pausing = tuple(replace(step, pause=step.pause or paused) for step in difference.steps)
             return replace(difference, steps=pausing)
     return None
