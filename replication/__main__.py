@@ -7,16 +7,18 @@ import typer
 from replication.errors import exit_code
 from replication.sandbox.commands import app as sandbox
 from replication.startsync import startsync
+from replication.status import status
 from topology.errors import ManyreadsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(startsync)
+app.command()(status)
 app.add_typer(sandbox, name="sandbox")
 
 
 @app.callback()
 def replication() -> None:
-    """Set up replicas of a MySQL or MariaDB primary, and run servers to try that on."""
+    """Set up replicas of a MySQL or MariaDB primary, look after them, and run servers to try that on."""
 
 
 def main() -> None:

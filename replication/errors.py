@@ -14,6 +14,8 @@ class ExitCode(IntEnum):
     NOT_READY = 3
     REFUSED = 4
     BROKEN = 5
+    DIVERGED = 6
+    LAGGING = 7
     INTERRUPTED = 8
 
 

@@ -67,3 +67,24 @@ def _merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 def _within(interval: Interval, allowed: Iterable[Interval]) -> bool:
     return any(first <= interval[0] and interval[1] <= last for first, last in allowed)
+
+
+def missing(vendor: Vendor, have: str, want: str) -> int:
+    """How many transactions of `want` a server at `have` has not executed; on MariaDB the most that it can be."""
+    if vendor is Vendor.MARIADB:
+        present = mariadb_position(have)
+        return sum(max(0, last - present.get(domain, 0)) for domain, last in mariadb_position(want).items())
+    done = mysql_set(have)
+    return sum(
+        _length(interval) - sum(_length(_overlap(interval, other)) for other in done.get(source, ()))
+        for source, intervals in mysql_set(want).items()
+        for interval in intervals
+    )
+
+
+def _overlap(one: Interval, other: Interval) -> Interval:
+    return max(one[0], other[0]), min(one[1], other[1])
+
+
+def _length(interval: Interval) -> int:
+    return max(0, interval[1] - interval[0] + 1)

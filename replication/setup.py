@@ -13,6 +13,7 @@ from replication.copy.stream import StreamEngine
 from replication.dryrun import describe
 from replication.errors import ExitCode, Refused, SchemaChanged, exit_code
 from replication.facts import Marker, Phase, ServerFacts
+from replication.look import SETUP_LOCK
 from replication.perform import perform
 from replication.plan import Action, ReplicaPlan, Users, Wanted, check_primary, decide_all
 from replication.replicator import ensure_replicator
@@ -27,7 +28,6 @@ from topology.sqlclient import SqlClient, connected
 
 REPLICATION_USER = "manyreads_repl"
 _COPY_TRIES = 3
-_LOCK = "manyreads.startsync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def _check_names(deployment: Deployment, options: Options) -> None:
 async def _take_turn(client: SqlClient) -> None:
     """Keep a second run away for as long as this connection lives."""
     await client.execute("SET SESSION wait_timeout = 604800")
-    if await client.value(f"SELECT GET_LOCK('{_LOCK}', 0)") != 1:
+    if await client.value(f"SELECT GET_LOCK('{SETUP_LOCK}', 0)") != 1:
         raise Refused(
             f"another run is setting up replicas of {client.server} right now",
             "wait until it is over; if its process is gone, its connection ends with it",

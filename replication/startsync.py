@@ -2,21 +2,19 @@
 
 import asyncio
 import json
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from replication.arguments import cancel_on_sigterm, fail, find_servers, host_and_port, make_reporter
 from replication.errors import ExitCode, exit_code
 from replication.plan import Users
-from replication.report import PlainReporter, Reporter, TerminalReporter
+from replication.report import Reporter
 from replication.setup import REPLICATION_USER, Options, ReplicaResult, Result, set_up
-from topology.environment import Deployment, deployment, process_environment, read_environment, refuse_shared_addresses
-from topology.errors import ConfigError, ManyreadsError
-from topology.servers import DEFAULT_PORT, Role, server_from_url
+from topology.environment import Deployment
+from topology.errors import ManyreadsError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -35,7 +33,7 @@ def startsync(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
 ) -> None:
     """Make every replica a copy of the primary that follows it. Running it again is harmless."""
-    reporter = _reporter(as_json)
+    reporter = make_reporter(as_json)
     try:
         servers = find_servers(writer, reader or [], environment)
         options = Options(
@@ -44,66 +42,20 @@ def startsync(
             force=frozenset(force or []),
             dry_run=dry_run,
             replication_user=replication_user,
-            primary_address=_address(primary_address) if primary_address else None,
+            primary_address=host_and_port("--primary-address", primary_address) if primary_address else None,
         )
         result = asyncio.run(_interruptible(servers, options, reporter))
     except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
         reporter.close()
-        raise typer.Exit(_fail(error, as_json)) from None
+        raise typer.Exit(fail("startsync", error, as_json)) from None
     reporter.close()
     _show(result, as_json)
     raise typer.Exit(result.exit_code)
 
 
-def find_servers(writer: str, readers: list[str], environment: Path | None) -> Deployment:
-    """The servers named by URLs, or else by the environment. Raises ConfigError saying what is missing."""
-    if not writer and not readers:
-        variables = process_environment()
-        file = environment or (Path(found) if (found := variables.get("MANYREADS_ENVIRONMENT")) else None)
-        return deployment(read_environment(variables, file))
-    if not writer or not readers:
-        raise ConfigError("only one side is named by URL", "give --writer URL and at least one --reader URL")
-    named = Deployment(
-        primary=server_from_url(writer, "dbwrite", Role.PRIMARY),
-        replicas=tuple(server_from_url(url, f"dbread{n}", Role.REPLICA) for n, url in enumerate(readers, 1)),
-    )
-    refuse_shared_addresses(named)
-    return named
-
-
-def _address(value: str) -> tuple[str, int]:
-    host, _, port = value.rpartition(":")
-    if not host:
-        return value, DEFAULT_PORT
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ConfigError(f"--primary-address {value!r} has no valid port", "write HOST:PORT")
-    return host.strip("[]"), int(port)
-
-
-def _reporter(as_json: bool) -> Reporter:
-    if as_json:
-        return PlainReporter(sys.stderr)
-    return TerminalReporter() if Console().is_terminal else PlainReporter()
-
-
 async def _interruptible(servers: Deployment, options: Options, reporter: Reporter) -> Result:
-    task = asyncio.current_task()
-    if task is not None:
-        # Whoever stops a service sends SIGTERM; connections and locks are let go as with Ctrl-C.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    cancel_on_sigterm()
     return await set_up(servers, options, reporter)
-
-
-def _fail(error: BaseException, as_json: bool) -> ExitCode:
-    if isinstance(error, ManyreadsError):
-        code, problem, remedy = exit_code(error), error.problem, error.remedy
-    else:
-        code, problem, remedy = ExitCode.INTERRUPTED, "interrupted", "run the same command again to go on"
-    if as_json:
-        print(json.dumps({"ok": False, "exit_code": code, "error": problem, "remedy": remedy}))
-    else:
-        print(f"startsync: {problem}" + (f"\n  remedy: {remedy}" if remedy else ""), file=sys.stderr)
-    return code
 
 
 def _show(result: Result, as_json: bool) -> None:

@@ -1,6 +1,8 @@
 """Asking one server everything that the plan needs to know."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from replication.facts import MARKER_SCHEMA, MARKER_TABLE, Channel, Marker, Phase, SchemaSize, ServerFacts
 from replication.statements import READ_MARKER, SYSTEM_SCHEMAS, text
@@ -26,7 +28,7 @@ async def survey(client: SqlClient, *, lock: str = "") -> ServerFacts:
         server=client.server,
         vendor=vendor,
         version=_version(variables["version"]),
-        identity=_identity(vendor, variables),
+        identity=identity_of(vendor, variables),
         server_id=int(variables["server_id"]),
         gtid=await current_gtid(client, vendor),
         variables=variables,
@@ -61,11 +63,21 @@ async def _gtid(client: SqlClient, variable: str) -> str:
 
 async def channels(client: SqlClient, vendor: Vendor) -> tuple[Channel, ...]:
     """The sources that this server is set to follow; empty when it is no replica."""
+    return (await channels_with_lag(client, vendor))[0]
+
+
+async def channels_with_lag(client: SqlClient, vendor: Vendor) -> tuple[tuple[Channel, ...], float | None]:
+    """The sources, and how many seconds the server itself believes to be behind: the most of all of them.
+
+    None when it does not know, or follows nobody.
+    """
     rows = await _status_rows(client, vendor)
     found = tuple(_channel(row) for row in rows)
+    behind = [row.get("Seconds_Behind_Source", row.get("Seconds_Behind_Master")) for row in rows]
+    known = [float(seconds) for seconds in behind if seconds is not None]
     if vendor is Vendor.MYSQL and any(channel.sql_errno for channel in found):
-        return tuple([await _with_worker_error(client, channel) for channel in found])
-    return found
+        found = tuple([await _with_worker_error(client, channel) for channel in found])
+    return found, max(known) if known and len(known) == len(rows) else None
 
 
 async def _status_rows(client: SqlClient, vendor: Vendor) -> list[Row]:
@@ -142,9 +154,10 @@ def _version(full: str) -> tuple[int, int, int]:
     return int(match[1]), int(match[2]), int(match[3])
 
 
-def _identity(vendor: Vendor, variables: dict[str, str]) -> str:
+def identity_of(vendor: Vendor, variables: Mapping[str, Any]) -> str:
+    """What tells one server from all others, whatever its address, out of its system variables."""
     if vendor is Vendor.MYSQL:
-        return variables["server_uuid"]
+        return str(variables["server_uuid"])
     return f"{variables['server_id']}@{variables['hostname']}:{variables['datadir']}"
 
 

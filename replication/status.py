@@ -1,0 +1,131 @@
+"""`python -m replication.status`: how the replicas are, why, and what helps."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from replication.arguments import cancel_on_sigterm, fail, find_servers
+from replication.errors import ExitCode
+from replication.look import Looker
+from replication.seen import ReplicaSeen, Seen
+from replication.states import Limits, State, Verdict, exit_code, judge, own_lag
+from topology.environment import Deployment
+from topology.errors import ManyreadsError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+Judged = tuple[tuple[ReplicaSeen, Verdict], ...]
+# A moment in which a server has not noticed yet that it is behind, or the primary not yet that it has committed.
+_LOOKS = 3
+_PAUSE = 0.5
+
+
+@app.command()
+def status(
+    writer: Annotated[str, typer.Option(help="The primary: mysql://user:password@host:port")] = "",
+    reader: Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")] = None,
+    environment: Annotated[Path | None, typer.Option(help="dotCloud's environment.json")] = None,
+    max_lag: Annotated[float, typer.Option(min=0, help="Seconds behind that are allowed")] = Limits().max_lag,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
+) -> None:
+    """Tell each replica's state, why it is in it, and what helps. Changes nothing."""
+    try:
+        servers = find_servers(writer, reader or [], environment)
+        seen, judged = asyncio.run(_look(servers, Limits(max_lag)))
+    except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
+        raise typer.Exit(fail("status", error, as_json)) from None
+    code = overall(seen, judged)
+    if as_json:
+        print(json.dumps(as_object(seen, judged)))
+    else:
+        _print_table(seen, judged)
+    raise typer.Exit(code)
+
+
+async def _look(servers: Deployment, limits: Limits) -> tuple[Seen, Judged]:
+    cancel_on_sigterm()
+    with closing(Looker(servers, within=5.0)) as looker:
+        for _ in range(_LOOKS - 1):
+            seen, judged = _judge_all(await looker.look(), limits)
+            if not any(_may_pass(verdict) for _, verdict in judged):
+                return seen, judged
+            await asyncio.sleep(_PAUSE)
+        return _judge_all(await looker.look(), limits)
+
+
+def _judge_all(seen: Seen, limits: Limits) -> tuple[Seen, Judged]:
+    judged = ((replica, judge(seen, replica, own_lag(seen.primary, replica), limits)) for replica in seen.replicas)
+    return seen, tuple(judged)
+
+
+def _may_pass(verdict: Verdict) -> bool:
+    return verdict.state is State.AHEAD or (verdict.state is State.LAGGING and verdict.lag is None)
+
+
+def overall(seen: Seen, judged: Judged) -> ExitCode:
+    """The exit code of the worst of all servers."""
+    code = exit_code(verdict for _, verdict in judged)
+    return ExitCode.NOT_READY if seen.primary.error and code in (ExitCode.OK, ExitCode.LAGGING) else code
+
+
+def as_object(seen: Seen, judged: Judged) -> dict[str, Any]:
+    """The result as `--json` prints it; docs/replication.md describes the keys."""
+    primary, code = seen.primary, overall(seen, judged)
+    return {
+        "ok": code is ExitCode.OK,
+        "exit_code": code,
+        "primary": {
+            "name": primary.server.name,
+            "address": primary.server.address,
+            "ok": not primary.error,
+            "error": primary.error,
+            "version": primary.version,
+            "gtid": primary.gtid,
+        },
+        "replicas": [_replica_object(replica, verdict) for replica, verdict in judged],
+    }
+
+
+def _replica_object(replica: ReplicaSeen, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "name": replica.server.name,
+        "address": replica.server.address,
+        "state": verdict.state,
+        "reason": verdict.reason,
+        "remedy": verdict.remedy,
+        "lag_seconds": None if verdict.lag is None else round(verdict.lag, 1),
+        "transactions_behind": verdict.behind,
+        "version": replica.version,
+        "server_id": replica.server_id,
+        "gtid": replica.gtid,
+    }
+
+
+def _print_table(seen: Seen, judged: Judged) -> None:
+    console = Console(highlight=False)
+    primary = seen.primary
+    console.print(f"{primary.server}: {primary.error or f'answers, {primary.version}'}", markup=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    for column in ("replica", "state", "lag", "behind", "why, and what helps"):
+        table.add_column(column, overflow="fold")
+    for replica, verdict in judged:
+        table.add_row(*map(Text, _cells(replica, verdict)))
+    console.print(table)
+
+
+def _cells(replica: ReplicaSeen, verdict: Verdict) -> Sequence[str]:
+    why = verdict.reason + (f"\n  remedy: {verdict.remedy}" if verdict.remedy else "")
+    lag = "?" if verdict.lag is None else f"{verdict.lag:.1f} s"
+    return str(replica.server), verdict.state, lag, "?" if verdict.behind is None else f"{verdict.behind:,}", why
+
+
+if __name__ == "__main__":
+    app()
