@@ -125,8 +125,9 @@ class PacketChannel(asyncio.Protocol):
         return header
 
     def send(self, payload: bytes) -> None:
-        """Send one payload, numbered after the last packet in either direction."""
-        self.transport.write(frame(payload, self._sequence))
+        """Send one payload, numbered after the last packet in either direction; to a peer that is gone, nothing."""
+        if self._closed is None:
+            self.transport.write(frame(payload, self._sequence))
         self._sequence += 1
 
     async def start_tls(

@@ -176,9 +176,9 @@ class BackendConnection(asyncio.Protocol):
             self._sink.reply_chunk(self, exchange, data)
             return
         self._sink.reply_chunk(self, exchange, data[:used])
-        if self._exchange is None:
-            self._hear(data[used:])
-        else:
+        # Said before the server has seen the next command, which may be on its way by now.
+        self._hear(data[used:])
+        if self._exchange is not None:
             self._break("bytes behind the end of a reply")
 
     def _take_unasked(self, data: bytes) -> None:

@@ -156,6 +156,9 @@ class ClientSession(asyncio.Protocol):
                     self._take_large(*large)
                 else:
                     break
+        except MalformedPacket as error:
+            # Here, because it is a server's reply that lets the next command be looked at.
+            self.refuse_malformed(error)
         finally:
             self._proceeding = False
         if self._phase is WORKING and len(self._inbox) > HIGH_WATER:

@@ -404,7 +404,9 @@ class Runner:
             self._lost_state(connection, reason)
 
     def _lost_during_request(self, request: Request, link: BackendConnection, reason: str) -> None:
-        self._context.monitor.report_failure(link.server, reason)
+        if not link.farewell:
+            # A server that says why it closes a connection speaks of this one: its client has sent too much, for one.
+            self._context.monitor.report_failure(link.server, reason)
         if self._machine.wrote(request):
             self._context.monitor.note_write()
         if link.farewell and request.streamed:

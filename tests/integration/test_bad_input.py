@@ -168,6 +168,19 @@ def test_a_malformed_command_ends_its_connection(shared_cluster: Cluster, proxy:
 
 
 @pytest.mark.usefixtures("neighbour")
+def test_a_malformed_command_behind_another(shared_cluster: Cluster, proxy: ProxyProcess) -> None:
+    """The first one is answered, and neither side's connection is kept."""
+    before, count = proxy.steady_descriptors(), proxy.log.count("malformed packet:")
+    with logged_in(shared_cluster, proxy) as client:
+        client.send_bytes(frame(query("SELECT SLEEP(0.02)"), 0) + frame(query("SELECT 1"), 5))
+        assert client.reply()[-2][1] == b"\0010"
+        assert client.is_closed()
+    proxy.wait_for_log("malformed packet:", count + 1)
+    wait_until(lambda: proxy.descriptors <= before, "the connections are closed")
+    assert "Traceback" not in proxy.log
+
+
+@pytest.mark.usefixtures("neighbour")
 def test_random_bytes_at_random_stages(shared_cluster: Cluster, proxy: ProxyProcess) -> None:
     chance = random.Random(11)
     primary = shared_cluster.servers[0]
@@ -190,7 +203,7 @@ def test_random_bytes_at_random_stages(shared_cluster: Cluster, proxy: ProxyProc
 def test_clients_that_vanish_leave_nothing_behind(shared_cluster: Cluster, proxy: ProxyProcess) -> None:
     with logged_in(shared_cluster, proxy):
         pass
-    before = steady_descriptors(proxy)
+    before = proxy.steady_descriptors()
     chance = random.Random(7)
     stages: list[Callable[[WireClient], Any]] = [
         lambda client: None,
@@ -210,26 +223,10 @@ def test_clients_that_vanish_leave_nothing_behind(shared_cluster: Cluster, proxy
                 client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             chance.choice(stages)(client)
     wait_until(
-        lambda: descriptors(proxy) <= before, "all descriptors are closed", lambda: f"{descriptors(proxy)} of {before}"
+        lambda: proxy.descriptors <= before, "all descriptors are closed", lambda: f"{proxy.descriptors} of {before}"
     )
     assert "Traceback" not in proxy.log
     assert "never retrieved" not in proxy.log
-
-
-def steady_descriptors(proxy: ProxyProcess) -> int:
-    """How many files and sockets the proxy has open, once former clients are gone."""
-    counts: list[int] = []
-
-    def same() -> bool:
-        counts.append(descriptors(proxy))
-        return len(counts) > 20 and len(set(counts[-20:])) == 1
-
-    wait_until(same, "the number of descriptors rests")
-    return counts[-1]
-
-
-def descriptors(proxy: ProxyProcess) -> int:
-    return len(list(Path(f"/proc/{proxy.process.pid}/fd").iterdir()))
 
 
 def how(cluster: Cluster) -> Login:

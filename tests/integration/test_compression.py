@@ -10,11 +10,12 @@ import mysql.connector
 import pytest
 
 from proxy.wire import constants as c
-from proxy.wire.compression import FRAME_HEADER, Algorithm, FrameReader, FrameWriter
+from proxy.wire.compression import FRAME_HEADER, Algorithm, FrameWriter
 from proxy.wire.framing import frame
 from replication.sandbox import Cluster
 from replication.sandbox.programs import servers_directory
 from tests.support.clients import connect, direct, run
+from tests.support.compressedclient import FLAGS, CompressedSocket, compress
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import settled
 from tests.support.wireclient import CAPABILITIES, Login, WireClient, query
@@ -22,7 +23,6 @@ from tests.support.wireclient import CAPABILITIES, Login, WireClient, query
 MYSQL = str(servers_directory(os.environ) / "mysql/bin/mysql")
 SCHEMA = "compression_test"
 MEBIBYTE = 1024 * 1024
-FLAGS = {Algorithm.ZLIB: c.CLIENT_COMPRESS, Algorithm.ZSTD: c.CLIENT_ZSTD_COMPRESSION}
 ROWS = 200_000
 
 
@@ -42,41 +42,12 @@ def schema(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[None
         run(connection, f"DROP DATABASE {SCHEMA}")
 
 
-class CompressedSocket:
-    """A socket of `WireClient` once the compressed protocol has begun. `frames` are the numbers of those received."""
-
-    def __init__(self, client: WireClient, algorithm: Algorithm) -> None:
-        self._below = client.socket
-        self._reader, self.writer = FrameReader(algorithm), FrameWriter(algorithm)
-        self.frames: list[int] = []
-        self.received = 0
-
-    def sendall(self, data: bytes) -> None:
-        if data[3] == 0:
-            self.writer.number = 0
-        self._below.sendall(self.writer.frames(data))
-
-    def recv(self, size: int) -> bytes:
-        while not (content := self._reader.next()):
-            data = self._below.recv(65536)
-            if not data:
-                return b""
-            self.received += len(data)
-            self._reader.feed(data)
-        self.frames.append(self._reader.number)
-        return content
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._below, name)
-
-
 def compressed(cluster: Cluster, host: str, port: int, algorithm: Algorithm, receive_buffer: int = 0) -> WireClient:
     """A client that is logged in and compresses from now on."""
     primary = cluster.servers[0]
     client = WireClient(host, port, receive_buffer=receive_buffer)
     client.log_in(Login(primary.user, primary.password, capabilities=CAPABILITIES | FLAGS[algorithm]))
-    assert client.capabilities & FLAGS[algorithm]
-    client.socket = CompressedSocket(client, algorithm)  # type: ignore[assignment]  # it has what WireClient uses
+    compress(client, algorithm)
     return client
 
 

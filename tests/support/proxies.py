@@ -36,6 +36,22 @@ class ProxyProcess:
         return int(line.split()[1]) * 1024
 
     @property
+    def descriptors(self) -> int:
+        """How many files and sockets are open."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def steady_descriptors(self) -> int:
+        """The same, once former clients are gone."""
+        counts: list[int] = []
+
+        def same() -> bool:
+            counts.append(self.descriptors)
+            return len(counts) > 20 and len(set(counts[-20:])) == 1
+
+        wait_until(same, "the number of descriptors rests")
+        return counts[-1]
+
+    @property
     def host(self) -> str:
         """The address that it serves on."""
         return self._serving()[0]
