@@ -63,6 +63,7 @@ def main(
         str | None, typer.Option(help="PROXY headers sent to servers: off, v1 or v2.")
     ] = None,
     state_directory: Annotated[Path | None, typer.Option(help="Where a self-made certificate is kept.")] = None,
+    admin_users: Annotated[str | None, typer.Option(help="Users that SHOW PROXY shows all, without PROCESS.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """One DSN for a MySQL or MariaDB primary and its replicas: writes to the one, reads to the others."""
@@ -102,6 +103,7 @@ def main(
         "proxy_protocol_networks": proxy_protocol_networks,
         "server_proxy_protocol": server_proxy_protocol,
         "state_directory": state_directory,
+        "admin_users": admin_users,
     }
     failures: list[BaseException] = []
     try:

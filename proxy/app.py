@@ -56,7 +56,8 @@ async def run(
         )
         monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))
         monitor.on_silence(context.abandon)
-        watching = [tasks.create_task(monitor.run()), tasks.create_task(_look_at_certificates(context, hangup))]
+        running = (monitor.run(), _look_at_certificates(context, hangup), context.tick())
+        watching = [tasks.create_task(work) for work in running]
         listener = Listener(context)
         host, port = await listener.open(*settings.host_and_port)
         await monitor.first_round()

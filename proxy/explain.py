@@ -10,17 +10,9 @@ from proxy.sql.classify import Classifier
 from proxy.sql.comments import Unreadable, server_version, uncomment
 from proxy.sql.describe import describe
 from proxy.sql.digest import digest_id, digest_text
-from proxy.sql.statement import Tables, Variables
+from proxy.sql.statement import KINDS, Tables, Variables
 from proxy.wire.constants import SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_NO_BACKSLASH_ESCAPES
 from topology.servers import Vendor
-
-_KINDS = (
-    "a plain read",
-    "for the primary",
-    "a setting of the session",
-    "about the statement before",
-    "a transaction's",
-)
 
 
 def explanation(
@@ -43,7 +35,7 @@ def explanation(
     return {
         "target": route.target.name.lower(),
         "reason": route.reason,
-        "kind": _KINDS[statement.kind],
+        "kind": KINDS[statement.kind],
         "digest": digest,
         "digest_id": digest_id(digest),
         "writes": statement.writes,

@@ -78,6 +78,9 @@ class Settings(BaseModel):
     writer: SecretStr | None = Field(None, description="URL of the primary: mysql://user:password@host:port")
     readers: tuple[SecretStr, ...] = Field((), description="URLs of the replicas")
     accounts: tuple[ConfiguredAccount, ...] = Field((), description="accounts kept here instead of on the primary")
+    admin_users: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="users that may see all sessions and digests without the PROCESS privilege"
+    )
     probe_interval: Seconds = Field(1.0, description="pause between two probes of a server")
     probe_timeout: Seconds = Field(2.0, description="a probe without an answer after this has failed")
     max_lag: Seconds = Field(10.0, description="a replica further behind gets no reads")

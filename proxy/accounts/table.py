@@ -16,12 +16,14 @@ from proxy.wire.secret import secret_of
 # Read with the service account; HEX because salts are not text.
 MYSQL_ACCOUNTS = (
     "SELECT User, Host, plugin, HEX(authentication_string) AS stored_hex, User_attributes AS attributes, ssl_type,"
-    " ssl_cipher, x509_issuer, x509_subject FROM mysql.user"
+    " Process_priv AS process, ssl_cipher, x509_issuer, x509_subject FROM mysql.user"
 )
 MARIADB_ACCOUNTS = "SELECT User, Host, Priv AS privileges FROM mysql.global_priv"
 
 
 LOCALHOST = "localhost"
+# The bit of the PROCESS privilege in MariaDB's `access`.
+_PROCESS = 256
 # A method of MySQL that denies everybody; such accounts are for views and procedures.
 _NO_LOGIN = "mysql_no_login"
 
@@ -31,7 +33,8 @@ class Account:
     """One account: any of its `methods` is enough to log in.
 
     `unknown` names the methods that the proxy cannot verify. `further` are those that are needed on top (MySQL's
-    multi-factor authentication), `requirement` is about the connection.
+    multi-factor authentication), `requirement` is about the connection. `process` tells of the PROCESS privilege,
+    unless it was given by a role.
     """
 
     user: str
@@ -40,6 +43,7 @@ class Account:
     unknown: tuple[str, ...] = ()
     further: tuple[str, ...] = ()
     requirement: Requirement = NOTHING
+    process: bool = False
 
     @property
     def supported(self) -> bool:
@@ -81,7 +85,8 @@ def _mysql_account(row: Mapping[str, Any], attributes: Mapping[str, Any]) -> Acc
     further = tuple(str(factor["plugin"]) for factor in attributes.get("multi_factor_authentication") or ())
     account = _account(row["User"], row["Host"], [(row["plugin"], texts)], further)
     kind = kind_named(row["ssl_type"])
-    return replace(account, requirement=replace(_requirement(kind, row), certified=kind is Kind.SPECIFIED))
+    requirement = replace(_requirement(kind, row), certified=kind is Kind.SPECIFIED)
+    return replace(account, requirement=requirement, process=row.get("process") == "Y")
 
 
 def _requirement(kind: Kind, texts: Mapping[str, Any]) -> Requirement:
@@ -115,7 +120,8 @@ def _mariadb_account(user: str, host: str, privileges: Mapping[str, Any]) -> Acc
             for method in methods
         ],
     )
-    return replace(account, requirement=_requirement(kind_numbered(privileges.get("ssl_type", 0)), privileges))
+    requirement = _requirement(kind_numbered(privileges.get("ssl_type", 0)), privileges)
+    return replace(account, requirement=requirement, process=bool(int(privileges.get("access", 0)) & _PROCESS))
 
 
 def _account(

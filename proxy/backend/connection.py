@@ -6,6 +6,7 @@ import os
 import socket
 from typing import Protocol, cast
 
+from proxy.admin.views import Traffic
 from proxy.channel import PacketChannel
 from proxy.routing.state import Seen
 from proxy.transport.layer import Layer
@@ -44,9 +45,9 @@ class Sink(Protocol):
 class BackendConnection(asyncio.Protocol):
     """Sends commands and follows their replies, one at a time.
 
-    `thread` is its id on the server, which a KILL there names. `seen` is what the server was told of the session,
-    `openings` what is known of replies of its `layout`. `farewell` is what the server said when it closed the
-    connection between commands: an ERR packet or nothing.
+    `traffic` counts what its server is given. `thread` is its id on the server, which a KILL there names. `seen` is
+    what the server was told of the session, `openings` what is known of replies of its `layout`. `farewell` is what the
+    server said when it closed the connection between commands: an ERR packet or nothing.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class BackendConnection(asyncio.Protocol):
         "server",
         "status",
         "thread",
+        "traffic",
     )
 
     def __init__(self, server: Server, thread: int, capabilities: int, safety: Safety, status: int, sink: Sink) -> None:
@@ -75,6 +77,7 @@ class BackendConnection(asyncio.Protocol):
         self.layout = layout_of(capabilities)
         self.status = status
         self.seen = Seen()
+        self.traffic = Traffic()
         self.openings: Openings | None = None
         self.farewell = b""
         self._sink = sink

@@ -1,7 +1,6 @@
 """The routing decision: (statement, session state) -> Route. docs/routing.md is this module in prose."""
 
-import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -22,23 +21,46 @@ REPLICA: Final = Target.REPLICA
 LAST: Final = Target.LAST
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Route:
-    """Where a statement goes, and the stable code that says why."""
+    """Where a statement goes, and the stable code that says why; and how many went that way in the whole process.
+
+    A read for a replica runs `on_primary` if none was fit.
+    """
 
     target: Target
     reason: str
+    on_primary: int = field(default=0, compare=False, repr=False)
+    on_replicas: int = field(default=0, compare=False, repr=False)
 
 
-_READ: Final = Route(Target.REPLICA, "read")
-_HINT: Final = Route(Target.PRIMARY, "hint")
-_DIAGNOSTIC: Final = Route(Target.LAST, "diagnostic")
-_INSERT_ID: Final = Route(Target.PRIMARY, INSERT_ID)
+# Some reasons hold names that clients make up.
+_MOST_ROUTES: Final = 1024
+_routes: dict[tuple[Target, str], Route] = {}
 
 
-@functools.lru_cache(1024)
-def _to_primary(reason: str) -> Route:
-    return Route(Target.PRIMARY, reason)
+def route_to(target: Target, reason: str) -> Route:
+    """The one Route of this target and reason.
+
+    Above a number of reasons they are made anew, and not counted.
+    """
+    known = _routes.get((target, reason))
+    if known is None:
+        known = Route(target, reason)
+        if len(_routes) < _MOST_ROUTES:
+            _routes[target, reason] = known
+    return known
+
+
+def routes() -> list[Route]:
+    """All that are counted."""
+    return list(_routes.values())
+
+
+_READ: Final = route_to(Target.REPLICA, "read")
+_HINT: Final = route_to(Target.PRIMARY, "hint")
+_DIAGNOSTIC: Final = route_to(Target.LAST, "diagnostic")
+_INSERT_ID: Final = route_to(Target.PRIMARY, INSERT_ID)
 
 
 def decide(statement: Statement, state: SessionState) -> Route:
@@ -49,11 +71,11 @@ def decide(statement: Statement, state: SessionState) -> Route:
         if statement.hint.primary:
             return _HINT
         reason = _reason_to_stay(statement, state)
-        return _to_primary(reason) if reason else _READ
+        return route_to(Target.PRIMARY, reason) if reason else _READ
     if statement.kind is DIAGNOSTIC:
         # Where the session's own insert id is, if it has one; where it has none it is 0, as it is everywhere.
         return _INSERT_ID if state.wrote and statement.reason == INSERT_ID else _DIAGNOSTIC
-    return _to_primary(statement.reason)
+    return route_to(Target.PRIMARY, statement.reason)
 
 
 def _reason_to_stay(statement: Statement, state: SessionState) -> str:

@@ -97,6 +97,11 @@ class SessionState:
         return self._status & _TRANSACTION_FLAGS != SERVER_STATUS_AUTOCOMMIT
 
     @property
+    def charset(self) -> str:
+        """The client's character set, empty if it is not known."""
+        return self._charset
+
+    @property
     def pin(self) -> str:
         """The reason to stay on the primary that is shown; empty when there is none."""
         return self.pins.reason

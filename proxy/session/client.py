@@ -2,18 +2,21 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from typing import Final, Protocol, cast
 
+from proxy.admin.views import PoolFigure, SessionView
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity
 from proxy.channel import PacketChannel
 from proxy.flow import Hold, ReadGate
 from proxy.parting import part
+from proxy.session.answers import answer
 from proxy.session.context import Context
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
 from proxy.session.machine import Machine
 from proxy.session.phases import CHANGING, CLOSED, DUMPING, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
-from proxy.session.request import Request
+from proxy.session.request import Asked, Request
 from proxy.session.runner import Runner
 from proxy.transport.compressed import CompressedToClient
 from proxy.wire import constants as c
@@ -53,6 +56,9 @@ class ClientSession(asyncio.Protocol):
         self._machine = machine
         self._name = name
         self.address = identity.origin.address
+        self._identity = identity
+        self._statements = 0
+        self._unanswered: Asked | None = None
         self._connection_id = connection_id
         self._phase: Phase = IDLE
         self._inbox = Inbox()
@@ -96,6 +102,8 @@ class ClientSession(asyncio.Protocol):
         """Called by the event loop."""
         self._slow = False
         self.runner.client_ready()
+        if self._unanswered is not None:
+            self._answer(self._unanswered)
 
     def drain(self) -> None:
         """Close as soon as nothing would be lost: between commands and outside of a transaction."""
@@ -174,14 +182,26 @@ class ClientSession(asyncio.Protocol):
             return
         request = self._machine.request(packet)
         if isinstance(request, Request):
+            self._statements += 1
             self._enter(WORKING)
             self.runner.start(request)
+        elif isinstance(request, Asked):
+            self._enter(WORKING)
+            self._answer(request)
         elif code == c.COM_CHANGE_USER:
             self._change_user(packet)
         elif request is not None:
             self._send_error(request, 1)
             if self._compressed is not None:
                 self._compressed.reply_over()
+
+    def _answer(self, asked: Asked) -> None:
+        """Answer what is asked of the proxy itself; later, if the client has not taken what it was sent before."""
+        self._unanswered = asked if self._slow else None
+        if not self._slow:
+            capabilities = self._identity.capabilities
+            self._transport.write(answer(self._context, self, self._machine.state, asked, capabilities))
+            self.request_over()
 
     def _change_user(self, packet: bytes) -> None:
         self._enter(CHANGING)
@@ -252,7 +272,7 @@ class ClientSession(asyncio.Protocol):
     def changed(self, identity: Identity, machine: Machine, link: BackendConnection) -> None:
         """Go on as another user, whose connection to the primary is `link`, with nothing of the one before."""
         self.runner.close(under_way=False)
-        self._machine = machine
+        self._machine, self._identity = machine, identity
         self.runner = Runner(self._context, identity, machine, self._name, self)
         self.runner.attach(self._transport.write)
         if self._slow:
@@ -366,6 +386,40 @@ class ClientSession(asyncio.Protocol):
     def pardon(self) -> None:
         """It is not killed after all."""
         self.runner.condemned = False
+
+    # --- what is shown ------------------------------------------------------------------------------------------------
+
+    @property
+    def user(self) -> str:
+        """Whose session it is."""
+        return self._identity.user
+
+    def view(self) -> SessionView:
+        """What is shown of the session."""
+        state, at_work = self._machine.state, self.runner.at_work
+        return SessionView(
+            number=self._connection_id,
+            user=self.user,
+            client=":".join(map(str, self._identity.origin.client)),
+            schema=state.schema,
+            phase=self._phase.name.lower(),
+            pins=tuple(state.pins.reasons()),
+            in_transaction=state.in_transaction,
+            server=at_work.name if at_work is not None else "",
+            connections=tuple(link.server.name for link in self.runner.connections),
+            statements=self._statements,
+        )
+
+    def figures(self) -> Iterator[PoolFigure]:
+        """The session's server connections, and the one that it waits for."""
+        for link in self.runner.connections:
+            yield PoolFigure(link.server.name, self.user, 1, int(not link.at_rest), int(link.at_rest))
+        if (waiting := self.runner.waiting) is not None:
+            yield PoolFigure(waiting.name, self.user, waiting=1)
+
+    def foresee(self, request: Request) -> Server | None:
+        """The server that `request` would go to now; None when it could not run."""
+        return self.runner.foresee(request)
 
     # --- what the whole proxy tells ----------------------------------------------------------------------------------
 

@@ -3,12 +3,14 @@
 import asyncio
 import itertools
 import logging
+import time
 from collections import Counter, defaultdict
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.accounts.directory import Directory
+from proxy.admin.views import PoolFigure, SessionView, Traffic
 from proxy.backend.greetings import Greetings
 from proxy.backend.reaper import Reaper
 from proxy.routing.balance import RoundRobin
@@ -48,6 +50,16 @@ class Session(Target, Protocol):
     def address(self) -> str:
         """The client's IP address."""
 
+    @property
+    def user(self) -> str:
+        """Whose it is."""
+
+    def view(self) -> SessionView:
+        """What is shown of it."""
+
+    def figures(self) -> Iterable[PoolFigure]:
+        """Its server connections, one figure for each."""
+
     def goes_by(self, number: int) -> bool:
         """Whether a client may mean this session with the connection id `number`."""
 
@@ -67,7 +79,7 @@ class Context:
 
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in, in the order
     of their arrival. `openings` are those of each reply layout. Without `tls` clients are not offered TLS. `addresses`
-    counts connections by client.
+    counts connections by client, `traffic` what each server (by name) was given. `since` is when the process began.
     """
 
     settings: Settings
@@ -80,6 +92,8 @@ class Context:
     cache: StatementCache | None = None
     balancer: RoundRobin = field(default_factory=RoundRobin)
     openings: dict[Layout, Openings] = field(default_factory=lambda: defaultdict(Openings))
+    traffic: dict[str, Traffic] = field(default_factory=lambda: defaultdict(lambda: Traffic(time.time())))
+    since: float = field(default_factory=time.monotonic)
     sessions: set[Session] = field(default_factory=set)
     logins: dict[asyncio.Task[None], Login] = field(default_factory=dict)
     addresses: Counter[str] = field(default_factory=Counter)
@@ -96,6 +110,13 @@ class Context:
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run a session's work as a task of its own; what goes wrong in it must not end the other sessions."""
         return self.tasks.create_task(_contained(work))
+
+    async def tick(self) -> None:
+        """Tell the time to those who count, once a second."""
+        while True:
+            for traffic in self.traffic.values():
+                traffic.now = time.time()
+            await asyncio.sleep(1)
 
     def enter(self, session: Session) -> None:
         """A session begins."""

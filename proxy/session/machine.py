@@ -3,36 +3,41 @@
 from typing import Final
 
 from proxy.routing.forms import Forms
-from proxy.routing.policy import Route, Target, decide
+from proxy.routing.policy import Route, Target, decide, route_to
 from proxy.routing.state import Seen, SessionState
 from proxy.session.prepared import Prepared
-from proxy.session.request import Request
+from proxy.session.request import Asked, Explained, Request
 from proxy.session.statements import Limits, Statements
 from proxy.session.steps import Steps
 from proxy.session.wording import malformed, no_clone, no_cursor, too_many_statements, unknown_command
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import UNKNOWN
+from proxy.sql.comments import Unreadable
+from proxy.sql.digest import digest_text
 from proxy.sql.effects import Execute
 from proxy.sql.kill import KILL, Kill, parse_kill
+from proxy.sql.own import SHOW_PROXY, show_proxy, without_explain
 from proxy.sql.prepares import EXECUTE, with_parameters
-from proxy.sql.statement import READ, SERVER_SCHEMAS, SESSION, TRANSACTION, Statement, primary
+from proxy.sql.statement import OWN, READ, SERVER_SCHEMAS, SESSION, TRANSACTION, Statement, primary
 from proxy.wire import constants as c
 from proxy.wire.commands import DUMPS, EXECUTIONS, REPLIES
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
+from proxy.wire.framing import frame
 from proxy.wire.queryattributes import text_of
 from proxy.wire.replies import Err
 from topology.servers import Vendor
 
 _RESULT: Final = Reply.RESULT
 _NEUTRAL: Final = primary("command", writes=False)
-_TO_PRIMARY: Final = Route(Target.PRIMARY, "command")
+_TO_PRIMARY: Final = route_to(Target.PRIMARY, "command")
 _TOO_LARGE: Final = primary("too-large", UNKNOWN, variables=None)
 _UNKNOWN_NAME: Final = primary(EXECUTE, UNKNOWN, variables=None)
-_LONG_DATA: Final = Route(Target.PRIMARY, "long-data")
-_OTHER_MEANING: Final = Route(Target.PRIMARY, "prepared-before-a-setting")
-_OTHER_SCHEMA: Final = Route(Target.PRIMARY, "server-local")
-_BULK: Final = Route(Target.PRIMARY, "bulk")
+_LONG_DATA: Final = route_to(Target.PRIMARY, "long-data")
+_OTHER_MEANING: Final = route_to(Target.PRIMARY, "prepared-before-a-setting")
+_OTHER_SCHEMA: Final = route_to(Target.PRIMARY, "server-local")
+_BULK: Final = route_to(Target.PRIMARY, "bulk")
+_LARGE: Final = route_to(Target.PRIMARY, "too-large")
 
 
 class Machine:
@@ -66,8 +71,11 @@ class Machine:
         state = self.state
         return not (state.private or state.in_transaction or self.statements.bound_to(state.texts))
 
-    def request(self, packet: bytes) -> Request | Err | None:
-        """The request that a whole command packet makes, or the error that answers it; None: nothing is to be done."""
+    def request(self, packet: bytes) -> Request | Err | Asked | None:
+        """The request that a whole command packet makes, or the error that answers it; None: nothing is to be done.
+
+        What is asked of the proxy itself is to be answered with what is known of all sessions.
+        """
         code = packet[c.HEADER_SIZE]
         if code == c.COM_QUERY:
             try:
@@ -78,14 +86,35 @@ class Machine:
             request = Request(packet, statement, decide(statement, self.state), _RESULT)
             if statement.kind is READ:
                 return request
-            if statement.reason == KILL:
-                request.kill = parse_kill(text)
-            return self._named(request) if statement.reason == EXECUTE else request
+            return self._own(request, text) if statement.kind is OWN else self._further(request, text)
         if code in EXECUTIONS:
             return self._execute(packet)
         if code in _PREPARED_COMMANDS:
             return self._prepared_command(packet)
         return self._other(packet)
+
+    def _further(self, request: Request, text: bytes) -> Request:
+        """What there is to know of a text that is no read."""
+        if request.statement.reason == KILL:
+            request.kill = parse_kill(text)
+        return self._named(request) if request.statement.reason == EXECUTE else request
+
+    def _own(self, request: Request, text: bytes) -> Asked | Request:
+        """A statement for the proxy itself; if its words are hidden in comments, it is for the primary to refuse."""
+        try:
+            if request.statement.reason == SHOW_PROXY:
+                return show_proxy(self._cache.bare(text, self._reading).text) or request
+            explained = without_explain(text)
+            return request if explained is None else self._explained(explained)
+        except Unreadable:
+            return request
+
+    def _explained(self, text: bytes) -> Explained:
+        digest = digest_text(self._cache.bare(text, self._reading).text)
+        statement = self._statement_of(text)
+        packet = frame(bytes((c.COM_QUERY,)) + text, 0)
+        request = self._further(Request(packet, statement, decide(statement, self.state), _RESULT), text)
+        return Explained(request, digest)
 
     def text(self, request: Request) -> bytes:
         """The statement's text, of a request that has one."""
@@ -100,9 +129,12 @@ class Machine:
         elif head[c.HEADER_SIZE] == c.COM_STMT_SEND_LONG_DATA:
             request = self._long_data(head, may_hold=False)
         else:
-            request = self.request(head)
+            made = self.request(head)
+            # Texts are not among these.
+            assert not isinstance(made, Asked)
+            request = made
         if isinstance(request, Request):
-            request.route = Route(Target.PRIMARY, "too-large")
+            request.route = _LARGE
             request.streamed = True
         return request
 

@@ -1,10 +1,11 @@
 """Performs what `proxy.session.remedies` decides about an error of which the client has seen nothing."""
 
 import logging
+from dataclasses import replace
 from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection
-from proxy.routing.policy import Route, Target
+from proxy.routing.policy import Target, route_to
 from proxy.session.context import Context
 from proxy.session.machine import Machine
 from proxy.session.preludes import Owner, PreludeRun
@@ -70,14 +71,14 @@ class Recovery:
         log.debug("%s: %s answered error %d; asking the primary", self._name, server, errno)
         if errno in REFUSED_AS_WRITE:
             self._learn_write(request, server)
-        request.route = Route(Target.PRIMARY, f"replica-error:{errno}")
+        request.route = route_to(Target.PRIMARY, f"replica-error:{errno}")
         self._attempts.dispatch(request)
 
     def _learn_write(self, request: Request, server: Server) -> None:
         log.warning("%s: %s refused a statement as a write that was taken for a read", self._name, server)
         if self._context.cache is not None:
             self._context.cache.learn_write(self._machine.text(request))
-        self._machine.refused_as_write(request, REFUSED_BY_REPLICA)
+        self._machine.refused_as_write(request, replace(REFUSED_BY_REPLICA, tally=request.statement.tally))
 
     def _make_sure(self, request: Request, link: BackendConnection, exchange: Exchange, reply: bytes) -> None:
         """Give the client the error `reply` if the replica lives on, else run the statement elsewhere."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from proxy.routing.forms import Form
 from proxy.routing.policy import Route
 from proxy.routing.state import Seen
 from proxy.session.prepared import Prepared
 from proxy.sql.kill import Kill
+from proxy.sql.own import Show
 from proxy.sql.statement import READ, Statement
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
@@ -50,6 +51,18 @@ class Request:
         self.reply = reply
         self.prepared = prepared
         self.plain = statement.kind is READ and self.code == c.COM_QUERY
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """EXPLAIN ROUTE: what would be the request for the statement, and the statement's digest."""
+
+    request: Request
+    digest: str
+
+
+# What the proxy is asked itself.
+Asked: TypeAlias = Show | Explained
 
 
 @dataclass(frozen=True, slots=True)

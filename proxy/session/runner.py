@@ -14,6 +14,7 @@ from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity, server_lost
 from proxy.errors import ServerLost, ServerRefused
 from proxy.session.context import Context
+from proxy.session.counting import count
 from proxy.session.kills import Killing, Target
 from proxy.session.machine import Machine
 from proxy.session.metadata import Metadata
@@ -153,6 +154,26 @@ class Runner:
         """The server where a statement runs, the primary if none does, and the id of the thread there."""
         link = self._link if self._link is not None and not self._link.at_rest else self._servers.primary_link
         return (link.server, link.thread) if link is not None else None
+
+    @property
+    def at_work(self) -> Server | None:
+        """The server that runs a statement; None between statements."""
+        return self._link.server if self._link is not None else None
+
+    @property
+    def connections(self) -> list[BackendConnection]:
+        """Those that the session has."""
+        return list(self._links.values())
+
+    @property
+    def waiting(self) -> Server | None:
+        """The server to which a connection is being opened."""
+        return self._servers.awaited
+
+    def foresee(self, request: Request) -> Server | None:
+        """The server that `request` would go to now; None when it could not run."""
+        request.avoid = self._servers.unfit
+        return self._servers.foresee(request)
 
     def stream(self, data: bytes) -> None:
         """Pass on more bytes of a large request that was sent, or of a file that the server asked for."""
@@ -308,6 +329,7 @@ class Runner:
                 self._client.file_wanted(exchange.sequence)
             return
         on_primary = self._servers.is_primary(connection.server)
+        count(request, connection, exchange.errno, on_primary)
         if on_primary or not request.plain:
             self._machine.replied(request, exchange, connection.seen, on_primary)
             if self._machine.state.released:
@@ -335,7 +357,9 @@ class Runner:
 
     def accept(self, request: Request, exchange: Exchange, link: BackendConnection, reply: bytes) -> None:
         """The error `reply` is for the client after all."""
-        self._machine.replied(request, exchange, link.seen, self._servers.is_primary(link.server))
+        on_primary = self._servers.is_primary(link.server)
+        count(request, link, exchange.errno, on_primary)
+        self._machine.replied(request, exchange, link.seen, on_primary)
         if self._killing is not None:
             self._killed(self._killing, exchange, reply)
             return

@@ -23,7 +23,7 @@ class Servers:
     """Chooses servers and opens connections to them, in the name of one client.
 
     `links` are the open ones. `last` is the name of the server that ran the statement which the next one may ask about.
-    `unfit` are the names of replicas that do not take this session.
+    `unfit` are the names of replicas that do not take this session. `awaited` is where a connection is being opened.
     """
 
     def __init__(self, context: Context, identity: Identity, name: str) -> None:
@@ -34,6 +34,7 @@ class Servers:
         self._identity = identity
         self._name = name
         self._task: asyncio.Task[None] | None = None
+        self.awaited: Server | None = None
         self._closed = False
 
     def leave_behind(self, link: BackendConnection) -> None:
@@ -79,13 +80,23 @@ class Servers:
             return last.server
         return snapshot.primary.server
 
+    def foresee(self, request: Request) -> Server | None:
+        """As `choose`, but it is nobody's turn."""
+        balancer = self._context.balancer
+        turn = balancer.turn
+        server = self.choose(request)
+        balancer.turn = turn
+        return server
+
     def add(self, link: BackendConnection) -> None:
         """Keep a new connection."""
         link.openings = self._context.openings[link.layout]
+        link.traffic = self._context.traffic[link.server.name]
         self.links.add(link)
 
     def open(self, server: Server, sink: Sink, opened: Opened) -> None:
         """Open a connection to `server`, and call `opened` with it, or with what went wrong."""
+        self.awaited = server
         self._task = self._context.spawn(self._open(server, sink, opened))
 
     async def _open(self, server: Server, sink: Sink, opened: Opened) -> None:
@@ -95,7 +106,7 @@ class Servers:
             outcome = await open_connection(server, self._identity, sink, within, self._context.greetings)
         except (ServerLost, ServerRefused) as error:
             outcome = error
-        self._task = None
+        self._task = self.awaited = None
         if isinstance(outcome, BackendConnection):
             if self._closed:
                 outcome.close()

@@ -12,6 +12,7 @@ from proxy.sql.hints import HINT_MARK, parse_hint
 from proxy.sql.lexer import digest
 from proxy.sql.meaning import DEFAULT_MEANING, Meaning
 from proxy.sql.statement import PRIMARY, READ, Statement, primary
+from proxy.sql.tally import Tally
 
 # What looked like a read until a replica refused it: a view can call a function that writes.
 REFUSED_BY_REPLICA: Final = primary("refused-by-replica")
@@ -67,9 +68,17 @@ class StatementCache:
     def learn_write(self, text: bytes, meaning: Meaning = DEFAULT_MEANING) -> None:
         """A replica has refused this text, or one like it, as a write: from now on it is for the primary."""
         with contextlib.suppress(Unreadable):
-            self._remember(digest(self._bare(text, meaning).text), REFUSED_BY_REPLICA)
+            key = digest(self.bare(text, meaning).text)
+            known = self._young.get(key) or self._old.get(key)
+            self._remember(key, replace(REFUSED_BY_REPLICA, tally=known.tally if known else Tally(key)))
 
-    def _bare(self, text: bytes, meaning: Meaning) -> Bare:
+    def tallies(self) -> list[Tally]:
+        """What was counted of each digest that is remembered."""
+        found = {id(known.tally): known.tally for known in (*self._old.values(), *self._young.values())}
+        return list(found.values())
+
+    def bare(self, text: bytes, meaning: Meaning) -> Bare:
+        """A text without comments, in the default meaning. Raises Unreadable."""
         bare = uncomment(meaning.decoded(text), self._classifier.server, meaning.quoting)
         return bare._replace(text=meaning.canonical(bare.text))
 
@@ -78,7 +87,7 @@ class StatementCache:
         if len(text) > MAX_PARSED:
             return self._classifier.unread(text, "too-large")
         try:
-            bare = self._bare(text, meaning)
+            bare = self.bare(text, meaning)
         except Unreadable:
             return self._classifier.unread(text, "unreadable")
         key = digest(bare.text)
@@ -103,6 +112,8 @@ class StatementCache:
         if 0 in stripped:
             # Outside of a string it would be taken for the mark that stands for a literal in digests.
             return statement
+        if known is None:
+            statement = replace(statement, tally=Tally(key))
         if not alone:
             self._remember(key, statement)
         elif len(stripped) <= _MAX_TEXT:

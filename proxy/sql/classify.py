@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from proxy.sql import changes, locking, prepares, transactions
+from proxy.sql import changes, locking, own, prepares, transactions
 from proxy.sql.builtins import builtins_of
 from proxy.sql.comments import ServerVersion, Unreadable, uncomment
 from proxy.sql.effects import UNTOLD, Effect, Hold, Pin, SetUserVariable, UseSchema
@@ -53,6 +53,7 @@ _EXPLAIN: Final = re.compile(
     r"(?:EXPLAIN|DESCRIBE|DESC)\s+(?:(?:EXTENDED|PARTITIONS|FORMAT\s*=\s*\w+)\s+)?(?P<explained>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_ROUTE: Final = re.compile(r"EXPLAIN\s+ROUTE\s+(?P<explained>.*)", re.IGNORECASE | re.DOTALL)
 _ANALYZE: Final = re.compile(
     r"(?:(?:EXPLAIN|DESCRIBE|DESC)\s+ANALYZE|ANALYZE)\s+(?:FORMAT\s*=\s*\w+\s+)?(?P<explained>.*)",
     re.IGNORECASE | re.DOTALL,
@@ -217,6 +218,8 @@ class Classifier:
             return Verdict(primary("explain", writes=False))
         if _TABLE_NAME.fullmatch(match["explained"]):
             return Verdict(_DESCRIBED)
+        if (route := _ROUTE.match(text)) and own.is_explained(route["explained"]):
+            return Verdict(own.ROUTE_EXPLAINED)
         inner = self._explained(match["explained"])
         if inner.statement.kind is Kind.READ:
             return inner

@@ -4,18 +4,18 @@ import hashlib
 import re
 from typing import Final
 
+from proxy.sql.lexer import digest
 from proxy.sql.words import Words
 
 _LITERAL: Final = re.compile(r"""['"].*|\d.*|\.\d.*|\0|\?""", re.DOTALL)
-_LIST: Final = re.compile(r"\? (?:, \? )+")
-_ROWS: Final = re.compile(r"\( (?:\?|\.\.\.) \) (?:, \( (?:\?|\.\.\.) \) )+")
+_LIST: Final = re.compile(r"\? (?:(?:, )?\? )+")
 
 
 def digest_text(stripped: bytes) -> str:
-    """The words of a text without comments, one space between: literals as `?`, lists of them as `...`."""
-    words = Words(stripped.decode("utf-8", "replace")).texts
+    """The words of a text without comments, or of its key, one space between: literals as `?`, lists as `...`."""
+    words = Words(digest(stripped).decode("utf-8", "replace")).texts
     text = " ".join("?" if _LITERAL.fullmatch(word) else _shown(word) for word in words) + " "
-    return _ROWS.sub("( ... ) ", _LIST.sub("... ", text)).rstrip(" ;")
+    return _LIST.sub("... ", text).rstrip(" ;")
 
 
 def digest_id(text: str) -> str:
@@ -24,4 +24,5 @@ def digest_id(text: str) -> str:
 
 
 def _shown(word: str) -> str:
-    return f"@`{word[2:-1]}`" if word[:2] in ("@'", '@"') else word
+    # A user variable whose name is a string.
+    return "@?" if word == "@\0" else word

@@ -58,10 +58,13 @@ _PLAIN_LITERALS: Final = re.compile(_STRINGS + b"|" + _NUMBERS, re.DOTALL)
 _LITERALS: Final = re.compile(_STRINGS + rb"|`(?<=(`))(" + _IDENTIFIER_BODY + rb")|" + _NUMBERS, re.DOTALL)
 # Stands for a literal in a digest. No `?`, which a text can hold itself and then is another text than one with a value.
 MARK: Final = b"\0"
+# A list of literals, and rows of them: told apart because performance_schema does.
+LIST: Final = b"\0\0"
+ROWS: Final = b"(\0\0\0)"
 # Quoted identifiers in pairs of backquotes, without a mark between them.
 _WHOLE_IDENTIFIERS: Final = re.compile(rb"(?:[^`]*+`[^`\0]*+`)*+[^`]*+")
 _LISTS: Final = re.compile(rb"\0(?:\s*+,\s*+\0)++")
-_ROWS: Final = re.compile(rb"\(\0\)(?:\s*+,\s*+\(\0\))++")
+_ROWS: Final = re.compile(rb"\(\0{1,2}\)(?:\s*+,\s*+\(\0{1,2}\))++")
 # As numbers: looking for those in a text is several times faster than looking for bytes of length one.
 _BACKQUOTE: Final = ord("`")
 _COMMA: Final = ord(",")
@@ -75,7 +78,7 @@ _LEADING: Final = re.compile(
 def digest(stripped: bytes) -> bytes:
     """A key that texts share when they differ in literals only, from a text without comments.
 
-    Literals become MARK, lists of them one MARK. The key is compared, not shown.
+    Literals become MARK, lists of them LIST, and lists of rows ROWS. The key is compared; `proxy.sql.digest` shows it.
     """
     key = _PLAIN_LITERALS.sub(MARK, stripped)
     if _BACKQUOTE in stripped and _WHOLE_IDENTIFIERS.fullmatch(key) is None:
@@ -83,7 +86,7 @@ def digest(stripped: bytes) -> bytes:
         # constant template.
         key = _LITERALS.sub(b"\\1\\2\0", stripped)
     if _COMMA in key and (b"\0," in key or b"\0 ," in key):
-        key = _ROWS.sub(b"(\0)", _LISTS.sub(MARK, key))
+        key = _ROWS.sub(ROWS, _LISTS.sub(LIST, key))
     return key
 
 

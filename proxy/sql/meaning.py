@@ -59,6 +59,11 @@ class Meaning:
         """What quotes and backslashes mean."""
         return _QUOTINGS[self.ansi_quotes, self.backslash_escapes]
 
+    @property
+    def python_codec(self) -> str:
+        """Python's name for the character set, `ascii` for one that is not known."""
+        return "ascii" if self.codec == _UNKNOWN else self.codec or "utf-8"
+
     def canonical(self, text: bytes) -> bytes:
         """A text without comments, in the default meaning. Raises Unreadable."""
         if self.ansi_quotes or not self.backslash_escapes:

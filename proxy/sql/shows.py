@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from proxy.sql.own import PROXY_SHOWN, shown
 from proxy.sql.statement import SERVER_SCHEMAS, Kind, Statement, primary
 from proxy.sql.variables import may_be_server_local
 from proxy.sql.words import Words
@@ -27,6 +28,8 @@ _PATTERN: Final = re.compile(r"'([A-Za-z0-9_%$-]+)'")
 
 def show(words: Words) -> Statement:
     """SHOW, behind that word, with its literals."""
+    if words.peek() == "PROXY":
+        return PROXY_SHOWN if shown(words) else _SERVER_LOCAL
     if words.take("COUNT", "(", "*", ")") or words.peek() in ("WARNINGS", "ERRORS"):
         return _DIAGNOSTIC if words.peek() in ("WARNINGS", "ERRORS") else _SERVER_LOCAL
     words.skip("FULL", "EXTENDED")

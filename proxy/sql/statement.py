@@ -1,11 +1,12 @@
 """The facts about one statement that routing needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, TypeAlias
 
 from proxy.sql.effects import Effect
 from proxy.sql.hints import NO_HINT, Hint
+from proxy.sql.tally import UNREMEMBERED, Tally
 
 # Schemas whose tables tell about the server that is asked.
 SERVER_SCHEMAS: Final = frozenset({"mysql", "performance_schema", "sys"})
@@ -31,7 +32,18 @@ class Kind(IntEnum):
     SESSION = 2  # sets session state that can be repeated on another connection
     DIAGNOSTIC = 3  # asks about the statement before it: goes where that one went
     TRANSACTION = 4  # BEGIN, COMMIT, ROLLBACK, SAVEPOINT: writes nothing that was not counted already
+    OWN = 5  # EXPLAIN ROUTE, SHOW PROXY: no server knows these, the proxy answers
 
+
+# The same for people.
+KINDS: Final = (
+    "a plain read",
+    "for the primary",
+    "a setting of the session",
+    "about the statement before",
+    "a transaction's",
+    "answered by the proxy",
+)
 
 # Names of their own because Python 3.11 takes 0.1 us to look a member up through its class, several times per command.
 READ: Final = Kind.READ
@@ -39,6 +51,7 @@ PRIMARY: Final = Kind.PRIMARY
 SESSION: Final = Kind.SESSION
 DIAGNOSTIC: Final = Kind.DIAGNOSTIC
 TRANSACTION: Final = Kind.TRANSACTION
+OWN: Final = Kind.OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +60,8 @@ class Statement:
 
     `reason` is a stable code: `read`, or why the statement is not one. `effects` are what it changes in the session, in
     order. `writes` tells whether data may have changed once it was answered, and `written` in which tables. `reads` are
-    the tables that a read depends on, and `variables` the user variables that the statement asks for.
+    the tables that a read depends on, and `variables` the user variables that the statement asks for. `tally` counts
+    the executions of its digest; statements are equal without regard to it.
     """
 
     kind: Kind
@@ -58,6 +72,7 @@ class Statement:
     written: Tables = NO_TABLES
     variables: Variables = NO_VARIABLES
     hint: Hint = NO_HINT
+    tally: Tally = field(default=UNREMEMBERED, compare=False, repr=False)
 
 
 def primary(

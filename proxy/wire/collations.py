@@ -2,6 +2,8 @@
 
 from typing import Final
 
+BINARY: Final = 63
+UTF8MB4: Final = 45
 _IDS: Final[dict[str, tuple[int, ...]]] = {
     "armscii8": (32, 64),
     "ascii": (11, 65),
@@ -47,3 +49,10 @@ _CHARSETS: Final = {collation: charset for charset, ids in _IDS.items() for coll
 def charset_of(collation_id: int) -> str:
     """The character set of a collation; empty for a number that is not known, which servers take for their default."""
     return _CHARSETS.get(collation_id, "")
+
+
+def collation_of(charset: str) -> int:
+    """A collation of a character set; 0 for one that is not known."""
+    name = charset.lower()
+    # `utf8` is what older versions of both vendors call it.
+    return _IDS.get("utf8mb3" if name == "utf8" else name, (0,))[0]

@@ -1,0 +1,1 @@
+"""What the proxy tells of itself in result sets: values in, tables out. Pure."""

@@ -1,0 +1,64 @@
+"""The table of EXPLAIN ROUTE."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.admin.tables import Table, columns
+from proxy.admin.views import ServerView
+from proxy.routing.policy import Route
+from proxy.sql.digest import digest_id
+from proxy.sql.statement import KINDS, Statement, Tables
+from proxy.wire.resultset import Cell
+from topology.servers import Role, Server
+
+_COLUMNS: Final = columns("item value")
+
+
+@dataclass(frozen=True, slots=True)
+class RouteView:
+    """One statement of one session, judged: `server` is where it would go now, None when its connection is gone.
+
+    `pins` keep the session on the primary, `replicas` are all that there are.
+    """
+
+    statement: Statement
+    route: Route
+    server: Server | None
+    digest: str
+    pins: tuple[str, ...]
+    in_transaction: bool
+    replicas: tuple[ServerView, ...]
+
+
+def explained(view: RouteView) -> Table:
+    """EXPLAIN ROUTE: a row for each thing there is to know."""
+    statement, server = view.statement, view.server
+    items: dict[str, Cell] = {
+        "server": None if server is None else f"{server.name} ({server.address})",
+        "target": view.route.target.name.lower(),
+        "reason": view.route.reason,
+        "kind": KINDS[statement.kind],
+        "digest": view.digest or None,
+        "digest_id": digest_id(view.digest) if view.digest else None,
+        "writes": "yes" if statement.writes else "no",
+        "tables": _tables(statement.written if statement.writes else statement.reads),
+        "in_transaction": "yes" if view.in_transaction else "no",
+        "pinned": ", ".join(view.pins) or None,
+        "consistency": "global",
+        "replicas": "; ".join(map(_replica, view.replicas)) or "there are none",
+        "hint_problems": ", ".join(statement.hint.problems) or None,
+    }
+    return Table(_COLUMNS, [*items.items()])
+
+
+def _tables(tables: Tables) -> str | None:
+    if tables is None:
+        return "any"
+    return ", ".join(sorted(".".join(part for part in table if part) for table in tables)) or None
+
+
+def _replica(view: ServerView) -> str:
+    assert view.server.role is Role.REPLICA
+    if view.health != "healthy":
+        return f"{view.server.name} {view.health}: {view.reason}"
+    return f"{view.server.name} {'fresh' if view.fresh else 'lacks the last write'}"

@@ -1,0 +1,137 @@
+"""The tables of SHOW PROXY."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from proxy.admin.tables import Table, columns
+from proxy.admin.views import DigestView, PoolFigure, ServerView, SessionView
+from proxy.routing.policy import Route
+from proxy.sql.digest import digest_id, digest_text
+from proxy.sql.tally import Tally
+from proxy.wire.resultset import Cell
+
+# The shown text of a digest takes some time to make, and nobody reads more of them.
+MOST_DIGESTS: Final = 1000
+_LONGEST_DIGEST: Final = 1024  # as performance_schema's, unless told otherwise
+
+_SESSIONS: Final = columns(
+    "id# user client schema phase pinned in_transaction server connections statements#",
+)
+_POOLS: Final = columns("server user open# in_use# idle# waiting#")
+_SERVERS: Final = columns("server address role state reason lag fresh reads# others#")
+_DIGESTS: Final = columns("digest_id digest count# primary# replicas# errors# reason last_seen")
+_ROUTES: Final = columns("reason target count# on_primary# on_replicas#")
+_STATUS: Final = columns("name value")
+_VERSION: Final = columns("version")
+_HELP: Final = columns("statement shows")
+_HELP_ROWS: Final = (
+    ("EXPLAIN ROUTE statement", "where a statement of this session would go now, and why; it is not run"),
+    ("SHOW PROXY SESSIONS [LIKE 'user']", "clients, what they do, what keeps them on the primary"),
+    ("SHOW PROXY POOLS [LIKE 'server']", "connections to servers"),
+    ("SHOW PROXY SERVERS [LIKE 'server']", "servers, their state, which replicas are up to date"),
+    ("SHOW PROXY DIGESTS [LIKE 'text']", f"the {MOST_DIGESTS} digests that ran most often, and where"),
+    ("SHOW PROXY ROUTES [LIKE 'reason']", "how often each reason decided"),
+    ("SHOW PROXY STATUS [LIKE 'name']", "figures of the whole proxy"),
+    ("SHOW PROXY VERSION", "the proxy's version"),
+    ("SHOW PROXY HELP", "this"),
+)
+
+
+def sessions(views: Iterable[SessionView]) -> Table:
+    """SHOW PROXY SESSIONS."""
+    rows: list[tuple[Cell, ...]] = [
+        (
+            *(view.number, view.user, view.client, view.schema or None, view.phase, ", ".join(view.pins) or None),
+            *(_yes(view.in_transaction), view.server or None, ", ".join(view.connections), view.statements),
+        )
+        for view in sorted(views, key=lambda view: view.number)
+    ]
+    return Table(_SESSIONS, [*rows], key=1)
+
+
+def pools(figures: Iterable[PoolFigure]) -> Table:
+    """SHOW PROXY POOLS."""
+    ordered = sorted(figures, key=lambda figure: (figure.server, figure.user))
+    return Table(
+        _POOLS,
+        [(one.server, one.user, one.opened, one.in_use, one.idle, one.waiting) for one in ordered],
+    )
+
+
+def servers(views: Iterable[ServerView]) -> Table:
+    """SHOW PROXY SERVERS."""
+    rows: list[tuple[Cell, ...]] = [
+        (
+            *(view.server.name, view.server.address, str(view.server.role), view.health, view.reason or None),
+            *(None if view.lag is None else f"{view.lag:g}", _yes(view.fresh), view.reads, view.others),
+        )
+        for view in views
+    ]
+    return Table(_SERVERS, [*rows])
+
+
+def digests(tallies: Iterable[Tally]) -> Table:
+    """SHOW PROXY DIGESTS. No text holds a literal."""
+    ran = [tally for tally in tallies if tally.primary + tally.replicas]
+    ran.sort(key=lambda tally: tally.primary + tally.replicas, reverse=True)
+    rows = [_digest_row(view) for view in merged(ran[:MOST_DIGESTS])]
+    return Table(_DIGESTS, [*rows], key=1)
+
+
+def merged(tallies: Iterable[Tally]) -> list[DigestView]:
+    """What was counted by digest: several keys can be shown as one."""
+    found: dict[str, DigestView] = {}
+    for tally in tallies:
+        text = digest_text(tally.key)
+        known = found.get(text) or DigestView(text, 0, 0, 0, "", 0.0)
+        last = tally.seen >= known.seen
+        found[text] = DigestView(
+            text,
+            known.primary + tally.primary,
+            known.replicas + tally.replicas,
+            known.errors + tally.errors,
+            tally.reason if last else known.reason,
+            max(tally.seen, known.seen),
+        )
+    return list(found.values())
+
+
+def _digest_row(view: DigestView) -> tuple[Cell, ...]:
+    seen = datetime.fromtimestamp(view.seen, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    text = view.digest or "(texts that are not remembered)"
+    counts = (view.primary + view.replicas, view.primary, view.replicas, view.errors)
+    return digest_id(view.digest), text[:_LONGEST_DIGEST], *counts, view.reason, seen
+
+
+def routes(found: Iterable[Route]) -> Table:
+    """SHOW PROXY ROUTES."""
+    ran = [route for route in found if route.on_primary + route.on_replicas]
+    ran.sort(key=lambda route: (route.reason, route.target))
+    rows = [
+        (
+            *(route.reason, route.target.name.lower(), route.on_primary + route.on_replicas),
+            *(route.on_primary, route.on_replicas),
+        )
+        for route in ran
+    ]
+    return Table(_ROUTES, [*rows])
+
+
+def status(figures: dict[str, Cell]) -> Table:
+    """SHOW PROXY STATUS."""
+    return Table(_STATUS, [*figures.items()])
+
+
+def version(number: str) -> Table:
+    """SHOW PROXY VERSION."""
+    return Table(_VERSION, [(number,)])
+
+
+def explanation() -> Table:
+    """SHOW PROXY HELP."""
+    return Table(_HELP, [*_HELP_ROWS])
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

@@ -1,0 +1,78 @@
+"""What is shown, as values: collected where the sessions and the servers are, told by `proxy.admin.shows`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from topology.servers import Server
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One session. `server` is where it is at work, empty at rest; `connections` are the servers that it has one to."""
+
+    number: int
+    user: str
+    client: str
+    schema: str
+    phase: str
+    pins: tuple[str, ...]
+    in_transaction: bool
+    server: str
+    connections: tuple[str, ...]
+    statements: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFigure:
+    """Connections to one server in one user's name; `waiting` counts the sessions that wait for one."""
+
+    server: str
+    user: str
+    opened: int = 0
+    in_use: int = 0
+    idle: int = 0
+    waiting: int = 0
+
+
+class PoolFigures(Protocol):
+    """Who knows about server connections."""
+
+    def figures(self) -> Iterable[PoolFigure]:
+        """One for each server and user."""
+
+
+class Traffic:
+    """How many statements one server was given. `now` is the time in seconds since 1970, set once a second."""
+
+    __slots__ = ("now", "others", "reads")
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+        self.reads = 0
+        self.others = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """One server: its state with the reason, how far it is behind in seconds, and what it was given."""
+
+    server: Server
+    health: str
+    reason: str
+    lag: float | None
+    fresh: bool
+    reads: int
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigestView:
+    """What was counted of one digest."""
+
+    digest: str
+    primary: int
+    replicas: int
+    errors: int
+    reason: str
+    seen: float

@@ -1,0 +1,165 @@
+"""Answers what the proxy is asked itself, with what it knows of its sessions and servers at that moment."""
+
+import time
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from typing import Final, Protocol
+
+from proxy.admin import shows
+from proxy.admin.route import RouteView, explained
+from proxy.admin.tables import Table
+from proxy.admin.views import PoolFigure, PoolFigures, ServerView
+from proxy.routing.policy import routes
+from proxy.routing.state import SessionState
+from proxy.session.context import Context
+from proxy.session.request import Asked, Explained, Request
+from proxy.sql.own import Show, Topic
+from proxy.sql.statement import OWN
+from proxy.sql.tally import UNREMEMBERED
+from proxy.wire import constants as c
+from proxy.wire.framing import frame
+from proxy.wire.replies import Err, err_payload
+from proxy.wire.resultset import Cell, ResultForm, result_set
+from topology.servers import Server, ServerState
+
+# As both vendors put it.
+_NO_PROCESS: Final = Err(
+    c.ER_SPECIFIC_ACCESS_DENIED,
+    "Access denied; you need (at least one of) the PROCESS privilege(s) for this operation",
+    "42000",
+)
+_ABOUT_OTHERS: Final = frozenset({Topic.POOLS, Topic.DIGESTS})
+
+
+class Asker(Protocol):
+    """The session that asks."""
+
+    @property
+    def user(self) -> str:
+        """Whose it is."""
+
+    @property
+    def address(self) -> str:
+        """The client's IP address."""
+
+    def foresee(self, request: Request) -> Server | None:
+        """The server that `request` would go to now."""
+
+
+class SessionFigures:
+    """Server connections as the sessions have them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def figures(self) -> Iterable[PoolFigure]:
+        """One for each server and user."""
+        return summed(figure for session in self._context.sessions for figure in session.figures())
+
+
+def summed(figures: Iterable[PoolFigure]) -> Iterable[PoolFigure]:
+    """One for each server and user."""
+    found: dict[tuple[str, str], PoolFigure] = {}
+    for one in figures:
+        key = one.server, one.user
+        sum_ = found.get(key) or PoolFigure(*key)
+        found[key] = PoolFigure(
+            *key,
+            sum_.opened + one.opened,
+            sum_.in_use + one.in_use,
+            sum_.idle + one.idle,
+            sum_.waiting + one.waiting,
+        )
+    return found.values()
+
+
+def answer(context: Context, asker: Asker, state: SessionState, asked: Asked, capabilities: int) -> bytes:
+    """The whole reply to what `asker` asks, numbered from 1."""
+    found = _routed(context, asker, state, asked) if isinstance(asked, Explained) else _shown(context, asker, asked)
+    if isinstance(found, Err):
+        return frame(err_payload(found), 1)
+    form = ResultForm(capabilities, state.charset, state.reading.python_codec, state.status)
+    return result_set(found.columns, found.rows, form)
+
+
+def may_see_all(context: Context, user: str, address: str) -> bool:
+    """Whether other users' sessions and statements may be shown: what a server asks the PROCESS privilege for."""
+    account = context.directory.find(user, address)
+    return (account is not None and account.process) or user in context.settings.admin_users
+
+
+def _routed(context: Context, asker: Asker, state: SessionState, asked: Explained) -> Table:
+    request = asked.request
+    own = request.statement.kind is OWN
+    _, *replicas = _servers(context)
+    view = RouteView(
+        request.statement,
+        request.route,
+        None if own else asker.foresee(request),
+        asked.digest,
+        tuple(state.pins.reasons()),
+        state.in_transaction,
+        tuple(replicas),
+    )
+    return explained(view)
+
+
+def _shown(context: Context, asker: Asker, show: Show) -> Table | Err:
+    all_ = may_see_all(context, asker.user, asker.address)
+    if show.topic in _ABOUT_OTHERS and not all_:
+        return _NO_PROCESS
+    if show.topic is Topic.SESSIONS:
+        views = (one.view() for one in context.sessions if all_ or one.user == asker.user)
+        return shows.sessions(views).like(show.like)
+    return _TABLES[show.topic](context).like(show.like)
+
+
+def _servers(context: Context) -> list[ServerView]:
+    """The primary first."""
+    return [_server(context, state) for state in context.monitor.snapshot.states()]
+
+
+def _server(context: Context, state: ServerState) -> ServerView:
+    name, seen, traffic = state.server.name, state.observation, context.traffic[state.server.name]
+    on_primary = state is context.monitor.snapshot.primary
+    lag = seen.replica.lag_seconds if seen is not None and seen.replica is not None else None
+    fresh = on_primary or context.monitor.freshness.fresh(name)
+    return ServerView(state.server, str(state.health), state.reason, lag, fresh, traffic.reads, traffic.others)
+
+
+def _pools(context: Context) -> Table:
+    source: PoolFigures = SessionFigures(context)
+    return shows.pools(source.figures())
+
+
+def _digests(context: Context) -> Table:
+    known = context.cache.tallies() if context.cache is not None else []
+    return shows.digests([*known, UNREMEMBERED])
+
+
+def _status(context: Context) -> Table:
+    traffic = context.traffic.values()
+    figures: dict[str, Cell] = {
+        "version": version("manyreads"),
+        "uptime_seconds": int(time.monotonic() - context.since),
+        "sessions": len(context.sessions),
+        "logins_under_way": len(context.logins),
+        "digests_remembered": len(context.cache) if context.cache is not None else 0,
+        "reads": sum(one.reads for one in traffic),
+        "other_statements": sum(one.others for one in traffic),
+        "writes_acknowledged": context.monitor.freshness.written,
+        "replicas_healthy": len(context.monitor.snapshot.readers),
+        "draining": "yes" if context.draining else "no",
+    }
+    return shows.status(figures)
+
+
+_TABLES: Final[dict[Topic, Callable[[Context], Table]]] = {
+    Topic.POOLS: _pools,
+    Topic.SERVERS: lambda context: shows.servers(_servers(context)),
+    Topic.DIGESTS: _digests,
+    Topic.ROUTES: lambda context: shows.routes(routes()),
+    Topic.STATUS: _status,
+    Topic.VERSION: lambda context: shows.version(version("manyreads")),
+    Topic.HELP: lambda context: shows.explanation(),
+}

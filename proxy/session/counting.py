@@ -1,0 +1,25 @@
+"""Counting what ran: a few attributes per statement, and no look-up."""
+
+from proxy.backend.connection import BackendConnection
+from proxy.session.request import Request
+from proxy.sql.statement import READ
+
+
+def count(request: Request, link: BackendConnection, errno: int, on_primary: bool) -> None:
+    """The reply to `request` is complete."""
+    tally, route, traffic = request.statement.tally, request.route, link.traffic
+    if on_primary:
+        tally.primary += 1
+        route.on_primary += 1
+    else:
+        tally.replicas += 1
+        route.on_replicas += 1
+    if request.plain or request.statement.kind is READ:
+        traffic.reads += 1
+    else:
+        traffic.others += 1
+    if errno:
+        tally.errors += 1
+    tally.reason = route.reason
+    # Asking for the time would cost more than all of this.
+    tally.seen = traffic.now

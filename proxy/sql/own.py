@@ -1,0 +1,83 @@
+"""The statements that the proxy answers itself: `EXPLAIN ROUTE statement` and `SHOW PROXY ...`.
+
+Servers of both vendors answer them with error 1064, so that none is lost. But `EXPLAIN route` and `EXPLAIN route name`
+describe a table of that name, or a column of it: those are left to the servers.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from proxy.sql.statement import Kind, Statement
+from proxy.sql.words import Words
+
+EXPLAIN_ROUTE: Final = "explain-route"
+SHOW_PROXY: Final = "show-proxy"
+ROUTE_EXPLAINED: Final = Statement(Kind.OWN, EXPLAIN_ROUTE)
+PROXY_SHOWN: Final = Statement(Kind.OWN, SHOW_PROXY)
+
+_GAP: Final = rb"(?:[ \t\n\v\f\r]|/\*(?!M?!)(?:[^*]|\*(?!/))*+\*/|--[\x00-\x20\x7f][^\n]*+\n|\#[^\n]*+\n)"
+_EXPLAIN: Final = re.compile(rb"(" + _GAP + rb"*+)EXPLAIN" + _GAP + rb"++ROUTE(?=" + _GAP + rb")", re.IGNORECASE)
+_STATEMENT: Final = re.compile(r"[A-Za-z(]")
+# The pattern of a column can also be written as a hexadecimal or binary number.
+_NUMBER: Final = re.compile(r"[xXbB]'[^']*'")
+
+
+class Topic(StrEnum):
+    """What SHOW PROXY can show."""
+
+    SESSIONS = "SESSIONS"
+    POOLS = "POOLS"
+    SERVERS = "SERVERS"
+    DIGESTS = "DIGESTS"
+    ROUTES = "ROUTES"
+    STATUS = "STATUS"
+    VERSION = "VERSION"
+    HELP = "HELP"
+
+
+_WITHOUT_LIKE: Final = frozenset({Topic.VERSION, Topic.HELP})
+_TOPICS: Final = {topic.value: topic for topic in Topic}
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """SHOW PROXY topic [LIKE 'pattern']; without one `like` is None."""
+
+    topic: Topic
+    like: str | None = None
+
+
+def shown(words: Words) -> Show | None:
+    """Read SHOW PROXY, behind SHOW; None for anything that is not exactly that."""
+    if not words.take("PROXY"):
+        return None
+    topic = _TOPICS.get(words.peek())
+    words.at += 1
+    if topic is None or words.over:
+        return Show(topic) if topic else None
+    if topic in _WITHOUT_LIKE or not words.take("LIKE") or len(words.rest()) != 1:
+        return None
+    (pattern,) = words.rest()
+    if len(pattern) < 2 or pattern[0] not in "'\"" or pattern[-1] != pattern[0]:
+        return None
+    return Show(topic, pattern[1:-1].replace(pattern[0] * 2, pattern[0]))
+
+
+def show_proxy(text: bytes) -> Show | None:
+    """The same of a whole text without comments."""
+    words = Words(text.decode("utf-8", "replace").rstrip("; \t\n\v\f\r"))
+    return shown(words) if words.take("SHOW") else None
+
+
+def is_explained(text: str) -> bool:
+    """Whether `text`, which stands behind EXPLAIN ROUTE, is a statement: no name or pattern of a column."""
+    words = Words(text)
+    return len(words.texts) > 1 and bool(_STATEMENT.match(text)) and not _NUMBER.fullmatch(text.strip())
+
+
+def without_explain(text: bytes) -> bytes | None:
+    """A text without its EXPLAIN ROUTE, comments as they are; None if these words are not in the open."""
+    match = _EXPLAIN.match(text)
+    return None if match is None else match[1] + text[match.end() :]

@@ -1,0 +1,56 @@
+"""The tables of SHOW PROXY."""
+
+import pytest
+
+from proxy.admin import shows
+from proxy.admin.tables import Table, columns
+from proxy.admin.views import PoolFigure, SessionView
+from proxy.routing.policy import Route, Target
+from proxy.sql.lexer import digest
+from proxy.sql.tally import Tally
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ("a%", ["abc", "a*c"]),
+        ("_b_", ["abc"]),
+        ("a*c", ["a*c"]),
+        ("A\\%", []),
+        (None, ["abc", "a*c", "[x"]),
+        ("[x", ["[x"]),
+    ],
+)
+def test_like(pattern: str | None, fits: list[str]) -> None:
+    table = Table(columns("name"), [("abc",), ("a*c",), ("[x",)])
+    assert [row[0] for row in table.like(pattern).rows] == fits
+
+
+def test_many_wildcards_take_no_time() -> None:
+    table = Table(columns("name"), [("a" * 1000,)])
+    assert table.like("%a" * 200 + "%b").rows == []
+
+
+def test_digests_hold_no_literals_and_equal_ones_are_one() -> None:
+    tallies = []
+    for text in (b"SELECT a FROM t WHERE b = 'secret'", b"SELECT  a FROM t WHERE b='secret'", b"SELECT 1"):
+        tally = Tally(digest(text))
+        tallies.append(tally)
+        tally.replicas, tally.seen, tally.reason = 2, 1.0, "read"
+    tallies[1].primary, tallies[1].errors, tallies[1].seen, tallies[1].reason = 3, 1, 61.0, "in-transaction"
+    table = shows.digests([*tallies, Tally(b"never")])
+    rows = {row[1]: row[2:] for row in table.rows}
+    assert len(rows) == 2
+    assert "secret" not in str(rows)
+    assert (7, 3, 4, 1, "in-transaction", "1970-01-01 00:01:01") in rows.values()
+
+
+def test_routes_that_nothing_took_are_left_out() -> None:
+    read, write = Route(Target.REPLICA, "read", 1, 2), Route(Target.PRIMARY, "write")
+    assert shows.routes([write, read]).rows == [("read", "replica", 3, 1, 2)]
+
+
+def test_sessions_and_pools() -> None:
+    view = SessionView(7, "u", "10.0.0.1:5", "", "idle", ("temp-table",), False, "", ("dbwrite",), 3)
+    assert shows.sessions([view]).rows == [(7, "u", "10.0.0.1:5", None, "idle", "temp-table", "no", None, "dbwrite", 3)]
+    assert shows.pools([PoolFigure("dbwrite", "u", 2, 1, 1, 0)]).rows == [("dbwrite", "u", 2, 1, 1, 0)]
