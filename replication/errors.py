@@ -31,6 +31,10 @@ class ReplicationBroken(ManyreadsError):
     """A replica is attached but its replication stopped or cannot start."""
 
 
+class Diverged(ReplicationBroken):
+    """A replica has a history of its own, which only its operator can give up."""
+
+
 class SchemaChanged(ManyreadsError):
     """The primary's tables were altered while they were copied: the copy has to start again."""
 
@@ -42,6 +46,8 @@ def exit_code(error: BaseException) -> ExitCode:
             return ExitCode.REFUSED
         case NotReady() | ServerUnreachable():
             return ExitCode.NOT_READY
+        case Diverged():
+            return ExitCode.DIVERGED
         case ReplicationBroken():
             return ExitCode.BROKEN
         case ConfigError() | AccessDenied():

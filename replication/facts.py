@@ -71,7 +71,8 @@ class ServerFacts:
 
     `is_primary` tells that this is the very server at the primary's address, reached by another one.
     `identity` is server_uuid on MySQL and server_id, datadir and hostname on MariaDB; `gtid` is the set of executed
-    transactions (MySQL) or the current position (MariaDB); `followers` are the addresses that read its binary log.
+    transactions (MySQL) or the current position (MariaDB); `followers` are the addresses that read its binary log;
+    `purged` is what a replica must have to be served from that log, empty if unknown.
     """
 
     server: Server
@@ -80,6 +81,7 @@ class ServerFacts:
     identity: str
     server_id: int
     gtid: str = ""
+    purged: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     schemas: tuple[SchemaSize, ...] = ()
     channels: tuple[Channel, ...] = ()
@@ -100,6 +102,16 @@ class ServerFacts:
     def user_schemas(self) -> tuple[SchemaSize, ...]:
         """The schemas that would be lost if this server were wiped."""
         return tuple(schema for schema in self.schemas if schema.tables)
+
+    @property
+    def source_id(self) -> str:
+        """What its replicas call this server in their status."""
+        return self.identity if self.vendor is Vendor.MYSQL else str(self.server_id)
+
+    @property
+    def applied(self) -> str:
+        """The position from which this server goes on as a replica."""
+        return self.variables.get("gtid_slave_pos", "") if self.vendor is Vendor.MARIADB else self.gtid
 
     def on(self, variable: str) -> bool:
         """Whether a system variable is switched on; False when the server does not know it."""

@@ -88,3 +88,20 @@ def _overlap(one: Interval, other: Interval) -> Interval:
 
 def _length(interval: Interval) -> int:
     return max(0, interval[1] - interval[0] + 1)
+
+
+def shares_history(have: str, state: str) -> bool:
+    """Whether each part of MariaDB position `have` is in `state`, a primary's gtid_binlog_state and gtid_slave_pos.
+
+    A position alone cannot tell two servers apart that counted equally far; who counted can.
+    """
+    reached: dict[tuple[str, str], int] = {}
+    for domain, server, sequence in _triples(state):
+        reached[domain, server] = max(sequence, reached.get((domain, server), 0))
+    return all(reached.get((domain, server), 0) >= sequence for domain, server, sequence in _triples(have))
+
+
+def _triples(text: str) -> Iterable[tuple[str, str, int]]:
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        domain, server, sequence = item.split("-")
+        yield domain, server, int(sequence)

@@ -30,11 +30,15 @@ T = TypeVar("T")
 class Looker:
     """Keeps one connection to each server of a deployment; after an error the next look connects anew.
 
-    `within` bounds, in seconds, what one server may take at one look. Not for two tasks at once.
+    `within` bounds, in seconds, what one server may take at one look; `primary_address` is where replicas reach the
+    primary, if that is not where we do. Not for two tasks at once.
     """
 
-    def __init__(self, deployment: Deployment, within: float = 2.0) -> None:
+    def __init__(
+        self, deployment: Deployment, within: float = 2.0, primary_address: tuple[str, int] | None = None
+    ) -> None:
         self._deployment = deployment
+        self._seen_at = primary_address or (deployment.primary.host, deployment.primary.port)
         self._links = {server.name: Link(server, deployment.primary) for server in deployment.servers}
         self._within = within
 
@@ -62,7 +66,7 @@ class Looker:
     async def _primary(self) -> PrimarySeen:
         server = self._deployment.primary
         try:
-            return await self._ask(server, _look_at_primary)
+            return replace(await self._ask(server, _look_at_primary), seen_at=self._seen_at)
         except ServerError as error:
             return PrimarySeen(server, error=error.problem)
 

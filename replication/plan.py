@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from replication.errors import Refused, ReplicationBroken
+from replication.errors import Diverged, Refused, ReplicationBroken
 from replication.facts import Channel, Phase, ServerFacts
-from replication.gtid import beyond
+from replication.gtid import beyond, covers, shares_history
 from topology.errors import ManyreadsError
 from topology.servers import Vendor
 
@@ -15,6 +15,8 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _REACHING_FAILED = frozenset({1045, 1130, 2003, 2005, 2013, 2026, 2061})
 # Equal server_ids: ER_MASTER_FATAL_ERROR (MariaDB) and ER_RPL_FATAL_ERROR (MySQL 8 and later).
 _SAME_SERVER_ID = frozenset({1593, 13117})
+# The replica's own copy of the events is damaged: ER_SLAVE_RELAY_LOG_READ_FAILURE, 13121 since MySQL 8.
+_RELAY_LOG = frozenset({1594, 13121})
 
 
 class Users(StrEnum):
@@ -203,9 +205,10 @@ def _logs_what_it_applies(primary: ServerFacts) -> bool:
 
 
 def _is_ours(channel: Channel, primary: ServerFacts, wanted: Wanted) -> bool:
-    if primary.vendor is Vendor.MYSQL and channel.source_id:
-        return channel.source_id == primary.identity
-    # MariaDB knows its source by address and server_id only, and server_ids of strangers are often equal.
+    if primary.vendor is Vendor.MYSQL and channel.source_id == primary.identity:
+        return True
+    # Another server may have taken over the address. MariaDB knows its source by address and server_id only, and
+    # server_ids of strangers are often equal.
     known = ((wanted.host, wanted.port), (primary.server.host, primary.server.port))
     return (channel.host, channel.port) in known
 
@@ -227,11 +230,16 @@ def _foreign(target: ServerFacts, channel: Channel, primary: ServerFacts) -> Ref
 
 
 def _following(primary: ServerFacts, target: ServerFacts, channel: Channel, forced: bool) -> ReplicaPlan:
+    if channel.source_id and channel.source_id != primary.source_id:
+        reason = f"{primary.name} is another server now ({primary.source_id}, not {channel.source_id})"
+        return _attach_again(primary, target, reason, forced)
     warnings = _ahead_warning(primary, target)
     if channel.running:
         return ReplicaPlan(target, Action.LEAVE, f"already in step with {primary.name}", warnings=warnings)
     if channel.io_errno in _SAME_SERVER_ID or not (channel.io_errno or channel.sql_errno):
         return ReplicaPlan(target, Action.RESTART, f"its replication from {primary.name} is stopped", warnings=warnings)
+    if channel.sql_errno in _RELAY_LOG:
+        return _attach_again(primary, target, f"its relay log is damaged ({channel.error})", forced)
     if channel.io_errno in _REACHING_FAILED and not channel.sql_errno:
         return ReplicaPlan(target, Action.REPOINT, f"it cannot log in at {primary.name}", warnings=warnings)
     if not forced:
@@ -240,6 +248,37 @@ def _following(primary: ServerFacts, target: ServerFacts, channel: Channel, forc
             f"to copy it anew run again with --force {target.name}",
         )
     return _copy(primary, target, f"its replication is broken and --force names it ({channel.error})")
+
+
+def _attach_again(primary: ServerFacts, target: ServerFacts, reason: str, forced: bool) -> ReplicaPlan:
+    """Attach by GTID without a copy if its transactions are the primary's and the rest is still to be had there."""
+    try:
+        _check_data_behind(primary, target)
+        _check_continues(primary, target)
+    except ReplicationBroken:
+        if forced:
+            return _copy(primary, target, f"{reason}, and --force names it")
+        raise
+    return ReplicaPlan(target, Action.REPOINT, f"{reason}; nothing has to be copied")
+
+
+def _check_continues(primary: ServerFacts, target: ServerFacts) -> None:
+    """Raise ReplicationBroken, as a diverged or a purged replica, where GTIDs do not lead on from the target's."""
+    remedy = f"look at what it has; if that may go, run again with --force {target.name}"
+    if beyond(target.vendor, target.gtid, primary.gtid) or not _same_history(primary, target):
+        raise Diverged(f"{target.server} has transactions that {primary.server} lacks", remedy)
+    if not covers(target.vendor, target.applied, primary.purged):
+        raise ReplicationBroken(
+            f"what {target.server} lacks is not in the binary log of {primary.server} any more",
+            f"to copy it anew run again with --force {target.name}",
+        )
+
+
+def _same_history(primary: ServerFacts, target: ServerFacts) -> bool:
+    if target.vendor is Vendor.MYSQL:
+        return True
+    parts = (primary.variables.get(name, "") for name in ("gtid_binlog_state", "gtid_slave_pos"))
+    return shares_history(target.applied, ",".join(parts))
 
 
 def _ahead_warning(primary: ServerFacts, target: ServerFacts) -> tuple[str, ...]:
@@ -251,6 +290,8 @@ def _ahead_warning(primary: ServerFacts, target: ServerFacts) -> tuple[str, ...]
 def _not_following(primary: ServerFacts, target: ServerFacts, forced: bool) -> ReplicaPlan:
     if forced:
         return _copy(primary, target, "--force names it")
+    if _lost_its_source(primary, target):
+        return ReplicaPlan(target, Action.REPOINT, "it was a replica and lost its source; nothing has to be copied")
     if target.marker is not None and _marked(target, primary):
         return _marked_but_not_following(primary, target, target.marker.phase)
     if target.user_schemas:
@@ -259,6 +300,19 @@ def _not_following(primary: ServerFacts, target: ServerFacts, forced: bool) -> R
             f"if that data may go, run again with --force {target.name}",
         )
     return _copy(primary, target, "it is blank")
+
+
+def _lost_its_source(primary: ServerFacts, target: ServerFacts) -> bool:
+    """Whether its data is a copy that was complete once, of this primary or of one that it took over from."""
+    marker = target.marker
+    if marker is None or marker.phase is not Phase.DONE or not target.applied or not primary.user_schemas:
+        return False
+    try:
+        _check_continues(primary, target)
+    except ReplicationBroken:
+        return False
+    # A position that was set back says nothing about the data any more.
+    return covers(target.vendor, target.applied, marker.gtid)
 
 
 def _marked_but_not_following(primary: ServerFacts, target: ServerFacts, phase: Phase) -> ReplicaPlan:
@@ -275,9 +329,13 @@ def _marked_but_not_following(primary: ServerFacts, target: ServerFacts, phase: 
 
 
 def _copy(primary: ServerFacts, target: ServerFacts, reason: str) -> ReplicaPlan:
+    _check_data_behind(primary, target)
+    return ReplicaPlan(target, Action.COPY, reason)
+
+
+def _check_data_behind(primary: ServerFacts, target: ServerFacts) -> None:
     if target.user_schemas and not primary.user_schemas:
         raise Refused(
             f"{primary.server} holds no data but {target.server} does:\n{losses(target)}",
             "check that these are not mixed up; to set up from an empty primary, drop the replica's schemas first",
         )
-    return ReplicaPlan(target, Action.COPY, reason)

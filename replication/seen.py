@@ -12,7 +12,8 @@ class PrimarySeen:
 
     `gtid_before` was read before the replicas were looked at, `gtid` after: what a replica lacks of the first it is
     behind by, and what it has beyond the second did not come from this primary. `source_id` is what replicas call it:
-    its server_uuid (MySQL) or server_id (MariaDB). `setting_up` tells that some run is setting replicas up now.
+    its server_uuid (MySQL) or server_id (MariaDB). `seen_at` is where replicas reach it. `setting_up` tells that some
+    run is setting replicas up now.
     """
 
     server: Server
@@ -21,6 +22,7 @@ class PrimarySeen:
     version: str = ""
     identity: str = ""
     source_id: str = ""
+    seen_at: tuple[str, int] = ("", 0)
     gtid_before: str = ""
     gtid: str = ""
     setting_up: bool = False

@@ -207,6 +207,8 @@ async def _bring_into_step(run: _Run, plan: ReplicaPlan) -> ReplicaResult:
     await _connect_to_source(run, plan, server, copied)
     if plan.action is not Action.LEAVE:
         await _settle(run, plan, server)
+    elif _has_another_primary(run, plan):
+        await _note(run, plan, server, plan.facts.applied)
     return _done(plan, server, copied)
 
 
@@ -246,6 +248,7 @@ async def _connect_to_source(run: _Run, plan: ReplicaPlan, server: Server, copie
                 await perform(client, statements.start())
             case Action.REPOINT:
                 await perform(client, statements.repoint(run.source))
+                await _note(run, plan, server, plan.facts.applied)
             case Action.RESTART:
                 await perform(client, statements.restart())
             case Action.LEAVE:
@@ -258,12 +261,23 @@ async def _settle(run: _Run, plan: ReplicaPlan, server: Server) -> None:
         target = await logged_gtid(client, run.primary.vendor)
     run.reporter.say(server.name, "catching up")
     await wait_until_caught_up(server, plan.facts.vendor, target, run.options.wait)
+    await _note(run, plan, server, target)
+    run.reporter.say(server.name, f"in step with {run.primary.name}")
+
+
+async def _note(run: _Run, plan: ReplicaPlan, server: Server, gtid: str) -> None:
+    """Mark the replica as a complete copy of this primary at `gtid`, and close it for writers."""
     statements = dialect(plan.facts.vendor)
     async with connected(server) as client:
         await perform(client, statements.writable())
-        await mark(server, Marker(run.primary.identity, Phase.DONE, target))
+        await mark(server, Marker(run.primary.identity, Phase.DONE, gtid))
         await perform(client, statements.read_only())
-    run.reporter.say(server.name, f"in step with {run.primary.name}")
+
+
+def _has_another_primary(run: _Run, plan: ReplicaPlan) -> bool:
+    """Whether a managed replica found its way to a new primary by itself."""
+    marker = plan.facts.marker
+    return marker is not None and marker.phase is Phase.DONE and marker.primary != run.primary.identity
 
 
 def _done(plan: ReplicaPlan, server: Server, copied: Copied | None) -> ReplicaResult:

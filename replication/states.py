@@ -180,8 +180,10 @@ def _foreign(case: _Case) -> Decision | None:
 
 def follows(channel: Channel, primary: PrimarySeen) -> bool:
     """Whether the channel's source is the primary, or was at the primary's address."""
-    same_address = (channel.host, channel.port) == (primary.server.host, primary.server.port)
-    return same_address or (primary.vendor is Vendor.MYSQL and channel.source_id == primary.source_id)
+    known = ((primary.server.host, primary.server.port), primary.seen_at)
+    return (channel.host, channel.port) in known or (
+        primary.vendor is Vendor.MYSQL and channel.source_id == primary.source_id
+    )
 
 
 def _alone(case: _Case) -> Decision | None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from replication.arguments import cancel_on_sigterm, fail, find_servers
+from replication.arguments import cancel_on_sigterm, fail, find_servers, host_and_port
 from replication.errors import ExitCode
 from replication.look import Looker
 from replication.seen import ReplicaSeen, Seen
@@ -33,13 +33,15 @@ def status(
     writer: Annotated[str, typer.Option(help="The primary: mysql://user:password@host:port")] = "",
     reader: Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")] = None,
     environment: Annotated[Path | None, typer.Option(help="dotCloud's environment.json")] = None,
+    primary_address: Annotated[str, typer.Option(help="HOST:PORT of the primary as the replicas see it")] = "",
     max_lag: Annotated[float, typer.Option(min=0, help="Seconds behind that are allowed")] = Limits().max_lag,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
 ) -> None:
     """Tell each replica's state, why it is in it, and what helps. Changes nothing."""
     try:
         servers = find_servers(writer, reader or [], environment)
-        seen, judged = asyncio.run(_look(servers, Limits(max_lag)))
+        address = host_and_port("--primary-address", primary_address) if primary_address else None
+        seen, judged = asyncio.run(_look(servers, address, Limits(max_lag)))
     except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
         raise typer.Exit(fail("status", error, as_json)) from None
     code = overall(seen, judged)
@@ -50,9 +52,9 @@ def status(
     raise typer.Exit(code)
 
 
-async def _look(servers: Deployment, limits: Limits) -> tuple[Seen, Judged]:
+async def _look(servers: Deployment, address: tuple[str, int] | None, limits: Limits) -> tuple[Seen, Judged]:
     cancel_on_sigterm()
-    with closing(Looker(servers, within=5.0)) as looker:
+    with closing(Looker(servers, within=5.0, primary_address=address)) as looker:
         for _ in range(_LOOKS - 1):
             seen, judged = _judge_all(await looker.look(), limits)
             if not any(_may_pass(verdict) for _, verdict in judged):

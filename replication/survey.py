@@ -6,7 +6,7 @@ from typing import Any
 
 from replication.facts import MARKER_SCHEMA, MARKER_TABLE, Channel, Marker, Phase, SchemaSize, ServerFacts
 from replication.statements import READ_MARKER, SYSTEM_SCHEMAS, text
-from topology.errors import ServerError, StatementRefused
+from topology.errors import AccessDenied, ServerError, StatementRefused
 from topology.servers import Vendor
 from topology.sqlclient import Row, SqlClient
 
@@ -31,6 +31,7 @@ async def survey(client: SqlClient, *, lock: str = "") -> ServerFacts:
         identity=identity_of(vendor, variables),
         server_id=int(variables["server_id"]),
         gtid=await current_gtid(client, vendor),
+        purged=await _purged(client, vendor, variables),
         variables=variables,
         schemas=await _schemas(client, vendor),
         channels=await channels(client, vendor),
@@ -54,6 +55,21 @@ async def logged_gtid(client: SqlClient, vendor: Vendor) -> str:
 async def applied_gtid(client: SqlClient, vendor: Vendor) -> str:
     """What a replica has applied so far."""
     return await _gtid(client, "gtid_slave_pos" if vendor is Vendor.MARIADB else "gtid_executed")
+
+
+async def _purged(client: SqlClient, vendor: Vendor, variables: Mapping[str, str]) -> str:
+    """The position before the oldest binary log that is left; empty if there is none or it may not be seen."""
+    if vendor is Vendor.MYSQL:
+        return "".join(variables.get("gtid_purged", "").split())
+    if variables.get("log_bin") != "ON":
+        return ""
+    try:
+        oldest = str(await client.value("SHOW BINARY LOGS") or "")
+        events = await client.query(f"SHOW BINLOG EVENTS IN {text(oldest)} LIMIT 3") if oldest else []
+    except AccessDenied:
+        return ""
+    lists = (str(event["Info"]) for event in events if event["Event_type"] == "Gtid_list")
+    return next(lists, "").strip("[]")
 
 
 async def _gtid(client: SqlClient, variable: str) -> str:

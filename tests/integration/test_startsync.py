@@ -104,8 +104,11 @@ def older(cluster: Cluster, name: str, sql: str) -> None:
 
 
 def detach(cluster: Cluster, name: str) -> None:
+    """Let it follow nobody, and have it copied by the next run."""
     older(cluster, name, "STOP REPLICA")
     older(cluster, name, "RESET REPLICA ALL")
+    writable(cluster, name)
+    query(cluster, name, "SET SESSION sql_log_bin = 0", "UPDATE manyreads.marker SET phase = 'copying'")
 
 
 def writable(cluster: Cluster, name: str) -> None:

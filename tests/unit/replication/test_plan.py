@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from replication.errors import Refused, ReplicationBroken
+from replication.errors import Diverged, Refused, ReplicationBroken
 from replication.facts import Channel, Marker, Phase, SchemaSize, ServerFacts
 from replication.plan import Action, ReplicaPlan, Wanted, check_primary, decide, decide_all, new_server_ids
 from topology.servers import Role, Server, Vendor
@@ -106,7 +106,7 @@ def test_mysql_knows_its_source_by_uuid_whatever_the_address() -> None:
     ours = replace(CHANNEL, host="another-name", source_id=UUID)
     assert decide(primary, replace(target, channels=(ours,)), WANTED).action is Action.LEAVE
     with pytest.raises(Refused, match="which is not"):
-        decide(primary, replace(target, channels=(replace(CHANNEL, source_id="stranger"),)), WANTED)
+        decide(primary, replace(target, channels=(replace(ours, source_id="stranger"),)), WANTED)
 
 
 def test_an_empty_primary_never_replaces_data() -> None:
@@ -186,3 +186,69 @@ def test_one_refusal_does_not_touch_the_others() -> None:
     plans = decide_all(PRIMARY, [BLANK, other], WANTED)
     assert isinstance(plans["dbread1"], ReplicaPlan)
     assert isinstance(plans["dbread2"], Refused)
+
+
+HISTORY = {"gtid_binlog_state": "0-1-90,0-9-100", "gtid_slave_pos": ""}
+SUCCESSOR = replace(
+    PRIMARY, identity="successor", server_id=9, gtid="0-9-100", variables={**PRIMARY.variables, **HISTORY}
+)
+AT_90 = replace(MARKED, gtid="0-1-90", variables={**MARKED.variables, "gtid_slave_pos": "0-1-90"})
+FOLLOWING = replace(AT_90, channels=(CHANNEL,))
+
+
+def test_a_new_server_at_the_primarys_address_is_followed_without_a_copy() -> None:
+    plan = decide(SUCCESSOR, FOLLOWING, WANTED)
+    assert plan.action is Action.REPOINT
+    assert "nothing has to be copied" in plan.reason
+
+
+def test_a_replica_that_lost_its_source_is_attached_again_without_a_copy() -> None:
+    assert decide(SUCCESSOR, AT_90, WANTED).action is Action.REPOINT
+
+
+@pytest.mark.parametrize(
+    "position",
+    ["0-1-91", "0-2-50", "1-1-1"],
+    ids=["further than its history", "counted by a stranger", "in another domain"],
+)
+def test_a_replica_with_a_history_of_its_own_is_not_attached(position: str) -> None:
+    ahead = replace(FOLLOWING, gtid=position, variables={**FOLLOWING.variables, "gtid_slave_pos": position})
+    with pytest.raises(Diverged, match="has transactions that"):
+        decide(SUCCESSOR, ahead, WANTED)
+    assert decide(SUCCESSOR, ahead, FORCED).action is Action.COPY
+
+
+def test_what_the_binary_log_lost_has_to_be_copied() -> None:
+    purged = replace(SUCCESSOR, purged="0-1-95")
+    with pytest.raises(ReplicationBroken, match="not in the binary log"):
+        decide(purged, FOLLOWING, WANTED)
+    assert decide(purged, FOLLOWING, FORCED).action is Action.COPY
+
+
+def test_an_empty_server_at_the_primarys_address_gets_no_replicas_with_data() -> None:
+    with pytest.raises(Refused, match="holds no data but dbread1"):
+        decide(replace(SUCCESSOR, schemas=()), FOLLOWING, WANTED)
+
+
+def test_a_position_that_was_set_back_is_not_gone_on_from() -> None:
+    marker = Marker(PRIMARY.identity, Phase.DONE, "0-1-90")
+    set_back = replace(AT_90, marker=marker, gtid="0-1-50", variables={"gtid_slave_pos": "0-1-50", **MARKED.variables})
+    primary = replace(PRIMARY, gtid="0-1-90", variables={**PRIMARY.variables, "gtid_binlog_state": "0-1-90"})
+    assert decide(primary, set_back, WANTED).action is Action.COPY
+
+
+def test_mysql_attaches_by_the_sets_of_transactions() -> None:
+    primary = replace(facts("dbwrite", Vendor.MYSQL), gtid=f"{UUID}:1-9", purged=f"{UUID}:1-4")
+    channel = replace(CHANNEL, source_id="old-uuid")
+    target = replace(facts("dbread1", Vendor.MYSQL), channels=(channel,), schemas=DATA, gtid=f"{UUID}:1-5")
+    assert decide(primary, target, WANTED).action is Action.REPOINT
+    with pytest.raises(Diverged):
+        decide(primary, replace(target, gtid=f"{UUID}:1-10"), WANTED)
+    with pytest.raises(ReplicationBroken, match="not in the binary log"):
+        decide(primary, replace(target, gtid=f"{UUID}:1-3"), WANTED)
+
+
+def test_a_damaged_relay_log_is_fetched_again() -> None:
+    damaged = replace(CHANNEL, sql_running="No", sql_errno=1594, sql_error="Relay log read failure")
+    primary = replace(PRIMARY, gtid="0-1-90", variables={**PRIMARY.variables, "gtid_binlog_state": "0-1-90"})
+    assert decide(primary, replace(AT_90, channels=(damaged,)), WANTED).action is Action.REPOINT

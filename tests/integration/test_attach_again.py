@@ -1,0 +1,96 @@
+"""Attaching again by GTID without a copy, on real servers. The tests of one vendor share servers and run in order."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from replication.errors import ExitCode
+from replication.plan import Action
+from replication.sandbox import Flavor
+from replication.setup import Options, Result, set_up
+from replication.status import app as status_command
+from tests.support.site import Site, site
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(scope="module", params=list(Flavor))
+def place(request: pytest.FixtureRequest) -> Iterator[Site]:
+    with site(Flavor(request.param)) as made:
+        result = startsync(made, "dbread1", "dbread2")
+        assert result.exit_code is ExitCode.OK, [str(each.error) for each in result.replicas]
+        yield made
+
+
+def startsync(place: Site, *names: str) -> Result:
+    return asyncio.run(set_up(place.deployment(*names), Options(wait=30)))
+
+
+def status(place: Site, *names: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    answer = CliRunner().invoke(status_command, [*place.flags(*names), "--json"])
+    found = json.loads(answer.output)
+    assert found["exit_code"] == answer.exit_code
+    return answer.exit_code, {each["name"]: each for each in found["replicas"]}
+
+
+def rows(place: Site, name: str) -> int:
+    return len(place.query(name, "SELECT * FROM app.t"))
+
+
+def test_status_of_healthy_replicas(place: Site) -> None:
+    code, found = status(place, "dbread1", "dbread2")
+    assert code == ExitCode.OK
+    assert {each["state"] for each in found.values()} == {"HEALTHY"}
+    assert {each["lag_seconds"] for each in found.values()} == {0.0}
+    assert {each["transactions_behind"] for each in found.values()} == {0}
+
+
+def test_a_stopped_replica_is_seen_to_be_behind(place: Site) -> None:
+    place.query("dbread1", "STOP REPLICA")
+    place.query("dbwrite", "INSERT INTO app.t VALUES (3, 3)", "INSERT INTO app.t VALUES (4, 4)")
+    code, found = status(place, "dbread1", "dbread2")
+    assert code == ExitCode.BROKEN
+    assert found["dbread1"]["state"] == "BROKEN_RETRY"
+    assert found["dbread1"]["transactions_behind"] == 2
+    assert found["dbread1"]["lag_seconds"] is None
+    place.query("dbread1", "START REPLICA")
+    wait_until(lambda: rows(place, "dbread1") == 4, "dbread1 catches up")
+
+
+def test_a_replica_that_lost_its_source_is_attached_without_a_copy(place: Site) -> None:
+    place.query("dbread2", "STOP REPLICA", "RESET REPLICA ALL")
+    assert status(place, "dbread2")[1]["dbread2"]["state"] == "STANDALONE_DATA"
+    place.query("dbwrite", "INSERT INTO app.t VALUES (5, 5)")
+    result = startsync(place, "dbread1", "dbread2")
+    assert result.exit_code is ExitCode.OK, [str(each.error) for each in result.replicas]
+    assert result.replicas[1].action == Action.REPOINT
+    assert rows(place, "dbread2") == 5
+
+
+def test_another_server_takes_over_the_address(place: Site) -> None:
+    place.query("dbwrite", "INSERT INTO app.t VALUES (6, 6)")
+    wait_until(lambda: rows(place, "dbread1") == 6 and rows(place, "dbread2") == 6, "both catch up")
+    # Stopped, so that it does not find the new server by itself.
+    place.query("dbread2", "STOP REPLICA")
+    place.take_over("dbread1")
+    place.query("dbread1", "INSERT INTO app.t VALUES (7, 7)")
+    assert status(place, "dbread2")[1]["dbread2"]["state"] == "BROKEN_REPOINT"
+    result = startsync(place, "dbread2")
+    assert result.exit_code is ExitCode.OK, [str(each.error) for each in result.replicas]
+    assert result.replicas[0].action == Action.REPOINT
+    assert rows(place, "dbread2") == 7
+    assert status(place, "dbread2")[0] == ExitCode.OK
+
+
+def test_a_server_that_lacks_what_the_replica_has_is_not_followed(place: Site) -> None:
+    place.query("dbread2", "STOP REPLICA")
+    place.relay.switch(place.cluster.server("dbwrite").port)
+    code, found = status(place, "dbread2")
+    assert (code, found["dbread2"]["state"]) == (ExitCode.DIVERGED, "AHEAD")
+    result = startsync(place, "dbread2")
+    assert result.exit_code is ExitCode.DIVERGED
+    assert "lacks" in str(result.replicas[0].error)
+    assert rows(place, "dbread2") == 7

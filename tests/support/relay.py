@@ -1,0 +1,80 @@
+"""A fixed address behind which one server is replaced by another, as at a provider that fails over."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+HOST = "127.0.0.1"
+
+
+class Relay:
+    """Passes connections at `port` on to the port that `switch` named last; 0 refuses them."""
+
+    def __init__(self, target: int) -> None:
+        self.port = 0
+        self._target = target
+        self._loop = asyncio.new_event_loop()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+
+    def switch(self, target: int) -> None:
+        """Another server is there from now on; connections to the one before break."""
+
+        async def change() -> None:
+            self._target = target
+            for writer in list(self._open):
+                writer.transport.abort()
+
+        asyncio.run_coroutine_threadsafe(change(), self._loop).result()
+
+    def close(self) -> None:
+        """End everything."""
+        self.switch(0)
+        self._loop.call_soon_threadsafe(self._server.close)
+        asyncio.run_coroutine_threadsafe(self._idle(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _idle(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _listen(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._pass_on, HOST, 0)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            there_reader, there = await asyncio.open_connection(HOST, self._target)
+        except OSError:
+            writer.transport.abort()
+            self._open.discard(writer)
+            return
+        self._open.add(there)
+        await asyncio.gather(_copy(reader, there), _copy(there_reader, writer))
+        self._open -= {writer, there}
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.transport.abort()
+
+
+@contextmanager
+def relaying(target: int) -> Iterator[Relay]:
+    """A relay to the server at port `target`."""
+    relay = Relay(target)
+    try:
+        yield relay
+    finally:
+        relay.close()
