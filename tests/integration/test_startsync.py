@@ -104,11 +104,13 @@ def older(cluster: Cluster, name: str, sql: str) -> None:
 
 
 def detach(cluster: Cluster, name: str) -> None:
-    """Let it follow nobody, and have it copied by the next run."""
+    """Let it follow nobody and forget how far it came, so that it has to be copied."""
     older(cluster, name, "STOP REPLICA")
     older(cluster, name, "RESET REPLICA ALL")
-    writable(cluster, name)
-    query(cluster, name, "SET SESSION sql_log_bin = 0", "UPDATE manyreads.marker SET phase = 'copying'")
+    if cluster.flavor is Flavor.MARIADB:
+        query(cluster, name, "RESET MASTER", "SET GLOBAL gtid_slave_pos = ''")
+    else:
+        query(cluster, name, "RESET BINARY LOGS AND GTIDS")
 
 
 def writable(cluster: Cluster, name: str) -> None:
