@@ -8,11 +8,13 @@ from replication.errors import exit_code
 from replication.sandbox.commands import app as sandbox
 from replication.startsync import startsync
 from replication.status import status
+from replication.watch import watch
 from topology.errors import ManyreadsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(startsync)
 app.command()(status)
+app.command()(watch)
 app.add_typer(sandbox, name="sandbox")
 
 

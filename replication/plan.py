@@ -1,7 +1,7 @@
 """What has to be done to each replica, and why something must not be done. Pure: facts in, decisions out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from replication.errors import Diverged, Refused, ReplicationBroken
@@ -38,11 +38,19 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the operator asked for; `host` and `port` are where the replicas reach the primary."""
+    """What the operator asked for; `host` and `port` are where the replicas reach the primary.
+
+    Replicas in `recopy` are copied whatever they are, as far as they may be. `taken` are server_ids of servers that are
+    not looked at. `least` and `most` bound what may be done, in the order in which Action lists it.
+    """
 
     host: str
     port: int
     force: frozenset[str] = frozenset()
+    recopy: frozenset[str] = frozenset()
+    taken: frozenset[int] = frozenset()
+    least: Action = Action.LEAVE
+    most: Action = Action.COPY
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,8 @@ def decide(primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> Replica
     ours = [channel for channel in target.channels if _is_ours(channel, primary, wanted)]
     if len(ours) < len(target.channels) and not forced:
         raise _foreign(target, next(channel for channel in target.channels if channel not in ours), primary)
+    if target.name in wanted.recopy:
+        return _recopy(primary, target, bool(ours), forced)
     if ours and len(ours) == len(target.channels) and not _was_interrupted(target, primary):
         return _following(primary, target, ours[0], forced)
     return _not_following(primary, target, forced)
@@ -91,11 +101,11 @@ def decide_all(
     primary: ServerFacts, targets: Sequence[ServerFacts], wanted: Wanted
 ) -> dict[str, ReplicaPlan | ManyreadsError]:
     """Each replica's plan, or the reason why it gets none, by name; server_ids made unique among all of them."""
-    numbers = new_server_ids(primary, targets)
+    numbers = new_server_ids(primary, targets, wanted.taken)
     decisions: dict[str, ReplicaPlan | ManyreadsError] = {}
     for target in targets:
         try:
-            plan = decide(primary, target, wanted)
+            plan = _bounded(decide(primary, target, wanted), wanted)
             _check_unique_identity(target, targets)
         except ManyreadsError as error:
             decisions[target.name] = error
@@ -104,10 +114,29 @@ def decide_all(
     return decisions
 
 
-def new_server_ids(primary: ServerFacts, targets: Iterable[ServerFacts]) -> dict[str, int]:
+_ORDER = tuple(Action)
+
+
+def _bounded(plan: ReplicaPlan, wanted: Wanted) -> ReplicaPlan:
+    """The plan with no less and no more than is wanted; raises Refused where less would not do."""
+    if _ORDER.index(plan.action) < _ORDER.index(wanted.least):
+        return replace(plan, action=wanted.least)
+    if _ORDER.index(plan.action) <= _ORDER.index(wanted.most):
+        return plan
+    if wanted.most is Action.RESTART and plan.action is Action.REPOINT and plan.facts.channels:
+        return replace(plan, action=Action.RESTART)
+    raise Refused(
+        f"{plan.facts.server} would have to do more than is allowed: {plan.action}, since {plan.reason}",
+        "run startsync, or let the watcher go further with --repair",
+    )
+
+
+def new_server_ids(
+    primary: ServerFacts, targets: Iterable[ServerFacts], others: frozenset[int] = frozenset()
+) -> dict[str, int]:
     """Name -> new server_id of each replica whose own is 0 or taken by a server before it."""
     listed = tuple(targets)
-    taken = {primary.server_id, 0}
+    taken = {primary.server_id, 0, *others}
     reserved = taken | {target.server_id for target in listed}
     renumbered: dict[str, int] = {}
     for target in listed:
@@ -229,6 +258,25 @@ def _foreign(target: ServerFacts, channel: Channel, primary: ServerFacts) -> Ref
     )
 
 
+def _recopy(primary: ServerFacts, target: ServerFacts, follows: bool, forced: bool) -> ReplicaPlan:
+    managed = follows or _marked(target, primary) or _lost_its_source(primary, target)
+    if not forced and target.user_schemas and not managed:
+        raise _would_be_lost(target)
+    if not forced and beyond(target.vendor, target.gtid, primary.gtid):
+        raise Refused(
+            f"{target.server} has transactions that {primary.server} lacks",
+            f"look at what it has; if that may go, run again with --force {target.name}",
+        )
+    return _copy(primary, target, "it was asked to be copied again")
+
+
+def _would_be_lost(target: ServerFacts) -> Refused:
+    return Refused(
+        f"{target.server} holds data that would be lost:\n{losses(target)}",
+        f"if that data may go, run again with --force {target.name}",
+    )
+
+
 def _following(primary: ServerFacts, target: ServerFacts, channel: Channel, forced: bool) -> ReplicaPlan:
     if channel.source_id and channel.source_id != primary.source_id:
         reason = f"{primary.name} is another server now ({primary.source_id}, not {channel.source_id})"
@@ -295,10 +343,7 @@ def _not_following(primary: ServerFacts, target: ServerFacts, forced: bool) -> R
     if target.marker is not None and _marked(target, primary):
         return _marked_but_not_following(primary, target, target.marker.phase)
     if target.user_schemas:
-        raise Refused(
-            f"{target.server} holds data that would be lost:\n{losses(target)}",
-            f"if that data may go, run again with --force {target.name}",
-        )
+        raise _would_be_lost(target)
     return _copy(primary, target, "it is blank")
 
 

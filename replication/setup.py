@@ -34,7 +34,8 @@ _COPY_TRIES = 3
 class Options:
     """What an operator can choose. `wait` is in seconds and bounds each wait: for servers, and for catching up.
 
-    `primary_address` is host and port under which the replicas reach the primary, when that is not ours.
+    `primary_address` is host and port under which the replicas reach the primary, when that is not ours. `recopy`,
+    `taken`, `least` and `most` are those of `plan.Wanted`.
     """
 
     wait: float = 600.0
@@ -43,6 +44,10 @@ class Options:
     dry_run: bool = False
     replication_user: str = REPLICATION_USER
     primary_address: tuple[str, int] | None = None
+    recopy: frozenset[str] = frozenset()
+    taken: frozenset[int] = frozenset()
+    least: Action = Action.LEAVE
+    most: Action = Action.COPY
     engine: Engine = field(default_factory=StreamEngine)
 
 
@@ -120,7 +125,7 @@ async def _carry_out(
         name: each for name, each in surveyed.items() if isinstance(each, ManyreadsError)
     }
     targets = [each for each in surveyed.values() if isinstance(each, ServerFacts)]
-    decisions |= decide_all(primary, targets, Wanted(host, port, options.force))
+    decisions |= decide_all(primary, targets, _wanted(options, host, port))
     source = Source(host, port, options.replication_user, "", primary.has_tls)
     if options.dry_run:
         for line in describe(primary, list(decisions.values()), source, options.users):
@@ -132,6 +137,10 @@ async def _carry_out(
     run = _Run(options, reporter, primary, source)
     results = await asyncio.gather(*(_guarded(run, server, decisions[server.name]) for server in deployment.replicas))
     return Result(primary.server, tuple(results))
+
+
+def _wanted(options: Options, host: str, port: int) -> Wanted:
+    return Wanted(host, port, options.force, options.recopy, options.taken, options.least, options.most)
 
 
 def _logs_in(decision: ReplicaPlan | ManyreadsError) -> bool:

@@ -1,0 +1,49 @@
+"""How far replicas are behind by the watcher's own clock: when was the primary where the replica is now? Pure."""
+
+from collections import deque
+
+from replication.gtid import covers
+from replication.seen import PrimarySeen, ReplicaSeen
+from topology.servers import Vendor
+
+_REMEMBERED = 600
+
+
+class LagMeter:
+    """Remembers the primary's positions, each with the time at which it was last seen there."""
+
+    def __init__(self) -> None:
+        self._positions: deque[tuple[float, str]] = deque(maxlen=_REMEMBERED)
+        self._identity = ""
+
+    def note(self, primary: PrimarySeen, now: float) -> None:
+        """The primary was looked at at `now`, in seconds of a monotonic clock."""
+        if primary.error:
+            return
+        if primary.identity != self._identity:
+            self._positions.clear()
+            self._identity = primary.identity
+        if self._positions and self._positions[-1][1] == primary.gtid_before:
+            self._positions.pop()
+        self._positions.append((now, primary.gtid_before))
+
+    def lag(self, primary: PrimarySeen, replica: ReplicaSeen, now: float) -> float | None:
+        """At most so many seconds is `replica` behind; None if that is unknown.
+
+        0 when it has everything that the primary had before it was asked. A replica that is further behind than is
+        remembered is believed what it says, if that is more.
+        """
+        if primary.error or replica.error or not replica.channels or not self._positions:
+            return None
+        if _has(primary.vendor, replica, self._positions[-1][1]):
+            return 0.0
+        seen_at = next((at for at, gtid in reversed(self._positions) if _has(primary.vendor, replica, gtid)), None)
+        if seen_at is not None:
+            return now - seen_at
+        if replica.seconds_behind is None:
+            return None
+        return max(now - self._positions[0][0], replica.seconds_behind)
+
+
+def _has(vendor: Vendor, replica: ReplicaSeen, gtid: str) -> bool:
+    return covers(vendor, replica.gtid, gtid)

@@ -1,0 +1,273 @@
+"""The loop that looks, judges and mends: one repair at a time, and only while it holds a lock on the primary."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from replication.errors import Refused
+from replication.ladder import Past, Policy, Rung, Situation, Step, Watched, plan, remember, tried
+from replication.lag import LagMeter
+from replication.look import Looker
+from replication.plan import Action
+from replication.report import progress_text
+from replication.seen import PrimarySeen, Seen
+from replication.setup import Options, Result, set_up
+from replication.states import Limits, State, Verdict, judge
+from topology.environment import Deployment
+from topology.errors import ManyreadsError, ServerError
+from topology.sqlclient import SqlClient
+
+log = logging.getLogger(__name__)
+
+_LOCK = "manyreads.watch"
+_LEAD = f"SELECT IF(IS_USED_LOCK('{_LOCK}') <=> CONNECTION_ID(), 1, GET_LOCK('{_LOCK}', 0))"
+# So many looks in a row have to see transactions of a replica's own: the primary may show its own a moment late.
+_SURE_OF_AHEAD = 3
+_BOUNDS = {
+    Rung.RESTART: (Action.LEAVE, Action.RESTART),
+    Rung.REPOINT: (Action.REPOINT, Action.REPOINT),
+    Rung.FULL: (Action.LEAVE, Action.COPY),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """What an operator can choose; times in seconds. `set_up` is what repairs are made with."""
+
+    policy: Policy = field(default_factory=Policy)
+    limits: Limits = field(default_factory=Limits)
+    interval: float = 1.0
+    within: float = 2.0
+    set_up: Options = field(default_factory=lambda: Options(wait=30.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the last look saw. `leads` tells that this watcher is the one that acts; `repairing` names replicas."""
+
+    primary: PrimarySeen
+    replicas: tuple[Watched, ...]
+    leads: bool = False
+    repairing: tuple[str, ...] = ()
+    progress: tuple[tuple[str, str], ...] = ()
+    repairs: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened at a server, as a line for people."""
+
+    server: str
+    message: str
+    warning: bool = False
+
+
+class Watcher:
+    """Watches one deployment until it is cancelled. `report` is the latest look, None before the first one."""
+
+    def __init__(self, deployment: Deployment, options: WatchOptions) -> None:
+        self._deployment = deployment
+        self._options = options
+        self._looker = Looker(deployment, options.within, options.set_up.primary_address)
+        self._lag = LagMeter()
+        self._history: dict[str, Past] = {}
+        self._verdicts: dict[str, Verdict] = {}
+        self._ahead: dict[str, int] = {}
+        self._primary_error = ""
+        self._progress: dict[str, str] = {}
+        self._repair: asyncio.Task[None] | None = None
+        self._repairing: tuple[str, ...] = ()
+        self._counts = [0, 0]
+        self._leads = False
+        self._report_listeners: list[Callable[[Report], None]] = []
+        self._event_listeners: list[Callable[[Event], None]] = []
+        self.report: Report | None = None
+
+    def on_report(self, listener: Callable[[Report], None]) -> None:
+        """Call `listener` after each look."""
+        self._report_listeners.append(listener)
+
+    def on_event(self, listener: Callable[[Event], None]) -> None:
+        """Call `listener` with whatever happens."""
+        self._event_listeners.append(listener)
+
+    async def run(self) -> None:
+        """Look and mend until cancelled; a repair that is under way then is broken off, and can be gone on with."""
+        try:
+            while True:
+                await self._round()
+                await asyncio.sleep(self._options.interval)
+        finally:
+            await self._end_repair()
+            self._looker.close()
+
+    def begin_resync(self, name: str) -> None:
+        """Copy one replica again. Raises Refused when that may not be now, naming the reason."""
+        refuse_resync(self.report, name)
+        self._start(Step((name,), Rung.FULL, "it was asked for", recopy=True))
+
+    async def _round(self) -> None:
+        now = asyncio.get_running_loop().time()
+        seen = await self._looker.look()
+        self._lag.note(seen.primary, now)
+        self._note_primary(seen.primary)
+        watched = self._judge(seen, now)
+        self._leads = await self._take_the_lead(seen)
+        if self._leads and self._repair is None:
+            step = plan(Situation(seen, watched, self._history), self._options.policy, now)
+            if step is not None:
+                self._start(step)
+        self._publish(seen, watched)
+
+    def _judge(self, seen: Seen, now: float) -> tuple[Watched, ...]:
+        watched = []
+        for replica in seen.replicas:
+            lag = self._lag.lag(seen.primary, replica, now)
+            verdict = self._sure(replica.server.name, judge(seen, replica, lag, self._options.limits))
+            self._note(replica.server.name, verdict, now)
+            watched.append(Watched(replica, verdict))
+        return tuple(watched)
+
+    def _sure(self, name: str, verdict: Verdict) -> Verdict:
+        self._ahead[name] = self._ahead.get(name, 0) + 1 if verdict.state is State.AHEAD else 0
+        before = self._verdicts.get(name)
+        if 0 < self._ahead[name] < _SURE_OF_AHEAD and before is not None:
+            return replace(verdict, state=before.state, reason=before.reason, remedy=before.remedy)
+        return verdict
+
+    def _note(self, name: str, verdict: Verdict, now: float) -> None:
+        before = self._verdicts.get(name)
+        self._verdicts[name] = verdict
+        self._history[name] = remember(self._history.get(name, Past()), verdict.state, now)
+        if before is not None and before.state is verdict.state:
+            return
+        was = f"{before.state} -> " if before else ""
+        why = f": {verdict.reason}" if verdict.reason else ""
+        self._tell(Event(name, f"{was}{verdict.state}{why}", verdict.state is not State.HEALTHY))
+
+    def _note_primary(self, primary: PrimarySeen) -> None:
+        if primary.error and not self._primary_error:
+            self._tell(Event(primary.server.name, f"does not answer: {primary.error}", warning=True))
+        if self._primary_error and not primary.error:
+            self._tell(Event(primary.server.name, "answers again"))
+        self._primary_error = primary.error
+
+    async def _take_the_lead(self, seen: Seen) -> bool:
+        leads = False
+        if not seen.primary.error:
+            with suppress(ServerError):
+                leads = await self._looker.primary_link().ask(_lead, self._options.within)
+        if leads is not self._leads:
+            message = "this watcher acts" if leads else "this watcher looks on only: it has lost the lock"
+            self._tell(Event(seen.primary.server.name, message))
+        return leads
+
+    def _start(self, step: Step) -> None:
+        self._repairing = step.names
+        self._repair = asyncio.create_task(self._mend(step))
+
+    async def _mend(self, step: Step) -> None:
+        for name in step.names:
+            self._tell(Event(name, f"repair begins: {step.reason}"))
+        try:
+            result = await set_up(self._chosen(step), self._set_up_options(step), _Told(self._tell, self._progress))
+            self._tell_result(result)
+        except ManyreadsError as error:
+            self._failed(step.names, error)
+        except Exception:
+            log.exception("a repair of %s ended in a bug", ", ".join(step.names))
+            self._counts[1] += 1
+        finally:
+            now = asyncio.get_running_loop().time()
+            for name in step.names:
+                self._history[name] = tried(self._history.get(name, Past()), step.rung, now)
+                self._progress.pop(name, None)
+            self._repairing, self._repair = (), None
+
+    def _chosen(self, step: Step) -> Deployment:
+        primary = self._deployment.primary
+        return Deployment(primary, tuple(self._looker.server(name) for name in step.names))
+
+    def _set_up_options(self, step: Step) -> Options:
+        least, most = _BOUNDS.get(Rung(step.rung), (Action.LEAVE, Action.COPY)) if step.rung else _BOUNDS[Rung.FULL]
+        report = self.report
+        others = report.replicas if report else ()
+        taken = frozenset(each.replica.server_id for each in others if each.name not in step.names)
+        recopy = frozenset(step.names) if step.recopy else frozenset()
+        return replace(self._options.set_up, recopy=recopy, taken=taken, least=least, most=most)
+
+    def _tell_result(self, result: Result) -> None:
+        for each in result.replicas:
+            if each.error is not None:
+                self._failed((each.name,), each.error)
+            else:
+                self._counts[0] += 1
+                self._tell(Event(each.name, f"repair done: {each.action} ({each.reason})"))
+
+    def _failed(self, names: tuple[str, ...], error: ManyreadsError) -> None:
+        self._counts[1] += 1
+        remedy = f"; remedy: {error.remedy}" if error.remedy else ""
+        for name in names:
+            self._tell(Event(name, f"repair failed: {error.problem}{remedy}", warning=True))
+
+    async def _end_repair(self) -> None:
+        if self._repair is not None:
+            self._repair.cancel()
+            await asyncio.wait([self._repair])
+
+    def _tell(self, event: Event) -> None:
+        log.log(logging.WARNING if event.warning else logging.INFO, "%s: %s", event.server, event.message)
+        for listener in self._event_listeners:
+            listener(event)
+
+    def _publish(self, seen: Seen, watched: tuple[Watched, ...]) -> None:
+        done, failed = self._counts
+        progress = tuple(self._progress.items())
+        self.report = Report(seen.primary, watched, self._leads, self._repairing, progress, done, failed)
+        for listener in self._report_listeners:
+            listener(self.report)
+
+
+async def _lead(client: SqlClient) -> bool:
+    return bool(await client.value(_LEAD) == 1)
+
+
+def refuse_resync(report: Report | None, name: str) -> None:
+    """Raise Refused when the replica may not be copied again now."""
+    if report is None or not report.leads:
+        raise Refused("this watcher does not act: another one holds the lock, or the primary does not answer", "wait")
+    if report.repairing:
+        raise Refused(f"{', '.join(report.repairing)} is being mended right now", "wait until that is over")
+    if is_last_healthy(name, {each.name: each.verdict.state for each in report.replicas}):
+        raise Refused(
+            f"{name} is the only healthy replica",
+            f"mend the others first, or run: python -m replication resync {name} --full --force {name}",
+        )
+
+
+def is_last_healthy(name: str, states: dict[str, State]) -> bool:
+    """Whether no replica would be left to serve while this one is copied."""
+    others = (state for each, state in states.items() if each != name)
+    return states.get(name) is State.HEALTHY and State.HEALTHY not in others
+
+
+class _Told:
+    """Passes a repair's own reports on as events."""
+
+    def __init__(self, tell: Callable[[Event], None], progress: dict[str, str]) -> None:
+        self._tell = tell
+        self._progress = progress
+
+    def say(self, server: str, message: str) -> None:
+        self._tell(Event(server, message))
+
+    def warn(self, server: str, message: str) -> None:
+        self._tell(Event(server, message, warning=True))
+
+    def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
+        self._progress[server] = progress_text(rows, of_rows, size)
+
+    def close(self) -> None: ...
