@@ -39,7 +39,7 @@ def _beside_a_table(steps: Sequence[Step]) -> bool:
 def _never_set(steps: Sequence[Step]) -> bool:
     """A user variable without a value is of another type on MySQL once a write has read it."""
     written = any(re.search(r"(INSERT|UPDATE) .*@\w", step.text) for step in steps[:-1])
-    return written and bool(re.search(r"@[abc]\b", steps[-1].text))
+    return written and bool(re.search(r"@[abcA]\b", steps[-1].text))
 
 
 KNOWN: Final = (

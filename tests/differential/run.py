@@ -1,6 +1,7 @@
 """Plays sequences on a server and through the proxy, compares each step, and shortens what differs."""
 
 import itertools
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from topology.servers import Vendor
 
 # In seconds; usually enough for a replica to be known to be fresh. Nothing depends on it but where reads go.
 _PAUSE: Final = 0.015
+_DEFINES: Final = re.compile(r"CREATE|DROP|ALTER|RENAME|TRUNCATE")
 # Each shorter sequence is tried so often: whether a read meets a fresh replica is a matter of time.
 _ATTEMPTS: Final = 2
 
@@ -69,6 +71,7 @@ class Place:
         primary = cluster.servers[0]
         self._ends = ((DIRECT, primary.host, primary.port), (PROXIED, proxy.host, proxy.port))
         self._number = number
+        self._anew = True
         self._administrators = [
             Administrator(host, port, primary.user, primary.password, Vendor(cluster.flavor))
             for _, host, port in self._ends
@@ -85,7 +88,13 @@ class Place:
     def play(self, steps: list[Step], flags: int, *, paused: bool = False) -> tuple[Difference | None, int]:
         """The first difference, and how many steps were made; `paused` lets replicas catch up before each step."""
         for (prefix, _, _), administrator in zip(self._ends, self._administrators, strict=True):
-            administrator.make_rows(f"{prefix}{self._number}_")
+            administrator.make_rows(f"{prefix}{self._number}_", anew=self._anew)
+        difference, count = self._play(steps, flags, paused)
+        # Without a difference both sides count on from the same.
+        self._anew = difference is not None or any(_DEFINES.search(step.text) for step in steps)
+        return difference, count
+
+    def _play(self, steps: list[Step], flags: int, paused: bool) -> tuple[Difference | None, int]:
         run = next(self._runs)
         with self._side(0, flags, run) as direct, self._side(1, flags, run) as proxied:
             for count, step in enumerate(steps, 1):
