@@ -15,9 +15,11 @@ OTHERS: Final = "dfb"
 _ACCOUNT: Final = (
     f"CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}'",
     *(f"GRANT ALL ON `{prefix}%`.* TO {USER}@'%'" for prefix in (DIRECT, PROXIED, OTHERS)),
+    f"GRANT SELECT ON sys.* TO {USER}@'%'",
     "CREATE ROLE df_role",
     "CREATE DATABASE df_of_role",
-    "CREATE TABLE df_of_role.item AS SELECT 1 AS id",
+    "CREATE TABLE df_of_role.item (id INT)",
+    "INSERT INTO df_of_role.item VALUES (1)",
     "GRANT ALL ON df_of_role.* TO df_role",
     f"GRANT df_role TO {USER}@'%'",
 )

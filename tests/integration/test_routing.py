@@ -1,4 +1,4 @@
-"""Where statements run, by the servers' own counters."""
+"""Where statements run, by the servers' own counters; `test_contract.py` has each kind of statement."""
 
 from collections.abc import Iterator
 
@@ -126,25 +126,6 @@ def test_reads_with_autocommit_off_stay_in_their_transaction(client: Connection,
     client.autocommit(True)
 
 
-def test_session_settings_are_the_same_wherever_a_read_runs(client: Connection) -> None:
-    run(client, "SET SESSION sql_select_limit = 2, time_zone = '+03:00'")
-    zones = {run(client, "SELECT @@session.time_zone FROM item") for _ in range(6)}
-    assert zones == {(("+03:00",), ("+03:00",))}
-
-
-def test_the_default_schema_is_the_same_wherever_a_read_runs(client: Connection) -> None:
-    run(client, "USE information_schema")
-    assert {run(client, "SELECT DATABASE()") for _ in range(4)} == {(("information_schema",),)}
-    run(client, f"USE {SCHEMA}")
-    assert {run(client, "SELECT DATABASE()") for _ in range(4)} == {((SCHEMA,),)}
-
-
-def test_a_temporary_table_keeps_the_session_on_the_primary(client: Connection) -> None:
-    run(client, "CREATE TEMPORARY TABLE item (id INT)")
-    assert run(client, "SELECT COUNT(*) FROM item") == ((0,),)
-    run(client, "DROP TEMPORARY TABLE item")
-
-
 def test_insert_id_row_count_and_warnings(client: Connection) -> None:
     run(client, "INSERT INTO item (value) VALUES ('x')")
     assert client.insert_id() == run(client, "SELECT LAST_INSERT_ID()")[0][0]
@@ -154,11 +135,6 @@ def test_insert_id_row_count_and_warnings(client: Connection) -> None:
     assert run(client, "SELECT FOUND_ROWS()") == ((4,),)
     run(client, "SELECT 1/0 FROM item LIMIT 1")
     assert "Division by 0" in str(run(client, "SHOW WARNINGS"))
-
-
-def test_user_variables_keep_their_value(client: Connection) -> None:
-    run(client, "SET @number = 41")
-    assert run(client, "SELECT @number + 1") == ((42,),)
 
 
 def test_what_a_replica_refuses_as_a_write_runs_on_the_primary(
