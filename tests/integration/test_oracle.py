@@ -16,11 +16,11 @@ from proxy.sql.statement import Kind
 from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.replies import parse_err
+from proxy.wire.sessiontrack import SessionTrack, parse_ok_track
 from replication.sandbox import Cluster, Flavor
 from tests.corpus.grammar import SCHEMA, statements
 from tests.corpus.recorder import Recorded, load
 from tests.support.clients import Connection, direct, run
-from tests.support.sessiontrack import SessionTrack, parse_ok_track
 from tests.support.waiting import wait_until
 from tests.support.wireclient import CAPABILITIES, Login, Packet, WireClient, query
 from topology.servers import Vendor

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.primitives import lenenc_bytes
-from tests.support.sessiontrack import SessionTrack, parse_ok_track, parse_session_track
+from proxy.wire.sessiontrack import SessionTrack, parse_ok_track, parse_session_track
 
 ANSI = "REAL_AS_FLOAT,PIPES_AS_CONCAT,ANSI_QUOTES,IGNORE_SPACE,ONLY_FULL_GROUP_BY,ANSI"
 
