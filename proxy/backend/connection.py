@@ -46,8 +46,9 @@ class BackendConnection(asyncio.Protocol):
     """Sends commands and follows their replies, one at a time.
 
     `traffic` counts what its server is given. `thread` is its id on the server, which a KILL there names. `seen` is
-    what the server was told of the session, `openings` what is known of replies of its `layout`. `farewell` is what the
-    server said when it closed the connection between commands: an ERR packet or nothing.
+    what the server was told of the session, `openings` what is known of replies of its `layout`. `welcome` is what the
+    end of the login told of the session's state, for a client that asked for it. `farewell` is what the server said
+    when it closed the connection between commands: an ERR packet or nothing.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class BackendConnection(asyncio.Protocol):
         "status",
         "thread",
         "traffic",
+        "welcome",
     )
 
     def __init__(self, server: Server, thread: int, capabilities: int, safety: Safety, status: int, sink: Sink) -> None:
@@ -80,6 +82,7 @@ class BackendConnection(asyncio.Protocol):
         self.traffic = Traffic()
         self.openings: Openings | None = None
         self.farewell = b""
+        self.welcome = b""
         self._sink = sink
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None

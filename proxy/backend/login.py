@@ -10,6 +10,7 @@ from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.encryption import start_tls, tls_flag
 from proxy.backend.greetings import Greetings, reached
 from proxy.backend.origin import Origin, introduced, introduction
+from proxy.backend.tracked import TrackedConnection
 from proxy.backend.translated import TranslatedConnection
 from proxy.channel import PacketChannel
 from proxy.errors import ServerLost, ServerRefused
@@ -21,13 +22,16 @@ from proxy.wire.constants import (
     CLIENT_CONNECT_ATTRS,
     CLIENT_CONNECT_WITH_DB,
     CLIENT_LOCAL_FILES,
+    CLIENT_SESSION_TRACK,
     CR_SERVER_LOST,
     ER_HANDSHAKE,
+    SERVER_SESSION_STATE_CHANGED,
 )
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import Greeting, HandshakeResponse, response_payload
 from proxy.wire.replies import Err, Ok
 from proxy.wire.secret import Secret
+from proxy.wire.sessiontrack import state_in
 from proxy.wire.signatures import CHALLENGE_SIZE
 from proxy.wire.translator import differs
 from topology.servers import Role, Server
@@ -77,12 +81,24 @@ async def open_connection(
         connection = kind(server, greeting.connection_id, capabilities, safety, ok.status, sink)
         if isinstance(connection, TranslatedConnection):
             connection.client = layout_of(identity.capabilities)
+        _welcome(connection, ok, identity)
         channel.hand_over(connection, compressing(connection))
         return connection
 
 
+def _welcome(link: BackendConnection, ok: Ok, identity: Identity) -> None:
+    """Keep what the end of a login says to the client; what it did not ask for is left out."""
+    if identity.capabilities & CLIENT_SESSION_TRACK:
+        link.status, link.welcome = ok.status, state_in(ok)
+    else:
+        link.status, link.welcome = ok.status & ~SERVER_SESSION_STATE_CHANGED, b""
+
+
 def _kind(session: int, server: int) -> type[BackendConnection]:
-    return TranslatedConnection if differs(layout_of(server), layout_of(session)) else BackendConnection
+    ours, theirs = layout_of(server), layout_of(session)
+    if differs(ours, theirs):
+        return TranslatedConnection
+    return TrackedConnection if ours.session_track and not theirs.session_track else BackendConnection
 
 
 def _capabilities(server: Server, greeting: Greeting, identity: Identity) -> int:
@@ -95,7 +111,9 @@ def _capabilities(server: Server, greeting: Greeting, identity: Identity) -> int
     if lacking(wanted, greeting.capabilities):
         raise ServerRefused(Err(ER_HANDSHAKE, f"{server} lacks capabilities that the primary has", "08S01"))
     transport = tls_flag(server, greeting.capabilities) | compression_flag(server, greeting.capabilities)
-    return towards_server(wanted, greeting.capabilities) | transport
+    # Only there is state changed by anything that its text does not tell.
+    tracked = server.role is Role.PRIMARY
+    return towards_server(wanted, greeting.capabilities, tracked) | transport
 
 
 async def _log_in(
@@ -158,7 +176,8 @@ async def change_user(link: BackendConnection, identity: Identity, within: float
         raise ServerLost(server_lost(link.server, reason)) from None
     finally:
         link.conversed()
-    link.status, link.seen = ok.status, Seen()
+    link.seen = Seen()
+    _welcome(link, ok, identity)
     return ok
 
 

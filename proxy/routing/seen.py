@@ -14,12 +14,13 @@ class Seen:
     sake the connection is in another schema than the session. `variables` and
     `named` are the versions that it has of user variables and of statements that were prepared as text. `definitions`
     are those that the server sent last for the columns of prepared statements, where a client agreed to keep them.
-    `insert_id` is what LAST_INSERT_ID() gives there, None when only the server knows.
+    `insert_id` is what LAST_INSERT_ID() gives there, None when only the server knows. `tracked` says that it was told
+    what to report of the session's state.
     """
 
     __slots__ = (
-        *("definitions", "detour", "insert_id", "most", "named", "resets", "statements", "types", "variables"),
-        "version",
+        *("definitions", "detour", "insert_id", "most", "named", "resets", "statements", "tracked", "types"),
+        *("variables", "version"),
     )
 
     def __init__(self) -> None:
@@ -33,6 +34,7 @@ class Seen:
         self.variables: dict[str, int] = {}
         self.named: dict[str, int] = {}
         self.insert_id: int | None = 0
+        self.tracked = False
 
     def used(self, form: Form) -> int:
         """A prepared statement is used now; returns the server's number for it."""
@@ -53,3 +55,4 @@ class Seen:
         self.variables.clear()
         self.named.clear()
         self.insert_id = 0
+        self.tracked = False

@@ -1,10 +1,11 @@
 """What a session has set: the state that can be repeated on another connection, and the reasons that tie it down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from proxy.routing.named import NamedStatements
 from proxy.routing.pins import Pins, may_hold_on_error
+from proxy.routing.reported import explains, new_values
 from proxy.routing.seen import Seen
 from proxy.routing.settings import NOTHING, OF_TEXTS, Setting, SettingLog
 from proxy.routing.told import Fit, Told, fit, told_first
@@ -17,6 +18,7 @@ from proxy.wire.constants import (
     SERVER_STATUS_IN_TRANS,
     SERVER_STATUS_NO_BACKSLASH_ESCAPES,
 )
+from proxy.wire.sessiontrack import SessionTrack
 
 __all__ = ["Baseline", "Seen", "SessionState", "Setting", "changes_texts"]
 
@@ -24,6 +26,8 @@ _TRANSACTION_FLAGS: Final = SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT
 _NEXT_TRANSACTION: Final = "next-transaction"
 _TEXT_PREPARE: Final = "text-prepare"
 _NO_SCHEMA: Final = "dropped-schema"
+# The server said that something has changed, which may be anything.
+_STATE_CHANGE: Final = "state-change"
 # LAST_INSERT_ID() with an argument, or SET last_insert_id
 _SETS_INSERT_ID: Final = frozenset({"function", "insert-id"})
 # ER_PARSE_ERROR, ER_UNKNOWN_STMT_HANDLER: not even begun
@@ -172,6 +176,29 @@ class SessionState:
             self._hold(effect, b"", seen)
         elif isinstance(effect, e.SetUserVariable):
             self.variables.lose_all()
+
+    def reported(self, track: SessionTrack, effects: Sequence[e.Effect], seen: Seen) -> None:
+        """Take over what the primary said of the session's state; `effects` are those that were taken over already.
+
+        What it does not say may have changed all the same: it is never taken for unchanged.
+        """
+        for effect in new_values(track, effects):
+            self._set_variable(effect, b"", seen)
+        if track.schema is not None and track.schema != self.schema:
+            self._schema_reported(track.schema, effects, seen)
+        if track.changed and not explains(effects):
+            self.pins.add(_STATE_CHANGE)
+        seen.version = self.version
+        self._judge()
+
+    def _schema_reported(self, schema: str, effects: Sequence[e.Effect], seen: Seen) -> None:
+        if not schema:
+            self.pins.add(_NO_SCHEMA)
+        elif not schema.isascii():
+            if not any(isinstance(effect, e.UseSchema) for effect in effects):
+                self.pins.add(_STATE_CHANGE)
+        else:
+            self.use(schema, schema.encode(), seen)
 
     def pin_down(self, reason: str) -> None:
         """Keep the session on the primary."""

@@ -15,6 +15,7 @@ from proxy.wire.certificateproof import certificate_proof
 from proxy.wire.dialogues import Accept
 from proxy.wire.handshake import HandshakeResponse
 from proxy.wire.replies import Ok, ok_payload
+from proxy.wire.sessiontrack import with_state
 from topology.servers import Observation, Vendor
 
 
@@ -50,7 +51,8 @@ class Beginning:
         session = ClientSession(context, identity, machine, self._channel.name, self._connection_id, changer)
         link = await open_to_primary(context, identity, session.runner, self._judge)
         state.status = link.status
-        self._channel.send(ok_payload(Ok(status=link.status), rest=self._proof(accept, primary)))
+        rest = with_state(self._proof(accept, primary), link.welcome)
+        self._channel.send(ok_payload(Ok(status=link.status), rest=rest))
         try:
             session.runner.adopt(link)
             self._channel.hand_over(session, compressing(response, session.refuse_malformed))

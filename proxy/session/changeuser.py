@@ -28,6 +28,7 @@ from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import HandshakeResponse
 from proxy.wire.replies import Err, Ok, err_payload, ok_payload
 from proxy.wire.serverlogin import ServerLogin
+from proxy.wire.sessiontrack import with_state
 from topology.servers import Observation, Vendor
 
 log = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ class _Change:
             raise ServerLost(server_lost(link.server, "closed after the change of user"))
         state = first_state(identity.database, identity.collation_id, identity.capabilities, self._of.primary)
         state.status = link.status
-        self._channel.send(ok_payload(Ok(status=link.status)))
+        self._channel.send(ok_payload(Ok(status=link.status), rest=with_state(b"", link.welcome)))
         self._session.changed(
             identity,
             new_machine(self._of.cache, state, self._of.primary, self._context.settings, identity.capabilities),

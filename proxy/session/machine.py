@@ -1,5 +1,6 @@
 """The session without any I/O: which request a packet makes, and what a reply changes."""
 
+from dataclasses import replace
 from typing import Final
 
 from proxy.routing.forms import Forms
@@ -26,6 +27,7 @@ from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.queryattributes import text_of
 from proxy.wire.replies import Err
+from proxy.wire.sessiontrack import SessionTrack
 from topology.servers import Vendor
 
 _RESULT: Final = Reply.RESULT
@@ -297,6 +299,8 @@ class Machine:
             self._take_effect(request, exchange, seen)
         elif not exchange.errno:
             self._command_done(request, seen)
+        if exchange.told is not None and on_primary and request.code in _TELLING:
+            self._take_report(request, exchange.told, bool(exchange.errno), seen)
         if self.state.reading is not self._reading:
             self._read_anew()
 
@@ -320,6 +324,13 @@ class Machine:
             self.state.failed(statement, exchange.errno, exchange.begun, seen)
             return
         self.state.apply(statement, self.text(request), seen)
+
+    def _take_report(self, request: Request, told: SessionTrack, failed: bool, seen: Seen) -> None:
+        """Believe the server over the text, in all that the text did not tell, or that did not come about."""
+        if request.named:
+            # EXECUTE as text always says that something has changed.
+            told = replace(told, changed=None)
+        self.state.reported(told, () if failed else request.statement.effects, seen)
 
     def _command_done(self, request: Request, seen: Seen) -> None:
         if request.code == c.COM_INIT_DB:
@@ -358,4 +369,6 @@ class Machine:
         return prepared.number
 
 
+# After other commands there is nothing to be told that is not known.
+_TELLING: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 _PREPARED_COMMANDS: Final = frozenset({c.COM_STMT_SEND_LONG_DATA, c.COM_STMT_RESET, c.COM_STMT_FETCH})

@@ -63,9 +63,13 @@ def offered(primary: int, added: int = 0) -> int:
     return primary & _RELAYED | REQUIRED | _LOGIN | added
 
 
-def towards_server(session: int, server: int) -> int:
-    """The flags of a server connection, for a session with the flags `session` and a greeting with `server`."""
-    return (session & ~_TRANSPORT | REQUIRED | _LOGIN) & server
+def towards_server(session: int, server: int, tracked: bool = False) -> int:
+    """The flags of a server connection, for a session with the flags `session` and a greeting with `server`.
+
+    With `tracked` the server is to tell how the session's state changes, whether the client wants to know or not.
+    """
+    added = c.CLIENT_SESSION_TRACK if tracked else 0
+    return (session & ~_TRANSPORT | REQUIRED | _LOGIN | added) & server
 
 
 def lacking(session: int, server: int) -> int:

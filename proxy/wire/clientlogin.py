@@ -1,6 +1,6 @@
 """The client's side of a login, towards servers. No I/O: it takes payloads, and answers with what to send next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.wire import auth
@@ -21,7 +21,7 @@ from proxy.wire.constants import (
 )
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import NONCE_SIZE, parse_auth_switch
-from proxy.wire.replies import Err, Ok, parse_err, parse_ok
+from proxy.wire.replies import Err, Ok, parse_err, parse_whole_ok
 from proxy.wire.rsakey import encrypt_password
 from proxy.wire.secret import Secret
 from proxy.wire.signatures import CHALLENGE_SIZE, ed25519_sign, parse_parsec_salt, parsec_sign
@@ -68,7 +68,8 @@ class ClientLogin:
         """What to send next, the server's verdict (Ok or Err), or None to wait for one more packet."""
         first = payload[0] if payload else -1
         if first == OK_HEADER:
-            return parse_ok(payload)
+            ok, rest = parse_whole_ok(payload)
+            return replace(ok, rest=rest)
         if first == ERR_HEADER:
             return self._refused(parse_err(payload))
         if first == EOF_HEADER:

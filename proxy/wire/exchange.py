@@ -6,7 +6,14 @@ and lets everything else pass: chunks are forwarded as they came. A chunk may en
 
 from typing import Final
 
-from proxy.wire.constants import EOF_HEADER, ERR_HEADER, HEADER_SIZE, MAX_PAYLOAD, SERVER_STATUS_AUTOCOMMIT
+from proxy.wire.constants import (
+    EOF_HEADER,
+    ERR_HEADER,
+    HEADER_SIZE,
+    MAX_PAYLOAD,
+    SERVER_SESSION_STATE_CHANGED,
+    SERVER_STATUS_AUTOCOMMIT,
+)
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.openings import Openings
 from proxy.wire.replygrammar import COLUMNS, COLUMNS_END, DEFINITIONS, FIRST, ROWS, Reply, ReplyGrammar
@@ -28,9 +35,11 @@ class Exchange(ReplyGrammar):
     """Follows one reply. `openings` is what is known of replies of its layout.
 
     `boundary` tells whether everything seen so far ended with a whole packet, and `sequence` is the number of the last
-    packet.
+    packet. With `stops`, feeding stops behind each OK packet that tells of the session's state: it is `stop` then.
     """
 
+    stops: bool = False
+    stop: bytes = b""
     openings: Openings | None = None
     sequence: int = 0
     _skip: int = 0
@@ -42,8 +51,13 @@ class Exchange(ReplyGrammar):
         """Whether the bytes seen so far end with a whole packet."""
         return not self._skip and not self._tail
 
+    @property
+    def undecided(self) -> int:
+        """How many of the last bytes are the beginning of a packet that decides something, and is not whole yet."""
+        return len(self._tail)
+
     def feed(self, chunk: bytes) -> int:
-        """Look at the next bytes; returns how many of them belong to this reply (all, unless it is `done`)."""
+        """Look at the next bytes; returns how many of them belong to this reply (all, unless `done` or at a `stop`)."""
         at = 0
         end = len(chunk)
         if self.openings is not None:
@@ -54,10 +68,10 @@ class Exchange(ReplyGrammar):
             at = self._finish_tail(chunk)
         if self._skip:
             at = self._skip_body(at, end)
-        while at < end and not self.done:
+        while at < end and not (self.done or self.stop):
             if not self._continued:
                 at = self._walk(chunk, at, end)
-                if self.done or at >= end:
+                if self.done or self.stop or at >= end:
                     break
             at = self._step(chunk, at, end)
         return at
@@ -74,6 +88,11 @@ class Exchange(ReplyGrammar):
         self.sequence = chunk[last + 3]
         self._end(SERVER_STATUS_AUTOCOMMIT)
         return True
+
+    def _hear(self, payload: bytes) -> None:
+        super()._hear(payload)
+        if self.stops and len(payload) > _EOF_SIZE:
+            self.stop = payload
 
     def _skip_opening(self, chunk: bytes) -> int:
         """Step over the column definitions in one go, if the reply begins with some that are known."""
@@ -117,7 +136,10 @@ class Exchange(ReplyGrammar):
             elif self.at == FIRST and length == 1 and 0 < chunk[at + 4] < _ONE_BYTE_LIMIT:
                 self._begin_columns(chunk[at + 4])
             elif self.at == ROWS and length == _EOF_SIZE and chunk[at + 4] == EOF_HEADER:
-                self._end(chunk[at + 7] | chunk[at + 8] << 8)
+                status = chunk[at + 7] | chunk[at + 8] << 8
+                if status & SERVER_SESSION_STATE_CHANGED and self._layout.session_track:
+                    self._hear(chunk[at + HEADER_SIZE : behind])
+                self._end(status)
             elif self.at == ROWS and not self.ends_rows(chunk[at + 4], length):
                 self.begun = True
             elif self.at == COLUMNS_END:
@@ -126,6 +148,8 @@ class Exchange(ReplyGrammar):
                     self._learn_opening(chunk[:behind])
             else:
                 self._decide(chunk[at + HEADER_SIZE : behind])
+                if self.stop:
+                    return behind
             at = behind
             if self.done:
                 break

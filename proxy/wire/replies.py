@@ -9,12 +9,16 @@ from proxy.wire.primitives import Reader, lenenc_int
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """What an OK packet says, in the part that every capability set shares."""
+    """What an OK packet says, in the part that every capability set shares.
+
+    `rest` is what stands behind that as it is written, of the OK that ends a login.
+    """
 
     affected_rows: int = 0
     last_insert_id: int = 0
     status: int = 0
     warnings: int = 0
+    rest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

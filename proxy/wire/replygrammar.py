@@ -16,10 +16,12 @@ from proxy.wire.constants import (
     PROGRESS_REPORT,
     SERVER_MORE_RESULTS_EXISTS,
     SERVER_PS_OUT_PARAMS,
+    SERVER_SESSION_STATE_CHANGED,
     SERVER_STATUS_CURSOR_EXISTS,
 )
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.primitives import read_lenenc_int
+from proxy.wire.sessiontrack import SessionTrack, parse_ok_track
 
 
 class Reply(IntEnum):
@@ -64,7 +66,8 @@ class ReplyGrammar:
     After the reply: `done` is True, `status` holds the last status flags seen (-1 if none), `errno` the number of the
     error that ended it (0 if none). `begun` turns True with the first packet that is not an error. `prepared` are the
     number, columns and parameters of a statement that was prepared. `file_wanted` turns True when the server asks for a
-    file of the client's: the rest of the reply follows once it has that.
+    file of the client's: the rest of the reply follows once it has that. `told` is
+    what the server said of the session's state, the last word on each part of it.
 
     `at` is what the next packet is, `remaining` how many definitions are left in a group of them.
     """
@@ -76,6 +79,7 @@ class ReplyGrammar:
     errno: int = 0
     prepared: tuple[int, int, int] | None = None
     file_wanted: bool = False
+    told: SessionTrack | None = None
     remaining: int = 0
     _groups: tuple[int, ...] = ()
 
@@ -187,7 +191,16 @@ class ReplyGrammar:
     def _end_result(self, payload: bytes) -> None:
         limit = _SHORTEST_OK if self._layout.deprecate_eof else _EOF_LIMIT
         eof = payload[0] == EOF_HEADER and len(payload) < limit
-        self._end(_eof_status(payload) if eof else _ok_status(payload))
+        status = _eof_status(payload) if eof else _ok_status(payload)
+        if status & SERVER_SESSION_STATE_CHANGED and self._layout.session_track:
+            self._hear(payload)
+        self._end(status)
+
+    def _hear(self, payload: bytes) -> None:
+        """Note what a packet tells of the session's state; an EOF of MariaDB's only that there is something."""
+        is_ok = len(payload) >= _SHORTEST_OK
+        told = parse_ok_track(payload) if is_ok else SessionTrack(changed=True)
+        self.told = told if self.told is None else self.told.followed_by(told)
 
     def _end(self, status: int) -> None:
         """A result is complete; `status` tells whether another one follows."""

@@ -5,11 +5,12 @@ session_track_* variables ask for. Observed with MySQL 9.7 and MariaDB 10.11; so
 of the MySQL client/server protocol, and the MariaDB knowledge base on the same.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from proxy.wire.constants import SERVER_SESSION_STATE_CHANGED
-from proxy.wire.primitives import Reader
+from proxy.wire.primitives import Reader, lenenc_bytes
+from proxy.wire.replies import Ok, ok_payload, parse_whole_ok
 
 _SYSTEM_VARIABLES: Final = 0
 _SCHEMA: Final = 1
@@ -37,6 +38,17 @@ class SessionTrack:
     gtids: str | None = None
     transaction: str | None = None
     characteristics: str | None = None
+
+    def followed_by(self, later: "SessionTrack") -> "SessionTrack":
+        """What both tell, the later one having the last word; a change stays one."""
+        return SessionTrack(
+            variables=self.variables | later.variables,
+            schema=self.schema if later.schema is None else later.schema,
+            changed=self.changed or later.changed,
+            gtids=self.gtids if later.gtids is None else later.gtids,
+            transaction=self.transaction if later.transaction is None else later.transaction,
+            characteristics=self.characteristics if later.characteristics is None else later.characteristics,
+        )
 
 
 def parse_ok_track(payload: bytes) -> SessionTrack:
@@ -84,3 +96,30 @@ def _read_entry(track: SessionTrack, kind: int, entry: Reader) -> None:
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
+
+
+def without_track(ok: Ok, rest: bytes) -> tuple[Ok, bytes]:
+    """An OK packet as a client gets it that did not ask for session state information; `rest` is behind its numbers."""
+    message = Reader(rest).lenenc_bytes() if rest else b""
+    unchanged = replace(ok, status=ok.status & ~SERVER_SESSION_STATE_CHANGED)
+    return unchanged, lenenc_bytes(message) if message else b""
+
+
+def untracked(payload: bytes) -> bytes:
+    """The same for a whole payload."""
+    ok, rest = without_track(*parse_whole_ok(payload))
+    return ok_payload(ok, payload[0], rest)
+
+
+def state_in(ok: Ok) -> bytes:
+    """The session state information in the OK packet of a login, as it is written; empty when there is none."""
+    if not ok.rest or not ok.status & SERVER_SESSION_STATE_CHANGED:
+        return b""
+    reader = Reader(ok.rest)
+    reader.lenenc_bytes()
+    return reader.rest()
+
+
+def with_state(message: bytes, state: bytes) -> bytes:
+    """What stands behind the numbers of an OK packet: both as they are written, or empty."""
+    return (message or b"\0") + state if state else message

@@ -20,7 +20,6 @@ from proxy.wire.constants import (
 )
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import frame
-from proxy.wire.primitives import Reader, lenenc_bytes
 from proxy.wire.replies import Ok, eof_payload, ok_payload, parse_eof, parse_whole_ok
 from proxy.wire.replygrammar import (
     COLUMNS,
@@ -33,6 +32,7 @@ from proxy.wire.replygrammar import (
     Reply,
     ReplyGrammar,
 )
+from proxy.wire.sessiontrack import without_track
 
 # A shorter packet of this kind is no OK.
 _SHORTEST_OK: Final = 7
@@ -41,8 +41,11 @@ _EOF_BETWEEN: Final = eof_payload(Ok(status=SERVER_STATUS_AUTOCOMMIT))
 
 
 def differs(server: Layout, client: Layout) -> bool:
-    """Whether replies of a server have to be translated for a client."""
-    return server.deprecate_eof != client.deprecate_eof or (server.session_track and not client.session_track)
+    """Whether replies of a server have to be translated for a client.
+
+    What it says of the session's state is not reason enough: that can be left out by itself.
+    """
+    return server.deprecate_eof != client.deprecate_eof
 
 
 class Translator:
@@ -152,7 +155,7 @@ class Translator:
             # Behind a procedure's OUT parameters MySQL says so in an OK, but not in an EOF.
             ok = replace(ok, status=ok.status | SERVER_MORE_RESULTS_EXISTS)
         if ok.status & SERVER_SESSION_STATE_CHANGED and not self._client.session_track:
-            ok, rest = _without_state(ok, rest)
+            ok, rest = without_track(ok, rest)
         owed = self._owed()
         if ok.status & SERVER_STATUS_CURSOR_EXISTS:
             # No rows follow, so there is only one EOF.
@@ -160,10 +163,3 @@ class Translator:
         if payload[0] == EOF_HEADER and not self._client.deprecate_eof:
             return [*owed, eof_payload(ok)]
         return [*owed, ok_payload(ok, payload[0], rest)]
-
-
-def _without_state(ok: Ok, rest: bytes) -> tuple[Ok, bytes]:
-    """Take out how the session's state has changed, and that there is something about it."""
-    message = Reader(rest).lenenc_bytes() if rest else b""
-    unchanged = replace(ok, status=ok.status & ~SERVER_SESSION_STATE_CHANGED)
-    return unchanged, lenenc_bytes(message) if message else b""

@@ -411,3 +411,36 @@ def test_any_bytes_are_followed_or_malformed(reply: Reply, deprecate: bool, chun
             f"{used} {exchange.done} {exchange.status} {exchange.errno} {exchange.begun} {exchange.prepared}"
         )
     assert len(set(outcomes)) == 1
+
+
+@pytest.mark.parametrize("pace", [1, 3, 1000])
+def test_feeding_can_stop_where_state_is_told(pace: int) -> None:
+    track = b"\0\x03\x02\x011"
+    told = ok(AUTOCOMMIT | MORE | 0x4000, info=track)
+    exchange, data = Exchange(Reply.RESULT, Layout(session_track=True)), frame(told, 1) + frame(ok(), 2)
+    exchange.stops = True
+    used, stops = 0, []
+    while not exchange.done:
+        used += exchange.feed(data[used : used + pace])
+        if exchange.stop:
+            stops.append((used, exchange.stop))
+            exchange.stop = b""
+    assert stops == [(len(frame(told, 1)), told)]
+    assert used == len(data)
+
+
+@pytest.mark.parametrize("pace", [1, 3, 1000])
+def test_an_eof_tells_only_that_there_is_something(pace: int) -> None:
+    payloads = result(False, 1, [b"\x01x"], AUTOCOMMIT | 0x4000)
+    exchange, data = Exchange(Reply.RESULT, Layout(session_track=True)), b"".join(map(frame, payloads, range(1, 9)))
+    for at in range(0, len(data), pace):
+        exchange.feed(data[at : at + pace])
+    assert exchange.done
+    assert exchange.told is not None
+    assert exchange.told.changed
+
+
+def test_nothing_is_heard_where_it_was_not_agreed() -> None:
+    exchange = Exchange(Reply.RESULT, Layout())
+    exchange.feed(frame(ok(AUTOCOMMIT | 0x4000), 1))
+    assert exchange.told is None

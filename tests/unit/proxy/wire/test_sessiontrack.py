@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.primitives import lenenc_bytes
-from proxy.wire.sessiontrack import SessionTrack, parse_ok_track, parse_session_track
+from proxy.wire.replies import Ok
+from proxy.wire.sessiontrack import SessionTrack, parse_ok_track, parse_session_track, state_in, untracked, with_state
 
 ANSI = "REAL_AS_FLOAT,PIPES_AS_CONCAT,ANSI_QUOTES,IGNORE_SPACE,ONLY_FULL_GROUP_BY,ANSI"
 
@@ -63,3 +64,32 @@ def test_any_bytes_are_a_value_or_malformed(data: bytes) -> None:
             assert isinstance(parse(data), SessionTrack)
         except MalformedPacket:
             continue
+
+
+def test_the_last_word_counts_and_a_change_stays_one() -> None:
+    first = SessionTrack({"a": "1", "b": "1"}, "x", changed=True, gtids="1", transaction="T", characteristics="")
+    later = SessionTrack({"b": "2"}, changed=None, schema="y")
+    assert first.followed_by(later) == SessionTrack({"a": "1", "b": "2"}, "y", True, "1", "T", "")
+    assert later.followed_by(first) == SessionTrack({"a": "1", "b": "1"}, "x", True, "1", "T", "")
+
+
+@pytest.mark.parametrize(
+    ("payload", "without"),
+    [
+        (b"\0\1\5\2@\0\0\0\x03\x02\x011", b"\0\1\5\2\0\0\0"),
+        (b"\0\1\5\2@\0\0\5hello\x03\x02\x011", b"\0\1\5\2\0\0\0\5hello"),
+        (b"\xfe\0\0\3@\1\0\0\x03\x02\x011", b"\xfe\0\0\3\0\1\0"),
+    ],
+)
+def test_left_out_for_a_client_that_did_not_ask(payload: bytes, without: bytes) -> None:
+    assert untracked(payload) == without
+
+
+def test_what_a_login_tells() -> None:
+    state = b"\x05\x01\x03\x02tr"
+    assert state_in(Ok(status=0x4002, rest=b"\0" + state)) == state
+    assert state_in(Ok(status=0x4002, rest=b"\5hello" + state)) == state
+    assert state_in(Ok(status=0x4002)) == state_in(Ok(status=2, rest=b"\5hello")) == b""
+    assert with_state(b"", state) == b"\0" + state
+    assert with_state(b"\5hello", state) == b"\5hello" + state
+    assert (with_state(b"\5hello", b""), with_state(b"", b"")) == (b"\5hello", b"")
