@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.routing.reported import TRACKED
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
 from proxy.sql.comments import server_version
@@ -30,18 +31,17 @@ RECORDINGS = ("django", "sqlalchemy", "wordpress", "sysbench")
 RECORDED_SCHEMA = "corpus_recorded"
 USER = "corpus_user"
 ALL_CAPABILITIES = CAPABILITIES | c.CLIENT_SESSION_TRACK | c.CLIENT_DEPRECATE_EOF
-# Every session variable that the corpus sets. MySQL tells its statement_id with each statement if all are asked for.
-TRACKED = (
-    *("sql_mode", "time_zone", "autocommit", "character_set_client", "character_set_results", "collation_connection"),
-    *("character_set_connection", "sql_select_limit", "max_join_size", "foreign_key_checks", "unique_checks"),
-    *("sql_safe_updates", "group_concat_max_len", "wait_timeout", "net_read_timeout", "lc_time_names", "timestamp"),
-    *("insert_id", "last_insert_id", "optimizer_switch", "default_storage_engine", "sql_auto_is_null", "rand_seed1"),
+# What the proxy asks for, and every other session variable that the corpus sets.
+ALL_TRACKED = (
+    *TRACKED,
+    *("max_join_size", "sql_safe_updates", "wait_timeout", "net_read_timeout", "timestamp", "insert_id"),
+    *("last_insert_id", "optimizer_switch", "default_storage_engine", "sql_auto_is_null", "rand_seed1"),
 )
 SETTINGS = {
     "log_bin_trust_function_creators": "1",
     "session_track_state_change": "1",
     "session_track_transaction_info": "'CHARACTERISTICS'",
-    "session_track_system_variables": f"'{','.join(TRACKED)}'",
+    "session_track_system_variables": f"'{','.join(ALL_TRACKED)}'",
 }
 # ER_OPTION_PREVENTS_STATEMENT, ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE
 REFUSED_AS_WRITE = {1290, 1792, 1836}
