@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint format fuzz differential suites bench lock clean
+.PHONY: help demo test coverage unit lint format fuzz differential suites bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Show what can be made
@@ -20,6 +20,10 @@ test: $(VENV)/.dev  ## Run all tests on real MariaDB and MySQL servers
 	@tools/install-mysql
 	@tools/install-mariadb || true
 	$(BIN)/pytest $(PYTEST_OPTIONS)
+	@$(MAKE) --no-print-directory coverage
+
+coverage: $(VENV)/.dev  ## See that tests reach every branch of what decides where statements go
+	$(BIN)/pytest -q $(foreach part,sql routing,tests/unit/proxy/$(part) --cov=proxy.$(part)) --cov-fail-under=100
 
 unit: $(VENV)/.dev  ## Run the tests that need no server
 	$(BIN)/pytest tests/unit $(PYTEST_OPTIONS)
@@ -56,7 +60,7 @@ lock: $(VENV)/.runtime  ## Write the locked versions of all dependencies anew
 		--no-emit-trusted-host --no-annotate --upgrade --output-file $(LOCK) pyproject.toml
 
 clean:  ## Remove what was built here; servers and system packages stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench .fuzz
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench .fuzz .coverage
 
 $(VENV)/bin/python:
 	@tools/install-packages demo

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from proxy.sql.effects import Deallocate, Effect, Execute, Pin, Prepare, SetUserVariable
-from proxy.sql.statement import Kind, Statement, Variables, primary
+from proxy.sql.effects import Deallocate, Execute, Pin, Prepare
+from proxy.sql.statement import Statement, Variables, primary
 from proxy.sql.words import Words, variable_name
 
 # The reason of an EXECUTE's Statement, as long as it is not known what it executes.
@@ -47,11 +47,7 @@ def with_parameters(statement: Statement, parameters: Variables) -> Statement:
     """A prepared statement's facts when it is executed with the values of these variables."""
     if parameters is None or statement.variables is None:
         return replace(statement, variables=None)
-    # A procedure may write to what it is called with.
-    effects: tuple[Effect, ...] = ()
-    if statement.kind is Kind.PRIMARY and statement.reason == "call":
-        effects = tuple(SetUserVariable(name) for name in sorted(parameters))
-    return replace(statement, effects=statement.effects + effects, variables=statement.variables | parameters)
+    return replace(statement, variables=statement.variables | parameters)
 
 
 def deallocate(words: Words) -> Statement:

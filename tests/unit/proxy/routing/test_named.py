@@ -28,3 +28,12 @@ def test_of_very_many_the_first_ones_are_forgotten() -> None:
         named.add(str(number), READ, b"", ("", 0))
     assert (len(named), named.find("0")) == (MAX_NAMED, None)
     assert named.find(str(MAX_NAMED)) is not None
+
+
+def test_all_can_be_prepared_again_where_texts_mean_the_same() -> None:
+    named = NamedStatements()
+    named.add("s", READ, b"1", ("a", 0))
+    assert named.all_mean(("a", 0))
+    assert not named.all_mean(("b", 0))
+    named.add("t", READ, b"2", ("b", 0))
+    assert not named.all_mean(("a", 0))

@@ -2,8 +2,9 @@
 
 import pytest
 
+from proxy.routing import policy
 from proxy.routing.balance import RoundRobin
-from proxy.routing.policy import Route, Target, decide
+from proxy.routing.policy import Route, Target, decide, route_to, routes
 from proxy.routing.state import Seen, SessionState
 from tests.support.statements import classified
 from topology.freshness import Freshness
@@ -96,3 +97,12 @@ def test_only_healthy_replicas_serve(health: Health) -> None:
     assert set(picks(view, confirmed("r0", "r1", "r2"))) == {"r1"}
     assert picks(snapshot(health), confirmed("r0"), times=1) == [""]
     assert picks(snapshot(), confirmed(), times=1) == [""]
+
+
+def test_routes_are_counted_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "_MOST_ROUTES", len(routes()) + 1)
+    counted, above = (route_to(Target.PRIMARY, f"unknown-function:{name}") for name in ("first_new", "next_new"))
+    assert route_to(Target.PRIMARY, "unknown-function:first_new") is counted
+    assert counted in routes()
+    assert above not in routes()
+    assert above == Route(Target.PRIMARY, "unknown-function:next_new")

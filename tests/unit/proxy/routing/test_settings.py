@@ -109,3 +109,19 @@ def test_a_reset_leaves_schema_option_and_roles() -> None:
     log.clear()
     assert [name for name, _ in log.told] == ["use", "role", "option"]
     assert log.lasting == {"use", "role", "option"}
+
+
+def test_what_the_login_has_set_is_told_after_a_reset_only() -> None:
+    log = SettingLog()
+    log.begin(b"db", "latin1", 8)
+    assert replayed(log, NOTHING) == [b"\x03SET NAMES latin1, @@session.collation_connection = 8", b"\x02db"]
+    assert replayed(log, LOGIN) == []
+    bare = SettingLog()
+    bare.begin(b"", "", 0)
+    assert bare.missing(NOTHING) is None
+
+
+def test_an_isolation_level_says_nothing_of_the_access() -> None:
+    log = SettingLog()
+    log.transactions(SetTransaction(session=True, isolation="SERIALIZABLE"))
+    assert replayed(log) == [b"\x03SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE"]

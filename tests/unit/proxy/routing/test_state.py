@@ -3,6 +3,7 @@
 import pytest
 
 from proxy.routing.state import Baseline, Seen, SessionState
+from proxy.routing.told import Fit
 from proxy.sql.meaning import DEFAULT_MEANING, Meaning
 from tests.support.statements import classified
 
@@ -272,3 +273,80 @@ def test_a_failed_statement_may_have_given_any_value() -> None:
 )  # fmt: skip
 def test_whether_a_connection_may_be_lost(text: str, private: bool) -> None:
     assert Session().run(text).state.private is private
+
+
+# --- connections change hands -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "transferable"),
+    [
+        ([], True),
+        (["SET time_zone = '+00:00'", "SET @a = 1", "PREPARE s FROM 'SELECT 1'"], True),
+        (["CREATE TEMPORARY TABLE t (a INT)"], False),
+        (["SET @a = 1 + 1"], False),
+        (["PREPARE s FROM 'SELECT 1'", "SET NAMES latin1"], False),
+        (["USE `é`"], False),
+    ],
+)
+def test_whether_the_connection_to_the_primary_may_serve_others(texts: list[str], transferable: bool) -> None:
+    assert Session().run(*texts).state.transferable is transferable
+
+
+def test_a_connection_of_a_session_in_step_is_as_it_is() -> None:
+    one = Session().run("SET time_zone = '+00:00'")
+    told = one.state.told(one.seen)
+    other, seen = SessionState("app", AUTOCOMMIT), Seen()
+    assert one.state.fit(told, resettable=True) is Fit.SAME
+    assert other.fit(told, resettable=True) is Fit.RESET
+    one.state.take_over(told, seen)
+    assert (seen.version, seen.resets) == (one.state.version, one.state.resets)
+
+
+def test_a_connection_that_has_less_is_told_the_rest() -> None:
+    one, other = Session().run("SET time_zone = '+00:00'"), Session().run("SET time_zone = '+00:00'", "SET a = 1")
+    told = one.state.told(one.seen)
+    assert other.state.fit(told, resettable=True) is Fit.TELL
+    seen = Seen()
+    other.state.take_over(told, seen)
+    missing = other.state.missing(seen.version)
+    assert missing is not None
+    assert missing.text == "SET @@session.a = 1"
+
+
+def test_a_connection_that_has_something_else_is_reset() -> None:
+    one, other = Session().run("SET @a = 1"), Session()
+    told = one.state.told(one.seen)
+    assert not told.bare
+    seen = Seen()
+    other.state.take_over(told, seen)
+    assert seen.resets != other.state.resets
+
+
+def test_what_a_connection_has_is_not_known_while_it_is_behind() -> None:
+    session = Session().run("SET time_zone = '+00:00'")
+    assert session.state.told(Seen()).settings is None
+
+
+def test_texts_mean_the_same_where_the_same_was_set() -> None:
+    one, other = Session().run("SET time_zone = '+00:00'", "SET NAMES latin1"), Session().run("SET NAMES latin1")
+    assert one.state.text_settings == other.state.text_settings
+    assert one.state.charset == "latin1"
+    assert Session().run("CREATE TEMPORARY TABLE t (a INT)").state.text_settings is None
+
+
+def test_a_connection_is_told_the_variables_that_it_lacks() -> None:
+    session = Session().run("SET @a = 1", "SET @b = 2")
+    assert session.state.missing_variables(frozenset({"a"}), session.seen) == {}
+    assert list(session.state.missing_variables(frozenset({"a"}), Seen())) == ["a"]
+
+
+def test_a_schema_that_is_left_is_gone_back_to() -> None:
+    session = Session()
+    session.state.leave_schema()
+    assert session.replayed(session.seen.version) == [b"\x02app"]
+
+
+def test_a_statement_that_failed_may_hold_something_all_the_same() -> None:
+    session = Session().fail("SELECT 1 +")
+    assert session.state.pins.holds
