@@ -5,6 +5,7 @@ import sys
 import typer
 
 from replication.errors import exit_code
+from replication.resync import resync
 from replication.sandbox.commands import app as sandbox
 from replication.startsync import startsync
 from replication.status import status
@@ -14,6 +15,7 @@ from topology.errors import ManyreadsError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(startsync)
 app.command()(status)
+app.command()(resync)
 app.command()(watch)
 app.add_typer(sandbox, name="sandbox")
 

@@ -49,7 +49,10 @@ def startsync(
         reporter.close()
         raise typer.Exit(fail("startsync", error, as_json)) from None
     reporter.close()
-    _show(result, as_json)
+    if as_json:
+        print(json.dumps(as_object(result)))
+    else:
+        show("startsync", result)
     raise typer.Exit(result.exit_code)
 
 
@@ -58,13 +61,11 @@ async def _interruptible(servers: Deployment, options: Options, reporter: Report
     return await set_up(servers, options, reporter)
 
 
-def _show(result: Result, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(as_object(result)))
-        return
+def show(command: str, result: Result) -> None:
+    """Print how each replica ended, errors to standard error."""
     for replica in result.replicas:
         if replica.error is not None:
-            print(f"startsync: {replica.name}: {replica.error}", file=sys.stderr)
+            print(f"{command}: {replica.name}: {replica.error}", file=sys.stderr)
         else:
             print(f"{replica.name} ({replica.address}): ok, {replica.action} ({replica.reason})")
 

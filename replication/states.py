@@ -3,7 +3,7 @@
 `_RULES` is the whole of it: the first rule that has a reason decides.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -115,6 +115,12 @@ def exit_code(verdicts: Iterable[Verdict]) -> ExitCode:
     return next((code for code in _WORST_FIRST if code in codes), ExitCode.OK)
 
 
+def is_last_healthy(name: str, states: Mapping[str, State]) -> bool:
+    """Whether no replica would be left to serve while this one is copied."""
+    others = (state for each, state in states.items() if each != name)
+    return states.get(name) is State.HEALTHY and State.HEALTHY not in others
+
+
 def distance(primary: PrimarySeen, replica: ReplicaSeen) -> int | None:
     """How many transactions of the primary the replica has not executed; None if either was not seen.
 
@@ -174,7 +180,7 @@ def _foreign(case: _Case) -> Decision | None:
     return (
         State.FOREIGN,
         f"follows {stranger.host}:{stranger.port}, which is not {case.primary.server}",
-        f"take it out of the configuration, or let it lose its data with startsync --force {name}",
+        f"take it out of the configuration, or let it lose its data with resync {name} --full --force {name}",
     )
 
 
@@ -210,7 +216,7 @@ def _ahead(case: _Case) -> Decision | None:
         State.AHEAD,
         f"has transactions that {case.primary.server.name} lacks",
         "find out who wrote to it, and whether the primary is the right one; "
-        f"to lose them: startsync --force {case.replica.server.name}",
+        f"to lose them: resync {case.replica.server.name} --full --force {case.replica.server.name}",
     )
 
 
@@ -223,7 +229,7 @@ def _applier(case: _Case) -> Decision | None:
         return State.BROKEN_RETRY, f"its applier stopped: {error}", "mend the cause; then it is started again"
     if channel.sql_errno in _RELAY_LOG:
         return State.BROKEN_REPOINT, f"its relay log is damaged: {error}", "attach it again: run startsync"
-    return State.DIVERGED, f"its data differs from the primary's: {error}", f"copy it anew: startsync --force {name}"
+    return State.DIVERGED, f"its data differs from the primary's: {error}", f"copy it anew: resync {name} --full"
 
 
 def _receiver(case: _Case) -> Decision | None:
@@ -232,12 +238,12 @@ def _receiver(case: _Case) -> Decision | None:
         return None
     name, error, errno = case.replica.server.name, channel.error, channel.io_errno
     if errno in _READING_BINLOG and any(text in channel.io_error for text in _AHEAD_TEXTS):
-        return State.DIVERGED, f"has a history of its own: {error}", f"copy it anew: startsync --force {name}"
+        return State.DIVERGED, f"has a history of its own: {error}", f"copy it anew: resync {name} --full"
     if errno in _READING_BINLOG and any(text in channel.io_error for text in _PURGED_TEXTS):
         return (
             State.PURGED,
             f"what it lacks is not in the primary's binary log any more: {error}",
-            f"copy it anew: startsync --force {name}",
+            f"copy it anew: resync {name} --full",
         )
     if errno in _LOGIN_FAILED or errno in _READING_BINLOG:
         return State.BROKEN_REPOINT, f"is not let in by the primary: {error}", "attach it again: run startsync"

@@ -14,7 +14,7 @@ from replication.plan import Action
 from replication.report import progress_text
 from replication.seen import PrimarySeen, Seen
 from replication.setup import Options, Result, set_up
-from replication.states import Limits, State, Verdict, judge
+from replication.states import Limits, State, Verdict, is_last_healthy, judge
 from topology.environment import Deployment
 from topology.errors import ManyreadsError, ServerError
 from topology.sqlclient import SqlClient
@@ -246,12 +246,6 @@ def refuse_resync(report: Report | None, name: str) -> None:
             f"{name} is the only healthy replica",
             f"mend the others first, or run: python -m replication resync {name} --full --force {name}",
         )
-
-
-def is_last_healthy(name: str, states: dict[str, State]) -> bool:
-    """Whether no replica would be left to serve while this one is copied."""
-    others = (state for each, state in states.items() if each != name)
-    return states.get(name) is State.HEALTHY and State.HEALTHY not in others
 
 
 class _Told:

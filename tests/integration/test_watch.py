@@ -1,0 +1,212 @@
+"""The watcher and resync on real servers: each symptom provoked and mended, or left alone. In order, by vendor."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from replication.errors import ExitCode
+from replication.resync import app as resync_command
+from replication.sandbox import Flavor
+from tests.support.site import Site, site
+from tests.support.waiting import wait_until
+from tests.support.watchers import WatcherProcess, running_watcher
+
+BOTH = ("dbread1", "dbread2")
+
+
+@pytest.fixture(scope="module", params=list(Flavor))
+def place(request: pytest.FixtureRequest) -> Iterator[Site]:
+    with site(Flavor(request.param)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def watcher(place: Site) -> Iterator[WatcherProcess]:
+    """One that may do everything, the dearest after a second."""
+    with running_watcher(*place.flags(*BOTH), "--repair", "full", "--full-after", "1s") as started:
+        yield started
+
+
+def resync(place: Site, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(resync_command, [*place.flags(*BOTH), "--wait", "30", *arguments])
+    return result.exit_code, result.output
+
+
+def rows(place: Site, name: str) -> list[int]:
+    return sorted(row["id"] for row in place.query(name, "SELECT id FROM app.t"))
+
+
+def in_step(place: Site, name: str, primary: str = "dbwrite") -> None:
+    """A row that is written now arrives."""
+    number = int(place.query(primary, "SELECT MAX(id) + 1 AS number FROM app.t")[0]["number"])
+    place.query(primary, f"INSERT INTO app.t VALUES ({number}, 0)")
+    wait_until(lambda: rows(place, name) == rows(place, primary), f"{name} is equal to {primary}")
+
+
+def test_it_sets_blank_servers_up_by_itself(place: Site, watcher: WatcherProcess) -> None:
+    for name in BOTH:
+        watcher.wait_for_log(f"{name}: repair done: copy (it is blank)")
+        watcher.wait_for_log(f"{name}: COPYING -> HEALTHY") if f"{name}: COPYING" in watcher.log else None
+        in_step(place, name)
+
+
+def test_a_second_watcher_only_looks_on(place: Site, watcher: WatcherProcess) -> None:
+    with running_watcher(*place.flags(*BOTH)) as second:
+        second.wait_for_log("dbread2: HEALTHY")
+        assert "this watcher acts" not in second.log
+        assert second.stop() == 0
+        assert "stopped" in second.log
+
+
+def test_a_stopped_thread_is_started(place: Site, watcher: WatcherProcess) -> None:
+    before = len(watcher.log)
+    place.query("dbread1", "STOP REPLICA")
+    watcher.wait_for_log("dbread1: repair done: restart replication", before)
+    in_step(place, "dbread1")
+
+
+def test_an_equal_server_id_is_changed(place: Site, watcher: WatcherProcess) -> None:
+    before = len(watcher.log)
+    taken = place.query("dbwrite", "SELECT @@server_id AS id")[0]["id"]
+    place.query("dbread1", "STOP REPLICA", f"SET GLOBAL server_id = {taken}", "START REPLICA")
+    watcher.wait_for_log("dbread1: repair done:", before)
+    in_step(place, "dbread1")
+    assert place.query("dbread1", "SELECT @@server_id AS id")[0]["id"] != taken
+
+
+def test_wrong_credentials_are_replaced(place: Site, watcher: WatcherProcess) -> None:
+    before = len(watcher.log)
+    place.query("dbread1", "STOP REPLICA", "CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = 'wrong'", "START REPLICA")
+    watcher.wait_for_log("dbread1: repair done: attach again", before)
+    in_step(place, "dbread1")
+
+
+def test_a_lost_source_is_found_again_without_a_copy(place: Site, watcher: WatcherProcess) -> None:
+    before, inserts = len(watcher.log), place.copies("dbread1")
+    place.query("dbread1", "STOP REPLICA", "RESET REPLICA ALL")
+    watcher.wait_for_log("dbread1: repair done: attach again", before)
+    in_step(place, "dbread1")
+    assert place.copies("dbread1") == inserts
+
+
+@pytest.mark.parametrize("damage", ["1062", "1032", "1146"])
+def test_a_diverged_replica_is_copied_again(place: Site, watcher: WatcherProcess, damage: str) -> None:
+    before = len(watcher.log)
+    place.query("dbwrite", "CREATE TABLE app.d (id INT PRIMARY KEY)", "INSERT INTO app.d VALUES (1)")
+    wait_until(lambda: _has_table(place, "dbread1", "d"), "app.d arrives")
+    statement = {
+        "1062": "INSERT INTO app.d VALUES (424242)",
+        "1032": "DELETE FROM app.d",
+        "1146": "DROP TABLE app.d",
+    }[damage]
+    wait_until(lambda: len(place.query("dbread1", "SELECT * FROM app.d")) == 1, "its row arrives")
+    place.writable("dbread1")
+    place.query("dbread1", "SET SESSION sql_log_bin = 0", statement)
+    place.query("dbwrite", "SET SESSION binlog_format = ROW", "DELETE FROM app.d", "INSERT INTO app.d VALUES (424242)")
+    watcher.wait_for_log(f"dbread1: HEALTHY -> DIVERGED: its data differs from the primary's: error {damage}", before)
+    watcher.wait_for_log("dbread1: repair done: copy", before)
+    in_step(place, "dbread1")
+    assert "424242" not in watcher.log, "values of statements are not logged"
+    place.query("dbwrite", "DROP TABLE app.d")
+
+
+def _has_table(place: Site, name: str, table: str) -> bool:
+    return bool(place.query(name, f"SHOW TABLES IN app LIKE '{table}'"))
+
+
+def test_a_replica_that_is_purged_is_copied_again(place: Site, watcher: WatcherProcess) -> None:
+    before = len(watcher.log)
+    server = place.cluster.server("dbread1")
+    server.stop()
+    watcher.wait_for_log("dbread1: HEALTHY -> UNREACHABLE", before)
+    place.query("dbwrite", "INSERT INTO app.t VALUES (1000, 0)", "FLUSH BINARY LOGS")
+    place.query("dbwrite", "INSERT INTO app.t VALUES (1001, 0)", "FLUSH BINARY LOGS")
+    in_step(place, "dbread2")
+    last = place.query("dbwrite", "SHOW BINARY LOGS")[-1]["Log_name"]
+    place.query("dbwrite", f"PURGE BINARY LOGS TO '{last}'")
+    server.start()
+    watcher.wait_for_log("-> PURGED", before)
+    watcher.wait_for_log("dbread1: repair done: copy", before)
+    in_step(place, "dbread1")
+
+
+def test_a_server_of_another_primary_is_left_alone(place: Site, watcher: WatcherProcess) -> None:
+    before = len(watcher.log)
+    other = place.cluster.server("dbread2")
+    place.query(
+        "dbread1",
+        "STOP REPLICA",
+        f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{other.host}', SOURCE_PORT = {other.port}",
+    )
+    watcher.wait_for_log("-> FOREIGN", before)
+    code, output = resync(place, "dbread1", "--full")
+    assert code == ExitCode.REFUSED, output
+    assert "--force dbread1" in output
+    assert "repair begins" not in watcher.log[before:].partition("-> FOREIGN")[2]
+    host, port = place.primary.host, place.relay.port
+    place.query(
+        "dbread1", f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{host}', SOURCE_PORT = {port}", "START REPLICA"
+    )
+    in_step(place, "dbread1")
+
+
+def test_a_replica_with_transactions_of_its_own_is_left_alone(place: Site, watcher: WatcherProcess) -> None:
+    before = len(watcher.log)
+    place.writable("dbread1")
+    number = "SET SESSION gtid_seq_no = 1000000" if place.mariadb else "SELECT 1"
+    place.query("dbread1", number, "CREATE DATABASE errant")
+    watcher.wait_for_log("dbread1: HEALTHY -> AHEAD", before)
+    code, output = resync(place, "dbread1", "--full")
+    assert code == ExitCode.REFUSED, output
+    assert "--force dbread1" in output
+    assert "repair begins" not in watcher.log[before:]
+
+
+def test_resync_shows_asks_and_copies(place: Site, watcher: WatcherProcess) -> None:
+    before = len(watcher.log)
+    code, output = resync(place, "dbread1", "--force", "dbread1")
+    assert code == ExitCode.REFUSED
+    assert "drop all its schemas" in output
+    assert "run again with --full" in output
+    assert place.query("dbread1", "SHOW DATABASES LIKE 'errant'")
+    assert resync(place, "dbread1", "--force", "dbread1", "--dry-run")[0] == ExitCode.OK
+    assert resync(place, "dbread1", "--full", "--force", "dbread1")[0] == ExitCode.OK
+    assert not place.query("dbread1", "SHOW DATABASES LIKE 'errant'")
+    watcher.wait_for_log("dbread1: AHEAD ->", before)
+    in_step(place, "dbread1")
+
+
+def test_the_last_healthy_replica_is_not_copied(place: Site, watcher: WatcherProcess) -> None:
+    before = len(watcher.log)
+    place.cluster.server("dbread1").kill()
+    watcher.wait_for_log("dbread1: HEALTHY -> UNREACHABLE", before)
+    code, output = resync(place, "dbread2", "--full")
+    assert code == ExitCode.REFUSED
+    assert "only healthy replica" in output
+    place.cluster.server("dbread1").start()
+    watcher.wait_for_log("-> HEALTHY", before)
+    in_step(place, "dbread1")
+
+
+def test_resync_names_a_replica(place: Site) -> None:
+    assert resync(place, "dbread9")[0] == ExitCode.USAGE
+    assert resync(place, "dbread1", "--force", "dbread2")[0] == ExitCode.USAGE
+
+
+def test_after_a_failover_replicas_are_attached_again_in_seconds(place: Site, watcher: WatcherProcess) -> None:
+    assert watcher.stop() == 0
+    assert "Traceback" not in watcher.log
+    in_step(place, "dbread2")
+    in_step(place, "dbread1")
+    with running_watcher(*place.flags("dbread2")) as after:
+        after.wait_for_log("this watcher acts")
+        inserts = place.copies("dbread2")
+        place.take_over("dbread1")
+        began = time.monotonic()
+        in_step(place, "dbread2", "dbread1")
+        assert time.monotonic() - began < 10, after.log
+        assert place.copies("dbread2") == inserts
+        after.wait_for_log("repair done")
+        assert after.stop() == 0
