@@ -61,6 +61,7 @@ def test_a_stopped_replica_is_seen_to_be_behind(place: Site) -> None:
 
 
 def test_a_replica_that_lost_its_source_is_attached_without_a_copy(place: Site) -> None:
+    wipes = place.wipes("dbread2")
     place.query("dbread2", "STOP REPLICA", "RESET REPLICA ALL")
     assert status(place, "dbread2")[1]["dbread2"]["state"] == "STANDALONE_DATA"
     place.query("dbwrite", "INSERT INTO app.t VALUES (5, 5)")
@@ -68,6 +69,7 @@ def test_a_replica_that_lost_its_source_is_attached_without_a_copy(place: Site) 
     assert result.exit_code is ExitCode.OK, [str(each.error) for each in result.replicas]
     assert result.replicas[1].action == Action.REPOINT
     assert rows(place, "dbread2") == 5
+    assert place.wipes("dbread2") == wipes
 
 
 def test_another_server_takes_over_the_address(place: Site) -> None:

@@ -91,9 +91,9 @@ class Site:
         self.writable(name)
         self.relay.switch(self.cluster.server(name).port)
 
-    def copies(self, name: str) -> int:
-        """How many INSERTs the server has run; a copy is made of them, and nothing that replication applies counts."""
-        row = self.query(name, "SHOW GLOBAL STATUS LIKE 'Com_insert'")[0]
+    def wipes(self, name: str) -> int:
+        """How many schemas were dropped there since the server started: a copy drops all of them first."""
+        row = self.query(name, "SHOW GLOBAL STATUS LIKE 'Com_drop_db'")[0]
         return int(row["Value"])
 
 
