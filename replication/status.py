@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from replication.arguments import cancel_on_sigterm, fail, find_servers, host_and_port
+from replication.described import primary_object, replica_object
 from replication.errors import ExitCode
 from replication.look import Looker
 from replication.seen import ReplicaSeen, Seen
@@ -80,34 +81,12 @@ def overall(seen: Seen, judged: Judged) -> ExitCode:
 
 def as_object(seen: Seen, judged: Judged) -> dict[str, Any]:
     """The result as `--json` prints it; docs/replication.md describes the keys."""
-    primary, code = seen.primary, overall(seen, judged)
+    code = overall(seen, judged)
     return {
         "ok": code is ExitCode.OK,
         "exit_code": code,
-        "primary": {
-            "name": primary.server.name,
-            "address": primary.server.address,
-            "ok": not primary.error,
-            "error": primary.error,
-            "version": primary.version,
-            "gtid": primary.gtid,
-        },
-        "replicas": [_replica_object(replica, verdict) for replica, verdict in judged],
-    }
-
-
-def _replica_object(replica: ReplicaSeen, verdict: Verdict) -> dict[str, Any]:
-    return {
-        "name": replica.server.name,
-        "address": replica.server.address,
-        "state": verdict.state,
-        "reason": verdict.reason,
-        "remedy": verdict.remedy,
-        "lag_seconds": None if verdict.lag is None else round(verdict.lag, 1),
-        "transactions_behind": verdict.behind,
-        "version": replica.version,
-        "server_id": replica.server_id,
-        "gtid": replica.gtid,
+        "primary": primary_object(seen.primary),
+        "replicas": [replica_object(replica, verdict) for replica, verdict in judged],
     }
 
 

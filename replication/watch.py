@@ -5,6 +5,7 @@ import logging
 import re
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +14,20 @@ from typing import Annotated
 import typer
 
 from replication.arguments import fail, find_servers, host_and_port
+from replication.http.service import serving
 from replication.ladder import Policy, Repair
 from replication.plan import Users
 from replication.setup import REPLICATION_USER, Options
 from replication.states import Limits
 from replication.watcher import Watcher, WatchOptions
+from topology.environment import process_environment
 from topology.errors import ConfigError, ManyreadsError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+log = logging.getLogger(__name__)
+
+_HTTP_PORT = 8080
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|)")
 
@@ -34,6 +40,7 @@ def watch(
     repair: Annotated[Repair, typer.Option(help="How far to go by itself")] = Repair.REPOINT,
     full_after: Annotated[str, typer.Option(help="How long a replica is broken before it is copied")] = "10m",
     interval: Annotated[str, typer.Option(help="Pause between two looks")] = "1s",
+    http: Annotated[str, typer.Option(help="HOST:PORT, or a port of 127.0.0.1, to serve a page and status on")] = "",
     max_lag: Annotated[float, typer.Option(min=0, help="Seconds behind that are allowed")] = Limits().max_lag,
     users: Annotated[Users, typer.Option(help="copy: the replicas get the primary's accounts")] = Users.COPY,
     replication_user: Annotated[str, typer.Option(help="The account replicas log in with")] = REPLICATION_USER,
@@ -41,6 +48,7 @@ def watch(
 ) -> None:
     """Watch the replicas, set blank ones up, and mend broken ones. One line for each event; SIGTERM ends it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    variables = process_environment()
     try:
         servers = find_servers(writer, reader or [], environment)
         address = host_and_port("--primary-address", primary_address) if primary_address else None
@@ -50,7 +58,7 @@ def watch(
             interval=seconds("--interval", interval),
             set_up=replace(Options(wait=30.0), users=users, replication_user=replication_user, primary_address=address),
         )
-        asyncio.run(_until_stopped(Watcher(servers, options)))
+        asyncio.run(_until_stopped(Watcher(servers, options), http_address(http, variables), http_token(variables)))
     except ManyreadsError as error:
         raise typer.Exit(fail("watch", error, as_json=False)) from None
 
@@ -64,13 +72,44 @@ def seconds(flag: str, value: str) -> float:
     return found
 
 
-async def _until_stopped(watcher: Watcher) -> None:
-    task = asyncio.create_task(watcher.run())
+def http_address(flag: str, variables: Mapping[str, str]) -> tuple[str, int] | None:
+    """Where to serve HTTP: what the flag says, else dotCloud's $PORT_WWW on all interfaces, else nowhere."""
+    if flag.isdecimal():
+        return host_and_port("--http", f"127.0.0.1:{flag}")
+    if flag:
+        return host_and_port("--http", flag, _HTTP_PORT)
+    return host_and_port("PORT_WWW", f"0.0.0.0:{variables['PORT_WWW']}") if "PORT_WWW" in variables else None
+
+
+def http_token(variables: Mapping[str, str]) -> str:
+    """The token that allows changes over HTTP: MANYREADS_HTTP_TOKEN, or the content of MANYREADS_HTTP_TOKEN_FILE."""
+    file = variables.get("MANYREADS_HTTP_TOKEN_FILE")
+    if not file or variables.get("MANYREADS_HTTP_TOKEN"):
+        return variables.get("MANYREADS_HTTP_TOKEN", "")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {file}: {error.strerror}", "name the right file in MANYREADS_HTTP_TOKEN_FILE"
+        ) from None
+
+
+async def _until_stopped(watcher: Watcher, http: tuple[str, int] | None, token: str) -> None:
+    task = asyncio.create_task(_serve_and_watch(watcher, http, token))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with suppress(asyncio.CancelledError):
         await task
-    logging.getLogger(__name__).info("stopped")
+    log.info("stopped")
+
+
+async def _serve_and_watch(watcher: Watcher, http: tuple[str, int] | None, token: str) -> None:
+    if http is None:
+        await watcher.run()
+        return
+    async with serving(watcher, *http, token) as (host, port):
+        log.info("serving http://%s:%d/", host, port)
+        await watcher.run()
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ class Watcher:
 
     def begin_resync(self, name: str) -> None:
         """Copy one replica again. Raises Refused when that may not be now, naming the reason."""
-        refuse_resync(self.report, name)
+        refuse_resync(self.report, self._repairing, name)
         self._start(Step((name,), Rung.FULL, "it was asked for", recopy=True))
 
     async def _round(self) -> None:
@@ -235,12 +235,12 @@ async def _lead(client: SqlClient) -> bool:
     return bool(await client.value(_LEAD) == 1)
 
 
-def refuse_resync(report: Report | None, name: str) -> None:
+def refuse_resync(report: Report | None, repairing: tuple[str, ...], name: str) -> None:
     """Raise Refused when the replica may not be copied again now."""
     if report is None or not report.leads:
         raise Refused("this watcher does not act: another one holds the lock, or the primary does not answer", "wait")
-    if report.repairing:
-        raise Refused(f"{', '.join(report.repairing)} is being mended right now", "wait until that is over")
+    if repairing:
+        raise Refused(f"{', '.join(repairing)} is being mended right now", "wait until that is over")
     if is_last_healthy(name, {each.name: each.verdict.state for each in report.replicas}):
         raise Refused(
             f"{name} is the only healthy replica",

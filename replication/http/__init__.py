@@ -1,0 +1,1 @@
+"""The watcher's HTTP service: health, status, metrics, events, and a page for people."""

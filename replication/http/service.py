@@ -1,0 +1,150 @@
+"""The HTTP service of the watcher: routes and nothing else. Everything but a resync is open to whoever gets here."""
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Final
+
+from aiohttp import web
+
+from replication.errors import Refused
+from replication.http import views
+from replication.http.metrics import exposition
+from replication.http.stream import Broadcast
+from replication.ladder import Watched
+from replication.watcher import Report, Watcher
+from topology.errors import ConfigError
+
+_SECURITY: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+@asynccontextmanager
+async def serving(watcher: Watcher, host: str, port: int, token: str) -> AsyncIterator[tuple[str, int]]:
+    """Serve while the block runs; yields host and port. Without a token no resync can be asked for."""
+    service = _Service(watcher, token)
+    runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}", "name another: --http") from None
+        address = runner.addresses[0]
+        yield str(address[0]), int(address[1])
+    finally:
+        service.broadcast.close()
+        await runner.cleanup()
+
+
+class _Service:
+    def __init__(self, watcher: Watcher, token: str) -> None:
+        self._watcher = watcher
+        self._token = token.encode()
+        self._page = files("replication.http").joinpath("page.html").read_text(encoding="utf-8")
+        self.broadcast = Broadcast(watcher)
+
+    def application(self) -> web.Application:
+        application = web.Application(client_max_size=4096)
+        application.router.add_get("/", self._index)
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/status", self._status)
+        application.router.add_get("/metrics", self._metrics)
+        application.router.add_get("/events", self._events)
+        application.router.add_get("/replicas/{name}", self._replica)
+        application.router.add_post("/replicas/{name}/resync", self._resync)
+        application.on_response_prepare.append(_secure)
+        return application
+
+    async def _index(self, _: web.Request) -> web.Response:
+        return web.Response(text=self._page, content_type="text/html", charset="utf-8")
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        report = self._watcher.report
+        ready = report is not None and views.is_ready(report)
+        return web.json_response({"ok": ready}, status=200 if ready else 503)
+
+    async def _status(self, _: web.Request) -> web.Response:
+        return web.json_response(views.status(self._report()))
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        body = exposition(lambda: self._watcher.report)
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def _replica(self, request: web.Request) -> web.Response:
+        report = self._report()
+        watched = _named(report, request)
+        progress = dict(report.progress).get(watched.name, "")
+        serves = views.serves(watched, _max_lag(request))
+        body = views.replica(watched, watched.name in report.repairing, progress)
+        return web.json_response(body, status=200 if serves else 503)
+
+    async def _resync(self, request: web.Request) -> web.Response:
+        self._check_token(request)
+        name = _named(self._report(), request).name
+        try:
+            self._watcher.begin_resync(name)
+        except Refused as refused:
+            return web.json_response({"ok": False, "error": refused.problem, "remedy": refused.remedy}, status=409)
+        return web.json_response({"ok": True}, status=202)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+        await response.prepare(request)
+        async for message in self.broadcast.messages():
+            try:
+                await response.write(message)
+            except ConnectionError:
+                break
+        return response
+
+    def _check_token(self, request: web.Request) -> None:
+        if not self._token:
+            raise web.HTTPForbidden(text="no token is set: start the watcher with MANYREADS_HTTP_TOKEN\n")
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+        if not hmac.compare_digest(given, self._token):
+            raise web.HTTPUnauthorized(text="wrong token\n", headers={"WWW-Authenticate": "Bearer"})
+
+    def _report(self) -> Report:
+        report = self._watcher.report
+        if report is None:
+            raise web.HTTPServiceUnavailable(text="nothing was looked at yet\n")
+        return report
+
+
+def _named(report: Report, request: web.Request) -> Watched:
+    name = request.match_info["name"]
+    found = next((each for each in report.replicas if each.name == name), None)
+    if found is None:
+        raise web.HTTPNotFound(
+            text=f"there is no such replica; there are {', '.join(e.name for e in report.replicas)}\n"
+        )
+    return found
+
+
+def _max_lag(request: web.Request) -> float | None:
+    text = request.query.get("max_lag")
+    if text is None:
+        return None
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 <= limit < float("inf"):
+        raise web.HTTPBadRequest(text="max_lag is no number of seconds\n")
+    return limit
+
+
+async def _secure(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_SECURITY)
