@@ -11,9 +11,10 @@ from typing import Final
 from proxy.wire import constants as c
 from proxy.wire.commands import REPLIES
 from proxy.wire.exchange import Reply
-from tests.integration.protocol_schema import SCHEMA
+from proxy.wire.framing import frame
+from tests.integration.protocol_schema import ORDINARY, SCHEMA
 from tests.support.recorder import Recorder, Script
-from tests.support.wireclient import Value, statement_command
+from tests.support.wireclient import Login, Value, query, statement_command
 from topology.servers import Vendor
 
 LONG, DOUBLE, VAR_STRING = 3, 5, 253
@@ -276,6 +277,46 @@ def _local_file(talk: Recorder) -> None:
     talk.query("TRUNCATE TABLE noted")
 
 
+def _behind_a_local_file(talk: Recorder) -> None:
+    """Commands that do not wait for the server to have loaded the file."""
+    talk.query("TRUNCATE TABLE noted")
+    load = "LOAD DATA LOCAL INFILE '/no/such/file' INTO TABLE noted (note)"
+    two = b"".join(frame(talk.client.payload(query(sql)), 0) for sql in ("SELECT COUNT(*) FROM noted", "DO 1"))
+    for pieces in ((b"one\ntwo\n",), (), (b"far too long\n",)):
+        talk.query(load)
+        if talk.client.file_wanted:
+            talk.file(*pieces, behind=two)
+            talk.behind("SELECT behind it")
+            talk.behind("DO behind that")
+    talk.query("TRUNCATE TABLE noted")
+
+
+def _changes_user(talk: Recorder) -> None:
+    number = talk.prepare("SELECT id FROM item")
+    talk.query("SET @a = 1, SESSION sql_select_limit = 1")
+    talk.change_user(ORDINARY)
+    talk.query("SELECT CURRENT_USER(), DATABASE(), @a")
+    talk.query("SELECT id FROM item ORDER BY id")
+    talk.execute(number)
+    talk.query("DELETE FROM item")
+    talk.change_user(Login(ORDINARY.user, ORDINARY.password))
+    talk.query("SELECT id FROM item")
+    talk.query("SELECT DATABASE()")
+
+
+def _kills_itself(talk: Recorder) -> None:
+    number = talk.client.connection_id
+    talk.command(query(f"KILL QUERY {number}"), label="KILL QUERY itself")
+    talk.query("SELECT 'alive'")
+    talk.command(query(f"KILL {number}"), label="KILL itself")
+    talk.end()
+
+
+def _kills_itself_by_command(talk: Recorder) -> None:
+    talk.command(bytes((c.COM_PROCESS_KILL,)) + talk.client.connection_id.to_bytes(4, "little"), label="kills itself")
+    talk.end()
+
+
 def _bulk_without_its_capability(talk: Recorder) -> None:
     talk.query("TRUNCATE TABLE noted")
     number = talk.prepare("INSERT INTO noted (note) VALUES (?)")
@@ -499,6 +540,8 @@ TABLE: Final[Mapping[str, Mapping[str, Script | Only]]] = {
             "SET autocommit = 1, @a = 1",
         ),
         "local file": _local_file,
+        "local file, and commands behind it": _behind_a_local_file,
+        "killed": _kills_itself,
         "error": ERRORS,
         "no rows": texts("SELECT * FROM item WHERE id < 0", "SELECT * FROM wide WHERE id = 0", "SELECT 1 LIMIT 0"),
         "rows": texts(
@@ -538,7 +581,15 @@ TABLE: Final[Mapping[str, Mapping[str, Script | Only]]] = {
     "COM_REFRESH": {"ok": commands(c.COM_REFRESH, b"\0")},
     "COM_STATISTICS": {"single": commands(c.COM_STATISTICS, reply=Reply.SINGLE)},
     "COM_PROCESS_INFO": {"rows": commands(c.COM_PROCESS_INFO)},
-    "COM_PROCESS_KILL": {"error": commands(c.COM_PROCESS_KILL, (99999999).to_bytes(4, "little"))},
+    "COM_PROCESS_KILL": {
+        "error": commands(c.COM_PROCESS_KILL, (99999999).to_bytes(4, "little")),
+        # MySQL does not close before the next command.
+        "killed": Only(Vendor.MARIADB, _kills_itself_by_command),
+    },
+    # MySQL's dialogue depends on what either side remembers of the password.
+    "COM_CHANGE_USER": {
+        "ok": Only(Vendor.MARIADB, _changes_user),
+    },
     "COM_DEBUG": {"end": commands(c.COM_DEBUG)},
     "COM_PING": {"ok": commands(c.COM_PING, b"", b"and more")},
     "COM_SET_OPTION": {

@@ -9,9 +9,11 @@ from replication.sandbox import Cluster
 from tests.support.clients import READS, Connection, Counters, connect, direct, run
 from tests.support.proxies import ProxyProcess
 from tests.support.waiting import wait_until
-from tests.support.wireclient import WireClient
+from tests.support.wireclient import Login, WireClient
 
 SCHEMA: Final = "protocol_test"
+# A user who may only read.
+ORDINARY: Final = Login("ordinary", "pw", SCHEMA)
 SETUP: Final = (
     "CREATE TABLE item (id INT PRIMARY KEY AUTO_INCREMENT, value VARCHAR(100), big LONGBLOB)",
     "INSERT INTO item (value) VALUES ('one'), (NULL), ('three'), ('four'), ('five')",
@@ -44,14 +46,22 @@ def protocol_schema(cluster: Cluster, proxy: ProxyProcess) -> Iterator[None]:
         ((local_files,),) = run(primary, "SELECT @@global.local_infile")
         run(primary, "SET GLOBAL local_infile = 1")
         run(connection, f"DROP DATABASE IF EXISTS {SCHEMA}")
+        run(connection, f"DROP USER IF EXISTS {ORDINARY.user}@'%'")
         run(connection, f"CREATE DATABASE {SCHEMA}")
         connection.select_db(SCHEMA)
         for statement in SETUP:
             run(connection, statement)
+        run(connection, f"CREATE USER {ORDINARY.user}@'%' IDENTIFIED BY '{ORDINARY.password}'")
+        run(connection, f"GRANT SELECT ON {SCHEMA}.* TO {ORDINARY.user}@'%'")
         _settle(connection, cluster)
+        for host, port in ((proxy.host, proxy.port), (cluster.servers[0].host, cluster.servers[0].port)):
+            with WireClient(host, port) as client:
+                # What is asked for at an account's first login is asked for now.
+                client.log_in(ORDINARY)
         wait_until(lambda: _offers_files(proxy), "the proxy has seen that local files are allowed")
         yield
         run(primary, f"SET GLOBAL local_infile = {local_files}")
+        run(connection, f"DROP USER {ORDINARY.user}@'%'")
         run(connection, f"DROP DATABASE {SCHEMA}")
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from proxy.wire import constants as c
 from proxy.wire.exchange import Reply
 from tests.support.packets import describe, shown
-from tests.support.wireclient import Packet, Value, WireClient, execute, first_error, query, statement_command
+from tests.support.wireclient import Login, Packet, Value, WireClient, execute, first_error, query, statement_command
 
 NAMES: Final = {value: name for name, value in vars(c).items() if name.startswith("COM_") and isinstance(value, int)}
 _OF_STATEMENTS: Final = {value for value, name in NAMES.items() if name.startswith("COM_STMT_")} - {c.COM_STMT_PREPARE}
@@ -30,13 +30,25 @@ class Recorder:
     client: WireClient
     turns: list[Turn] = field(default_factory=list)
 
-    def command(self, payload: bytes, reply: Reply = Reply.RESULT) -> list[Packet]:
-        """Send a command and record its whole reply."""
+    def command(self, payload: bytes, reply: Reply = Reply.RESULT, label: str = "") -> list[Packet]:
+        """Send a command and record its whole reply; `label` is for commands that differ between connections."""
         packets = [] if reply is Reply.NONE else self.client.command(payload, reply)
         if reply is Reply.NONE:
             self.client.send(payload)
-        self.turns.append(Turn(_label(payload), normalised(payload[0], packets)))
+        self._record(payload[0], packets, label or _label(payload))
         return packets
+
+    def change_user(self, login: Login) -> None:
+        """COM_CHANGE_USER, with its dialogue."""
+        packets = [(sequence, _without_challenge(payload)) for sequence, payload in self.client.change_user(login)]
+        self._record(c.COM_CHANGE_USER, packets, f"COM_CHANGE_USER {login.user}")
+
+    def behind(self, label: str) -> None:
+        """Record the reply to a COM_QUERY that was sent behind something else."""
+        self._record(c.COM_QUERY, self.client.reply(), label)
+
+    def _record(self, code: int, packets: list[Packet], label: str) -> None:
+        self.turns.append(Turn(label, normalised(code, packets)))
 
     def query(self, sql: str | bytes) -> list[Packet]:
         """COM_QUERY."""
@@ -70,10 +82,10 @@ class Recorder:
         rest = parameter.to_bytes(2, "little") + data
         self.command(statement_command(c.COM_STMT_SEND_LONG_DATA, number, rest), Reply.NONE)
 
-    def file(self, *pieces: bytes) -> list[Packet]:
-        """The file that the server has asked for."""
-        packets = self.client.send_file(pieces)
-        self.turns.append(Turn(f"a file of {len(pieces)} pieces", normalised(c.COM_QUERY, packets)))
+    def file(self, *pieces: bytes, behind: bytes = b"") -> list[Packet]:
+        """The file that the server has asked for, and what goes out with its end."""
+        packets = self.client.send_file(pieces, behind=behind)
+        self._record(c.COM_QUERY, packets, f"a file of {len(pieces)} pieces")
         return packets
 
     def end(self) -> None:
@@ -114,6 +126,13 @@ def _packet(code: int, number: int, payload: bytes) -> bytes:
     if code == c.COM_STMT_PREPARE and number == 0:
         return first + b"####" + payload[5:]
     return _GTID.sub(b"#", payload)
+
+
+def _without_challenge(payload: bytes) -> bytes:
+    """A packet of a login's dialogue, without challenges and keys."""
+    if payload[:1] == bytes((c.EOF_HEADER,)):
+        return payload.partition(b"\0")[0]
+    return payload[:2] if payload[:1] == bytes((c.AUTH_MORE_DATA,)) else payload
 
 
 def _is_row(payload: bytes) -> bool:

@@ -149,11 +149,15 @@ class WireClient(AbstractContextManager["WireClient"]):
         """Whether commands come with query attributes."""
         return bool(self.capabilities & c.CLIENT_QUERY_ATTRIBUTES)
 
-    def send(self, payload: bytes) -> None:
-        """Send one command; a COM_QUERY gets no query attributes, if they were agreed on."""
-        if self.attributes and payload[:1] == bytes((c.COM_QUERY,)):
-            payload = query_payload(payload[1:], attributes=True)
-        self.send_bytes(frame(payload, 0))
+    def payload(self, command: bytes) -> bytes:
+        """A command as it is sent: a COM_QUERY gets no query attributes, if they were agreed on."""
+        if self.attributes and command[:1] == bytes((c.COM_QUERY,)):
+            return query_payload(command[1:], attributes=True)
+        return command
+
+    def send(self, command: bytes) -> None:
+        """Send one command."""
+        self.send_bytes(frame(self.payload(command), 0))
 
     def command(self, payload: bytes, reply: Reply = Reply.RESULT) -> list[Packet]:
         """Send one command; all packets of its reply."""
@@ -177,13 +181,16 @@ class WireClient(AbstractContextManager["WireClient"]):
         """Whether the server has asked for a file."""
         return self._exchange.file_wanted
 
-    def send_file(self, pieces: Iterable[bytes], pace: int = 0) -> list[Packet]:
-        """Send a file that was asked for, one packet or more for each piece; the rest of the reply."""
+    def send_file(self, pieces: Iterable[bytes], pace: int = 0, behind: bytes = b"") -> list[Packet]:
+        """Send a file that was asked for, one packet or more for each piece; the rest of the reply.
+
+        The bytes `behind` go out with the end of the file.
+        """
         sequence = self._exchange.sequence + 1
         for piece in pieces:
             self.send_bytes(frame(piece, sequence), pace)
             sequence += 1 + len(piece) // c.MAX_PAYLOAD
-        self.send_bytes(frame(b"", sequence), pace)
+        self.send_bytes(frame(b"", sequence) + behind, pace)
         self._exchange.file_wanted = False
         return self._rest_of_reply()
 
