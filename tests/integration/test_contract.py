@@ -288,8 +288,10 @@ PINS: Final = (
     to(REPLICA, ITEMS, "HANDLER item OPEN", "HANDLER item CLOSE"),
     to(REPLICA, ITEMS, "XA START '~#x'", "XA END '~#x'", "XA ROLLBACK '~#x'"),
     to(PRIMARY, ITEMS, "SET insert_id = 50"),
-    to(PRIMARY, "SELECT @@sql_select_limit, 1", "SET sql_select_limit = 1 + 1"),
-    to(REPLICA, "SELECT @@sql_select_limit, 1", "SET sql_select_limit = 1 + 1", "SET sql_select_limit = 9"),
+    to(REPLICA, "SELECT @@sql_select_limit, 1", "SET sql_select_limit = 1 + 1"),
+    # The primary is not asked to tell this one.
+    to(PRIMARY, "SELECT @@max_sort_length, 1", "SET max_sort_length = 1000 + 24"),
+    to(REPLICA, "SELECT @@max_sort_length, 1", "SET max_sort_length = 1000 + 24", "SET max_sort_length = 2048"),
     to(PRIMARY, ITEMS, "SET TRANSACTION READ ONLY"),
     to(REPLICA, ITEMS, "SET TRANSACTION READ ONLY", "COMMIT"),
     to(PRIMARY, ITEMS, "SET @t = 'SELECT 5'", "PREPARE p FROM @t"),
