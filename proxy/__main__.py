@@ -10,6 +10,7 @@ import uvloop
 
 from proxy.app import run_until_signal
 from proxy.explain import explained, explanation
+from proxy.session.configured import rules_of
 from topology.config import configured_deployment, load_settings
 from topology.environment import process_environment, read_environment
 from topology.errors import ManyreadsError
@@ -127,10 +128,17 @@ def explain(
     version: Annotated[str, typer.Option(help="Their version, for code in comments.")] = "",
     schema: Annotated[str, typer.Option(help="The session's default schema.")] = "",
     sql_mode: Annotated[str, typer.Option(help="The session's sql_mode.")] = "",
+    config: Annotated[Path | None, typer.Option(help="TOML file with rules.")] = None,
+    user: Annotated[str, typer.Option(help="Whose session it is, for rules.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell where a statement goes, and why, without asking any server."""
-    print(explained(explanation(statement, vendor, version, schema, sql_mode), as_json))
+    try:
+        rules = rules_of(load_settings(config, {}, {}).rules)
+    except ManyreadsError as error:
+        print(f"manyreads: {error}", file=sys.stderr)
+        raise typer.Exit(USAGE_ERROR) from None
+    print(explained(explanation(statement, vendor, version, schema, sql_mode, rules=rules, user=user), as_json))
 
 
 def _leaves(group: BaseExceptionGroup[ManyreadsError]) -> list[BaseException]:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from proxy.accounts.directory import Directory
 from proxy.backend.greetings import Greetings
 from proxy.listener import Listener
+from proxy.routing.rules import Rules
+from proxy.session.configured import rules_of
 from proxy.session.context import Context
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
@@ -52,6 +54,7 @@ async def run(
             greetings=Greetings(settings.connect_timeout),
             key=await asyncio.to_thread(RsaKey),
             tasks=tasks,
+            rules=_rules(settings, deployment),
             tls=client_facing(settings) if settings.tls != "off" else None,
         )
         monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))
@@ -82,6 +85,13 @@ async def _look_at_certificates(context: Context, hangup: asyncio.Event) -> None
         for watched in (context.tls, _towards_servers(context.settings)):
             if watched is not None:
                 watched.look()
+
+
+def _rules(settings: Settings, deployment: Deployment) -> Rules | None:
+    rules = rules_of(settings.rules)
+    for warning in rules.warnings(frozenset(server.name for server in deployment.replicas)) if rules else ():
+        log.warning("%s", warning)
+    return rules
 
 
 def _towards_servers(settings: Settings) -> WatchedContext | None:

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from proxy.routing.policy import decide
+from proxy.routing.policy import Target, decide, route_to
+from proxy.routing.rules import Rules
 from proxy.routing.state import Baseline, SessionState
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
@@ -16,9 +17,16 @@ from topology.servers import Vendor
 
 
 def explanation(
-    text: str, vendor: Vendor, version: str, schema: str, sql_mode: str, charset: str = "utf8mb4"
+    text: str,
+    vendor: Vendor,
+    version: str,
+    schema: str,
+    sql_mode: str,
+    charset: str = "utf8mb4",
+    rules: Rules | None = None,
+    user: str = "",
 ) -> dict[str, Any]:
-    """What the router knows of a statement, for a session that has just begun."""
+    """What the router knows of a statement, for a session of `user` that has just begun."""
     server = server_version(vendor, version)
     status = SERVER_STATUS_AUTOCOMMIT
     if "NO_BACKSLASH_ESCAPES" in sql_mode.upper():
@@ -27,6 +35,9 @@ def explanation(
     encoded = text.encode("utf-8", "surrogateescape")
     statement = StatementCache(Classifier(server)).reader(state.reading)(encoded)
     route = decide(statement, state)
+    decided = rules.decide(user, schema, statement.tally) if rules and route.target is Target.REPLICA else None
+    if decided is not None and not statement.hint.decides and decided.wish.primary:
+        route = route_to(Target.PRIMARY, "rule")
     try:
         bare = state.reading.canonical(uncomment(encoded, server, state.reading.quoting).text)
         digest = digest_text(bare)
@@ -43,6 +54,7 @@ def explanation(
         "reads": _tables(statement.reads),
         "written": _tables(statement.written),
         "variables": _variables(statement.variables),
+        "rule": str(decided.number) if decided and decided.number and not statement.hint.decides else "",
         "hint_problems": list(statement.hint.problems),
     }
 

@@ -30,6 +30,7 @@ from topology.servers import ProxyProtocol, Role, Server, ServerCompression, Ser
 
 PREFIX = "MANYREADS_"
 _HIGHEST_PORT = 65535
+_ONLY_IN_FILES = ("accounts", "rules")
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
@@ -69,6 +70,38 @@ class ConfiguredAccount(BaseModel):
     password: SecretStr
 
 
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from None
+    return value
+
+
+class ConfiguredRule(BaseModel):
+    """Which reads (by user, default schema, digest id, pattern over the digest's text) go elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user: str | None = None
+    schema_: str | None = Field(None, alias="schema")
+    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None = None
+    pattern: Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_pattern)] | None = None
+    target: Literal["primary", "replica"] | None = None
+    replica: Annotated[str, StringConstraints(min_length=1)] | None = None
+    consistency: Literal["eventual", "global"] | None = None
+    max_lag: Annotated[str, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,3})?(ms|s|m)$")] | None = None
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        wishes = (self.replica, self.consistency, self.max_lag)
+        if self.target is None and wishes == (None, None, None):
+            raise ValueError("a rule needs a target, replica, consistency or max_lag")
+        if self.target == "primary" and wishes != (None, None, None):
+            raise ValueError("a rule with target = 'primary' takes no replica, consistency or max_lag")
+        return self
+
+
 class Settings(BaseModel):
     """What an operator can set. Times are in seconds, sizes in bytes."""
 
@@ -81,6 +114,7 @@ class Settings(BaseModel):
     admin_users: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         (), description="users that may see all sessions and digests without the PROCESS privilege"
     )
+    rules: tuple[ConfiguredRule, ...] = Field((), description="which reads go elsewhere than they would")
     probe_interval: Seconds = Field(1.0, description="pause between two probes of a server")
     probe_timeout: Seconds = Field(2.0, description="a probe without an answer after this has failed")
     max_lag: Seconds = Field(10.0, description="a replica further behind gets no reads")
@@ -200,7 +234,7 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
-    names = {PREFIX + key.upper(): key for key in Settings.model_fields if key != "accounts"}
+    names = {PREFIX + key.upper(): key for key in Settings.model_fields if key not in _ONLY_IN_FILES}
     found: dict[str, Any] = {key: variables[name] for name, key in names.items() if name in variables}
     if "readers" in found:
         found["readers"] = tuple(found["readers"].split())

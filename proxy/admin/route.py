@@ -7,6 +7,7 @@ from proxy.admin.tables import Table, columns
 from proxy.admin.views import ServerView
 from proxy.routing.policy import Route
 from proxy.sql.digest import digest_id
+from proxy.sql.hints import Hint
 from proxy.sql.statement import KINDS, Statement, Tables
 from proxy.wire.resultset import Cell
 from topology.servers import Role, Server
@@ -18,7 +19,8 @@ _COLUMNS: Final = columns("item value")
 class RouteView:
     """One statement of one session, judged: `server` is where it would go now, None when its connection is gone.
 
-    `pins` keep the session on the primary, `replicas` are all that there are.
+    `wish` is what a hint, or the rule of number `rule`, says about the replica. `pins` keep the session on the primary,
+    `replicas` are all that there are.
     """
 
     statement: Statement
@@ -28,6 +30,8 @@ class RouteView:
     pins: tuple[str, ...]
     in_transaction: bool
     replicas: tuple[ServerView, ...]
+    rule: int = 0
+    wish: Hint | None = None
 
 
 def explained(view: RouteView) -> Table:
@@ -44,7 +48,8 @@ def explained(view: RouteView) -> Table:
         "tables": _tables(statement.written if statement.writes else statement.reads),
         "in_transaction": "yes" if view.in_transaction else "no",
         "pinned": ", ".join(view.pins) or None,
-        "consistency": "global",
+        "rule": view.rule or None,
+        "consistency": _consistency(view.wish),
         "replicas": "; ".join(map(_replica, view.replicas)) or "there are none",
         "hint_problems": ", ".join(statement.hint.problems) or None,
     }
@@ -55,6 +60,13 @@ def _tables(tables: Tables) -> str | None:
     if tables is None:
         return "any"
     return ", ".join(sorted(".".join(part for part in table if part) for table in tables)) or None
+
+
+def _consistency(wish: Hint | None) -> str:
+    if wish is None:
+        return "global"
+    lag = "" if wish.max_lag is None else f", no more than {wish.max_lag:g} s behind"
+    return f"{'eventual' if wish.eventual else 'global'}{lag}{f', rather {wish.server}' if wish.server else ''}"
 
 
 def _replica(view: ServerView) -> str:

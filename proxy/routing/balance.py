@@ -1,7 +1,8 @@
 """Which replica serves the next read: round robin over those that are healthy and fresh."""
 
+from proxy.sql.hints import Hint
 from topology.freshness import Freshness
-from topology.servers import Server, Snapshot
+from topology.servers import Server, ServerState, Snapshot
 
 
 class RoundRobin:
@@ -21,3 +22,26 @@ class RoundRobin:
             if freshness.fresh(server.name) and server.name not in avoid:
                 return server
         return None
+
+    def pick_wished(self, snapshot: Snapshot, freshness: Freshness, avoid: frozenset[str], wish: Hint) -> Server | None:
+        """The same among those that a hint or a rule allows, the one that it names before the others."""
+        fit = [
+            state.server
+            for state in snapshot.replicas
+            if state.usable
+            and state.server.name not in avoid
+            and (wish.eventual or freshness.fresh(state.server.name))
+            and (wish.max_lag is None or _lag(state) <= wish.max_lag)
+        ]
+        named = [server for server in fit if server.name.lower() == wish.server]
+        if named or not fit:
+            return named[0] if named else None
+        self.turn += 1
+        return fit[self.turn % len(fit)]
+
+
+def _lag(state: ServerState) -> float:
+    """How far a replica was behind in seconds when it was asked last."""
+    seen = state.observation
+    lag = seen.replica.lag_seconds if seen is not None and seen.replica is not None else None
+    return float("inf") if lag is None else lag

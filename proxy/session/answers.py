@@ -100,6 +100,8 @@ def _routed(context: Context, asker: Asker, state: SessionState, asked: Explaine
         tuple(state.pins.reasons()),
         state.in_transaction,
         tuple(replicas),
+        request.rule,
+        request.wish,
     )
     return explained(view)
 

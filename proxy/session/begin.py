@@ -47,7 +47,9 @@ class Beginning:
             self._channel.send(accept.last)
         context, identity = self._context, identity_of(response, accept.secret, self._judge.origin)
         state = first_state(response.database, response.collation_id, response.capabilities, primary)
-        machine = new_machine(cache, state, primary, context.settings, identity.capabilities)
+        machine = new_machine(
+            cache, state, primary, context.settings, identity.capabilities, context.rules, identity.user
+        )
         session = ClientSession(context, identity, machine, self._channel.name, self._connection_id, changer)
         link = await open_to_primary(context, identity, session.runner, self._judge)
         state.status = link.status

@@ -165,6 +165,14 @@ class _Change:
         self._channel.send(ok_payload(Ok(status=link.status), rest=with_state(b"", link.welcome)))
         self._session.changed(
             identity,
-            new_machine(self._of.cache, state, self._of.primary, self._context.settings, identity.capabilities),
+            new_machine(
+                self._of.cache,
+                state,
+                self._of.primary,
+                self._context.settings,
+                identity.capabilities,
+                self._context.rules,
+                identity.user,
+            ),
             link,
         )

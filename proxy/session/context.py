@@ -14,6 +14,7 @@ from proxy.admin.views import PoolFigure, SessionView, Traffic
 from proxy.backend.greetings import Greetings
 from proxy.backend.reaper import Reaper
 from proxy.routing.balance import RoundRobin
+from proxy.routing.rules import Rules
 from proxy.session.kills import Target
 from proxy.sql.cache import StatementCache
 from proxy.wire.capabilities import Layout
@@ -78,8 +79,9 @@ class Context:
     """Shared by all sessions of one process.
 
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in, in the order
-    of their arrival. `openings` are those of each reply layout. Without `tls` clients are not offered TLS. `addresses`
-    counts connections by client, `traffic` what each server (by name) was given. `since` is when the process began.
+    of their arrival. `openings` are those of each reply layout. Without `tls` clients are not offered TLS. `rules` are
+    those of the configuration. `addresses` counts connections by client, `traffic` what each server (by name) got.
+    `since` is when the process began.
     """
 
     settings: Settings
@@ -89,6 +91,7 @@ class Context:
     key: RsaKey
     tasks: asyncio.TaskGroup
     tls: WatchedContext | None = None
+    rules: Rules | None = None
     cache: StatementCache | None = None
     balancer: RoundRobin = field(default_factory=RoundRobin)
     openings: dict[Layout, Openings] = field(default_factory=lambda: defaultdict(Openings))

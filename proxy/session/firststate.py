@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from proxy.routing.rules import Rules
 from proxy.routing.state import Baseline, SessionState
 from proxy.session.machine import Machine
 from proxy.session.statements import Limits
@@ -33,8 +34,14 @@ def _baseline(collation_id: int, capabilities: int, primary: Observation) -> Bas
 
 
 def new_machine(
-    cache: StatementCache, state: SessionState, primary: Observation, settings: Settings, capabilities: int
+    cache: StatementCache,
+    state: SessionState,
+    primary: Observation,
+    settings: Settings,
+    capabilities: int,
+    rules: Rules | None,
+    user: str,
 ) -> Machine:
-    """The machine of a session that begins with `state`; `capabilities` are those agreed with the client."""
+    """The machine of a session of `user` that begins with `state`; `capabilities` are those agreed with the client."""
     limits = Limits(settings.statements_per_connection, settings.long_data_limit)
-    return Machine(cache, state, primary.vendor or Vendor.MYSQL, limits, capabilities)
+    return Machine(cache, state, primary.vendor or Vendor.MYSQL, limits, capabilities, rules=rules, user=user)

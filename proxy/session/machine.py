@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Final
 
 from proxy.routing.forms import Forms
-from proxy.routing.policy import Route, Target, decide, route_to
+from proxy.routing.policy import REPLICA, Route, Target, decide, route_to
+from proxy.routing.rules import Rules
 from proxy.routing.state import Seen, SessionState
 from proxy.session.prepared import Prepared
 from proxy.session.request import Asked, Explained, Request
@@ -16,6 +17,7 @@ from proxy.sql.classify import UNKNOWN
 from proxy.sql.comments import Unreadable
 from proxy.sql.digest import digest_text
 from proxy.sql.effects import Execute
+from proxy.sql.hints import NO_HINT
 from proxy.sql.kill import KILL, Kill, parse_kill
 from proxy.sql.own import SHOW_PROXY, show_proxy, without_explain
 from proxy.sql.prepares import EXECUTE, with_parameters
@@ -45,7 +47,7 @@ _LARGE: Final = route_to(Target.PRIMARY, "too-large")
 class Machine:
     """One session. `cache` classifies its texts, `vendor` is that of the servers, `flags` the capabilities agreed.
 
-    `steps` is its part about what connections lack.
+    `rules` are for `user`, whose session it is. `steps` is its part about what connections lack.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class Machine:
         limits: Limits | None = None,
         flags: int = 0,
         forms: Forms | None = None,
+        rules: Rules | None = None,
+        user: str = "",
     ) -> None:
         self.state = state
         self._attributes = bool(flags & c.CLIENT_QUERY_ATTRIBUTES)
@@ -66,6 +70,8 @@ class Machine:
         self._statement_of = cache.reader(state.reading)
         self._vendor = vendor
         self._dirty = False
+        self._rules = rules
+        self._user = user
 
     @property
     def movable(self) -> bool:
@@ -87,6 +93,8 @@ class Machine:
             statement = self._statement_of(text)
             request = Request(packet, statement, decide(statement, self.state), _RESULT)
             if statement.kind is READ:
+                if statement.hint is not NO_HINT or self._rules is not None:
+                    self._steer(request)
                 return request
             return self._own(request, text) if statement.kind is OWN else self._further(request, text)
         if code in EXECUTIONS:
@@ -94,6 +102,20 @@ class Machine:
         if code in _PREPARED_COMMANDS:
             return self._prepared_command(packet)
         return self._other(packet)
+
+    def _steer(self, request: Request) -> None:
+        """Heed a hint, or else the rules, about a read that may run on a replica."""
+        if request.route.target is not REPLICA:
+            return
+        statement = request.statement
+        wish = statement.hint
+        if not wish.decides and self._rules is not None:
+            rule = self._rules.decide(self._user, self.state.schema, statement.tally)
+            wish, request.rule = rule.wish, rule.number
+        if wish.primary:
+            request.route = route_to(Target.PRIMARY, "rule")
+        elif wish.decides:
+            request.wish = wish
 
     def _further(self, request: Request, text: bytes) -> Request:
         """What there is to know of a text that is no read."""
@@ -116,6 +138,7 @@ class Machine:
         statement = self._statement_of(text)
         packet = frame(bytes((c.COM_QUERY,)) + text, 0)
         request = self._further(Request(packet, statement, decide(statement, self.state), _RESULT), text)
+        self._steer(request)
         return Explained(request, digest)
 
     def text(self, request: Request) -> bytes:
@@ -170,6 +193,7 @@ class Machine:
         route = decide(statement, self.state) if same else _OTHER_MEANING
         request = Request(execute.packet, statement, route, _RESULT)
         request.named = name
+        self._steer(request)
         return request
 
     def _execute(self, packet: bytes) -> Request | Err:
@@ -186,6 +210,8 @@ class Machine:
         route = _BULK if code == c.COM_STMT_BULK_EXECUTE else self._route(prepared)
         request = Request(packet, prepared.statement, route, _RESULT, prepared)
         request.at = prepared.spilled
+        if prepared.statement.hint is not NO_HINT or self._rules is not None:
+            self._steer(request)
         if prepared.statement.reason == KILL:
             request.kill = parse_kill(prepared.packet[5:], prepared.integer_in(packet))
         return request

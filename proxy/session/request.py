@@ -8,6 +8,7 @@ from proxy.routing.forms import Form
 from proxy.routing.policy import Route
 from proxy.routing.state import Seen
 from proxy.session.prepared import Prepared
+from proxy.sql.hints import Hint
 from proxy.sql.kill import Kill
 from proxy.sql.own import Show
 from proxy.sql.statement import READ, Statement
@@ -28,8 +29,9 @@ class Request:
     the connection or the server that it must go to, None when its route decides. `named` is the name of the statement,
     prepared as text, that it executes as text. `kill` is what a KILL asks for. `streamed` says that `packet` is only
     its beginning, or that the client may send more while it is answered. `avoid` holds the names of servers that could
-    not serve it. `repeats` counts what was tried again on one server. Of a COM_STMT_PREPARE, `made` is the statement
-    that it made, and `definitions` are its columns', if the client keeps them.
+    not serve it. `wish` is what a hint, or the rule of number `rule`, says about the replica. `repeats` counts what was
+    tried again on one server. Of a COM_STMT_PREPARE, `made` is the statement that it made, and `definitions` are its
+    columns', if the client keeps them.
     """
 
     at: Seen | Server | None = None
@@ -38,6 +40,8 @@ class Request:
     streamed: bool = False
     avoid: frozenset[str] = frozenset()
     repeats: int = 0
+    wish: Hint | None = None
+    rule: int = 0
     definitions: Definitions | None = None
     made: Prepared | None = None
 

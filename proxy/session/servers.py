@@ -73,7 +73,11 @@ class Servers:
             request.at = None
         target = request.route.target
         if target is REPLICA:
-            picked = self._context.balancer.pick(snapshot, self._context.monitor.freshness, request.avoid)
+            balancer, freshness = self._context.balancer, self._context.monitor.freshness
+            if request.wish is None:
+                picked = balancer.pick(snapshot, freshness, request.avoid)
+            else:
+                picked = balancer.pick_wished(snapshot, freshness, request.avoid, request.wish)
             if picked is not None:
                 return picked
         elif target is LAST and (last := self.links.get(self.last)) is not None:

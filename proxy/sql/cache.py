@@ -1,6 +1,7 @@
 """The digest cache in front of the classifier: a few microseconds for a statement whose like was seen before."""
 
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -8,17 +9,21 @@ from typing import Final
 from proxy.sql.classify import MAX_PARSED, Classifier
 from proxy.sql.comments import Bare, Unreadable, has_code, strip, uncomment
 from proxy.sql.effects import Hold
-from proxy.sql.hints import HINT_MARK, parse_hint
+from proxy.sql.hints import HINT_MARK, Hint, parse_hint
 from proxy.sql.lexer import digest
 from proxy.sql.meaning import DEFAULT_MEANING, Meaning
 from proxy.sql.statement import PRIMARY, READ, Statement, primary
 from proxy.sql.tally import Tally
+
+log = logging.getLogger(__name__)
 
 # What looked like a read until a replica refused it: a view can call a function that writes.
 REFUSED_BY_REPLICA: Final = primary("refused-by-replica")
 _MAX_TEXT: Final = 512
 # A digest can be as long as a text that is parsed.
 MAX_REMEMBERED: Final = 16 * 1024 * 1024
+# So many words of hints that are not understood are logged.
+_MOST_TOLD: Final = 100
 # Keeps whole texts and digests apart: a digest has no quotes outside of identifiers.
 _BY_TEXT: Final = b"'"
 # As a number: looking for those in a text is several times faster than looking for bytes of length one.
@@ -41,6 +46,7 @@ class StatementCache:
         self._young: dict[bytes, Statement] = {}
         self._old: dict[bytes, Statement] = {}
         self._young_bytes = 0
+        self._told: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -93,11 +99,19 @@ class StatementCache:
         key = digest(bare.text)
         statement = self._young.get(key) or self._miss(key, bare.text)
         if bare.hint:
-            statement = replace(statement, hint=parse_hint(bare.hint))
+            statement = replace(statement, hint=self._heard(parse_hint(bare.hint)))
         if bare.skipped and statement.kind is READ:
             # Another server may run what this one skips.
             statement = replace(statement, kind=PRIMARY, reason="executable-comment")
         return _foreign(statement) if meaning.foreign else statement
+
+    def _heard(self, hint: Hint) -> Hint:
+        """Say what was not understood, once each and a bounded number of times."""
+        unknown = set(hint.problems) - self._told
+        if unknown and len(self._told) < _MOST_TOLD:
+            self._told |= unknown
+            log.warning("hints that are not understood: %s", ", ".join(sorted(unknown)))
+        return hint
 
     def _miss(self, key: bytes, stripped: bytes) -> Statement:
         known = self._old.get(key)

@@ -2,23 +2,38 @@
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 HINT_MARK: Final = b"manyreads:"
 # A statement of the ordinary size has room for a dozen words; the rest is not looked at.
 _MAX_LENGTH: Final = 200
+_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
+_LEVELS: Final = {"eventual": True, "global": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What the comments of one statement ask for.
+    """What the comments of one statement, or a rule, ask for. It counts for reads that may run on a replica.
 
-    `primary` says that the statement is to run there. `problems` names what was not understood, and so ignored.
+    `primary` says that the read is to run there all the same, `replica` that it may run on any fit replica, whatever
+    the rules say; `server` names (in lower case) the replica to be preferred. Replicas that are known to lag more than
+    `max_lag` seconds are left out. With `eventual` a replica need not have the last writes, without it need not be said
+    (None) or is said. `problems` names what was not understood, and so ignored.
     """
 
     primary: bool = False
     problems: tuple[str, ...] = ()
+    replica: bool = False
+    server: str = ""
+    max_lag: float | None = None
+    eventual: bool | None = None
+
+    @property
+    def decides(self) -> bool:
+        """Whether it asks for anything."""
+        return self.primary or self.replica or self.max_lag is not None or self.eventual is not None
 
 
 NO_HINT: Final = Hint()
@@ -27,5 +42,26 @@ NO_HINT: Final = Hint()
 @functools.lru_cache(256)
 def parse_hint(hint: bytes) -> Hint:
     """Read what stands behind the mark: words separated by spaces or commas. Never raises."""
-    words = re.split(r"[\s,;]+", hint[:_MAX_LENGTH].decode("utf-8", "replace").strip().lower())
-    return Hint("primary" in words, tuple(word for word in words if word != "primary"))
+    found = NO_HINT
+    for word in re.split(r"[\s,;]+", hint[:_MAX_LENGTH].decode("utf-8", "replace").strip().lower()):
+        found = _with(found, word) or replace(found, problems=(*found.problems, word))
+    return found
+
+
+def _with(found: Hint, word: str) -> Hint | None:
+    name, equals, value = word.partition("=")
+    if not equals:
+        return {"primary": replace(found, primary=True), "replica": replace(found, replica=True)}.get(name)
+    if name == "replica" and value:
+        return replace(found, replica=True, server=value)
+    if name == "max_lag" and (seconds := seconds_of(value)) is not None:
+        return replace(found, max_lag=seconds)
+    if name == "consistency" and value in _LEVELS:
+        return replace(found, eventual=_LEVELS[value])
+    return None
+
+
+def seconds_of(text: str) -> float | None:
+    """What `500ms`, `2s` or `1m` are in seconds; None for anything else."""
+    match = _DURATION.fullmatch(text)
+    return float(match[1]) * _SECONDS[match[2]] if match else None

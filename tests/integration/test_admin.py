@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import mysql.connector
@@ -12,8 +13,8 @@ from proxy.wire import constants as c
 from replication.sandbox import Cluster
 from tests.integration.drivers.processes import program
 from tests.integration.drivers.test_command_line import CLIENTS, output_of
-from tests.support.clients import WRITES, Connection, Counters, connect, direct, run
-from tests.support.proxies import ProxyProcess
+from tests.support.clients import READS, WRITES, Connection, Counters, connect, direct, run
+from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until
 from tests.support.wireclient import CAPABILITIES, Login, WireClient, first_error
 
@@ -223,3 +224,59 @@ def test_a_table_named_route_is_still_described(shared_cluster: Cluster, client:
         for text in (f"EXPLAIN {name}", f"EXPLAIN {name} id", f"EXPLAIN {name} 'i%'", f"EXPLAIN {name} x'6964'"):
             assert run(client, text) == run(server, text)
     run(client, "DROP TABLE route")
+
+
+def test_hints_and_rules_steer_reads(shared_cluster: Cluster, tmp_path: Path) -> None:
+    rules = (
+        f"[[rules]]\nschema = '{SCHEMA}'\npattern = 'FROM .?item'\ntarget = 'primary'\n"
+        f"[[rules]]\nuser = 'nobody'\nschema = '{SCHEMA}'\npattern = 'FROM .?item'\nreplica = 'dbread1'\n"
+        "[[rules]]\npattern = 'rule_three'\nconsistency = 'eventual'\nreplica = 'dbread2'\n"
+    )
+    file = tmp_path / "rules.toml"
+    file.write_text(rules)
+    with (
+        running_proxy(shared_cluster, "--config", str(file)) as proxy,
+        connect(shared_cluster, proxy, database=SCHEMA) as client,
+    ):
+        assert "rule 2 never decides" in proxy.log
+        wait_until(lambda: explained(client, "SELECT 1")["server"][:6] == "dbread", "replicas are fresh")
+        told = explained(client, "SELECT * FROM item")
+        assert (told["target"], told["reason"], told["rule"]) == ("primary", "rule", "1")
+        assert explained(client, "SELECT /* manyreads: replica */ * FROM item")["target"] == "replica"
+        told = explained(client, "SELECT 3 AS rule_three")
+        assert (told["server"].split()[0], told["rule"]) == ("dbread2", "3")
+        assert told["consistency"] == "eventual, rather dbread2"
+        assert explained(client, "INSERT INTO item VALUES (3) -- rule_three")["rule"] is None
+
+        named = "SELECT 1 /* manyreads: replica=dbread1 max_lag=1m */"
+        counters = Counters(shared_cluster, READS)
+        for _ in range(4):
+            run(client, named)
+        assert counters.difference() == {"dbwrite": 0, "dbread1": 4, "dbread2": 0}
+        told = explained(client, "SELECT 1 /* manyreads: consistency=session replica=nobody */")
+        assert told["hint_problems"] == "consistency=session"
+        assert told["server"][:6] == "dbread"
+        proxy.wait_for_log("hints that are not understood: consistency=session")
+        run(client, "BEGIN")
+        assert explained(client, named)["reason"] == "in-transaction"
+        run(client, "ROLLBACK")
+        for text in ("INSERT INTO item VALUES (1)", "SELECT no_such_function()", "SELECT 1 FOR UPDATE"):
+            assert (
+                explained(client, f"/* manyreads: replica=dbread1 consistency=eventual */ {text}")["target"]
+                == "primary"
+            )
+
+
+def test_hints_of_prepared_statements(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> None:
+    primary = shared_cluster.servers[0]
+    counters = Counters(shared_cluster, READS)
+    login: dict[str, Any] = {"user": primary.user, "password": primary.password, "use_pure": True}
+    connection = mysql.connector.connect(host=shared_proxy.host, port=shared_proxy.port, autocommit=True, **login)
+    try:
+        cursor = connection.cursor(prepared=True)
+        for number in range(4):
+            cursor.execute("SELECT ? /* manyreads: replica=dbread2 */", (number,))
+            assert cursor.fetchall() == [(number,)]
+    finally:
+        connection.close()
+    assert counters.difference()["dbread2"] >= 4

@@ -16,6 +16,13 @@ from proxy.sql.hints import NO_HINT, Hint, parse_hint
         ("foo", Hint(problems=("foo",))),
         ("primary=x", Hint(problems=("primary=x",))),
         ("primary, foo=bar", Hint(True, ("foo=bar",))),
+        ("replica", Hint(replica=True)),
+        ("replica=dbRead2", Hint(replica=True, server="dbread2")),
+        ("replica=", Hint(problems=("replica=",))),
+        ("max_lag=500ms consistency=eventual", Hint(max_lag=0.5, eventual=True)),
+        ("max_lag=1.5m", Hint(max_lag=90.0)),
+        ("max_lag=5, consistency=session", Hint(problems=("max_lag=5", "consistency=session"))),
+        ("consistency=global", Hint(eventual=False)),
         ("é", Hint(problems=("é",))),
     ],
 )

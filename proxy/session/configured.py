@@ -1,0 +1,25 @@
+"""The rules of the configuration as the router knows them."""
+
+import re
+from collections.abc import Sequence
+
+from proxy.routing.rules import Rule, Rules
+from proxy.sql.hints import Hint, seconds_of
+from topology.config import ConfiguredRule
+
+
+def rules_of(configured: Sequence[ConfiguredRule]) -> Rules | None:
+    """The rules of the configuration; None without any, so that they cost nothing."""
+    return Rules([_rule(number, rule) for number, rule in enumerate(configured, 1)]) if configured else None
+
+
+def _rule(number: int, rule: ConfiguredRule) -> Rule:
+    wish = Hint(
+        primary=rule.target == "primary",
+        replica=rule.target == "replica" or rule.replica is not None,
+        server=(rule.replica or "").lower(),
+        max_lag=None if rule.max_lag is None else seconds_of(rule.max_lag),
+        eventual=None if rule.consistency is None else rule.consistency == "eventual",
+    )
+    pattern = None if rule.pattern is None else re.compile(rule.pattern, re.IGNORECASE)
+    return Rule(number, rule.user, rule.schema_, rule.digest, pattern, wish)

@@ -1,0 +1,52 @@
+"""Which replica a read gets, with and without wishes."""
+
+import pytest
+
+from proxy.routing.balance import RoundRobin
+from proxy.sql.hints import Hint
+from topology.freshness import Freshness
+from topology.servers import Health, Observation, ReplicaStatus, Role, Server, ServerState, Snapshot
+
+STALE = "r3"
+
+
+def state(name: str, health: Health = Health.HEALTHY, lag: float | None = 0.0) -> ServerState:
+    replica = ReplicaStatus("1", True, True, lag)
+    return ServerState(Server(name, "h", 1, Role.REPLICA), health, "", Observation(replica=replica))
+
+
+SNAPSHOT = Snapshot(
+    ServerState(Server("w", "h", 2, Role.PRIMARY), Health.HEALTHY),
+    (state("r1", lag=5.0), state("r2"), state(STALE), state("r4", Health.DOWN), state("r5", lag=None)),
+)
+
+
+def picked(wish: Hint, *avoid: str) -> set[str]:
+    freshness, balancer = Freshness(), RoundRobin()
+    freshness.note_write()
+    for name in ("r1", "r2", "r4", "r5"):
+        freshness.confirm(name, 1)
+    found = [balancer.pick_wished(SNAPSHOT, freshness, frozenset(avoid), wish) for _ in range(8)]
+    return {server.name if server else "" for server in found}
+
+
+@pytest.mark.parametrize(
+    ("wish", "names"),
+    [
+        (Hint(replica=True), {"r1", "r2", "r5"}),
+        (Hint(server="r2"), {"r2"}),
+        (Hint(server="r4"), {"r1", "r2", "r5"}),
+        (Hint(server="nobody"), {"r1", "r2", "r5"}),
+        (Hint(max_lag=1.0), {"r2"}),
+        (Hint(eventual=True), {"r1", "r2", STALE, "r5"}),
+        (Hint(eventual=True, server=STALE), {STALE}),
+        (Hint(eventual=True, max_lag=1.0), {"r2", STALE}),
+        (Hint(eventual=False), {"r1", "r2", "r5"}),
+    ],
+)
+def test_wishes(wish: Hint, names: set[str]) -> None:
+    assert picked(wish) == names
+
+
+def test_nobody_fits() -> None:
+    assert picked(Hint(max_lag=1.0), "r2") == {""}
