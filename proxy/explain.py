@@ -11,6 +11,7 @@ from proxy.sql.classify import Classifier
 from proxy.sql.comments import Unreadable, server_version, uncomment
 from proxy.sql.describe import describe
 from proxy.sql.digest import digest_id, digest_text
+from proxy.sql.lexer import digest
 from proxy.sql.statement import KINDS, Tables, Variables
 from proxy.wire.constants import SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_NO_BACKSLASH_ESCAPES
 from topology.servers import Vendor
@@ -40,15 +41,15 @@ def explanation(
         route = route_to(Target.PRIMARY, "rule")
     try:
         bare = state.reading.canonical(uncomment(encoded, server, state.reading.quoting).text)
-        digest = digest_text(bare)
+        shown = digest_text(digest(bare))
     except Unreadable:
-        digest = ""
+        shown = ""
     return {
         "target": route.target.name.lower(),
         "reason": route.reason,
         "kind": KINDS[statement.kind],
-        "digest": digest,
-        "digest_id": digest_id(digest),
+        "digest": shown,
+        "digest_id": digest_id(shown),
         "writes": statement.writes,
         "effects": [describe(effect) for effect in statement.effects],
         "reads": _tables(statement.reads),

@@ -19,6 +19,7 @@ from proxy.sql.digest import digest_text
 from proxy.sql.effects import Execute
 from proxy.sql.hints import NO_HINT
 from proxy.sql.kill import KILL, Kill, parse_kill
+from proxy.sql.lexer import digest
 from proxy.sql.own import SHOW_PROXY, show_proxy, without_explain
 from proxy.sql.prepares import EXECUTE, with_parameters
 from proxy.sql.statement import OWN, READ, SERVER_SCHEMAS, SESSION, TRANSACTION, Statement, primary
@@ -134,12 +135,12 @@ class Machine:
             return request
 
     def _explained(self, text: bytes) -> Explained:
-        digest = digest_text(self._cache.bare(text, self._reading).text)
+        shown = digest_text(digest(self._cache.bare(text, self._reading).text))
         statement = self._statement_of(text)
         packet = frame(bytes((c.COM_QUERY,)) + text, 0)
         request = self._further(Request(packet, statement, decide(statement, self.state), _RESULT), text)
         self._steer(request)
-        return Explained(request, digest)
+        return Explained(request, shown)
 
     def text(self, request: Request) -> bytes:
         """The statement's text, of a request that has one."""

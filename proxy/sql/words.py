@@ -44,6 +44,12 @@ class Words:
         """The text from word number `at` on."""
         return self._text[self._starts[at] :] if at < len(self._starts) else ""
 
+    def join(self, at: int) -> None:
+        """Make one word of number `at` and the one before it."""
+        self.texts[at - 1] += self.texts.pop(at)
+        self.upper[at - 1] += self.upper.pop(at)
+        del self._starts[at]
+
     def part(self, first: int, last: int) -> "Words":
         """The words from number `first` up to, but without, number `last`."""
         if first >= last:
