@@ -1,4 +1,4 @@
-"""Thousands of clients, most of them idle, on a few server connections: each finds what it has set, and nothing else."""
+"""Thousands of clients, most of them idle, on a few server connections: each finds what it has set."""
 
 import asyncio
 import resource
