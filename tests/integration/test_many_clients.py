@@ -12,7 +12,11 @@ from tests.support.clients import connect, run
 from tests.support.lightclient import LightClient
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.wireclient import CAPABILITIES, Login
+from topology.config import Settings
 
+pytestmark = pytest.mark.skipif(
+    "server_connections" not in Settings.model_fields, reason="every client has its own server connections"
+)
 CLIENTS = 2000
 SERVER_CONNECTIONS = 20
 # Clients at work at the same time: 5%.
