@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from replication.errors import Refused
-from replication.ladder import Past, Policy, Rung, Situation, Step, Watched, plan, remember, tried
+from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, plan, remember, tried
 from replication.lag import LagMeter
 from replication.look import Looker
 from replication.plan import Action
@@ -156,6 +156,9 @@ class Watcher:
         self._primary_error = primary.error
 
     async def _take_the_lead(self, seen: Seen) -> bool:
+        if self._options.policy.repair is Repair.NONE:
+            # It shall not keep another one from acting.
+            return False
         leads = False
         if not seen.primary.error:
             with suppress(ServerError):
@@ -238,7 +241,10 @@ async def _lead(client: SqlClient) -> bool:
 def refuse_resync(report: Report | None, repairing: tuple[str, ...], name: str) -> None:
     """Raise Refused when the replica may not be copied again now."""
     if report is None or not report.leads:
-        raise Refused("this watcher does not act: another one holds the lock, or the primary does not answer", "wait")
+        raise Refused(
+            "this watcher does not act: another one holds the lock, the primary does not answer, or it has --repair none",
+            "ask the one that acts, or run: python -m replication resync",
+        )
     if repairing:
         raise Refused(f"{', '.join(repairing)} is being mended right now", "wait until that is over")
     if is_last_healthy(name, {each.name: each.verdict.state for each in report.replicas}):

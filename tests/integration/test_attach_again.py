@@ -48,6 +48,24 @@ def test_status_of_healthy_replicas(place: Site) -> None:
     assert {each["transactions_behind"] for each in found.values()} == {0}
 
 
+def test_status_needs_few_privileges(place: Site) -> None:
+    monitor = "SLAVE MONITOR" if place.mariadb else "REPLICATION CLIENT"
+    place.query(
+        "dbwrite",
+        "CREATE USER watcher@'%' IDENTIFIED BY 'Watcher-1'",
+        f"GRANT {monitor} ON *.* TO watcher@'%'",
+        "GRANT SELECT ON manyreads.* TO watcher@'%'",
+    )
+    servers = place.deployment("dbread1", "dbread2").servers
+    writer, *readers = (f"mysql://watcher:Watcher-1@{server.address}" for server in servers)
+    flags = ["--writer", writer, *(flag for url in readers for flag in ("--reader", url))]
+
+    def answers() -> bool:
+        return CliRunner().invoke(status_command, flags).exit_code == ExitCode.OK
+
+    wait_until(answers, "the account has arrived everywhere", lambda: CliRunner().invoke(status_command, flags).output)
+
+
 def test_a_stopped_replica_is_seen_to_be_behind(place: Site) -> None:
     place.query("dbread1", "STOP REPLICA")
     place.query("dbwrite", "INSERT INTO app.t VALUES (3, 3)", "INSERT INTO app.t VALUES (4, 4)")

@@ -1,6 +1,10 @@
 """The watcher and resync on real servers: each symptom provoked and mended, or left alone. In order, by vendor."""
 
+import json
+import re
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -57,6 +61,27 @@ def test_a_second_watcher_only_looks_on(place: Site, watcher: WatcherProcess) ->
         assert "this watcher acts" not in second.log
         assert second.stop() == 0
         assert "stopped" in second.log
+
+
+def test_it_serves_its_state(place: Site) -> None:
+    with running_watcher(*place.flags(*BOTH), "--http", "127.0.0.1:0", "--repair", "none") as started:
+        started.wait_for_log("dbread2: HEALTHY")
+        serving = re.search(r"serving (http://[\d.:]+)/", started.log)
+        assert serving is not None, started.log
+        wait_until(lambda: _answers(f"{serving[1]}/readyz"), "it is ready", lambda: started.log)
+        with urllib.request.urlopen(f"{serving[1]}/status") as answer:
+            found = json.load(answer)
+        assert [each["state"] for each in found["replicas"]] == ["HEALTHY", "HEALTHY"]
+        assert place.primary.password not in json.dumps(found)
+        assert started.stop() == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url):
+            return True
+    except urllib.error.HTTPError:
+        return False
 
 
 def test_a_stopped_thread_is_started(place: Site, watcher: WatcherProcess) -> None:
