@@ -242,7 +242,7 @@ def refuse_resync(report: Report | None, repairing: tuple[str, ...], name: str) 
     """Raise Refused when the replica may not be copied again now."""
     if report is None or not report.leads:
         raise Refused(
-            "this watcher does not act: another one holds the lock, the primary does not answer, or it has --repair none",
+            "this watcher does not act: another one does, the primary does not answer, or it has --repair none",
             "ask the one that acts, or run: python -m replication resync",
         )
     if repairing:

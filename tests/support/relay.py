@@ -21,12 +21,12 @@ class Relay:
         self._thread.start()
         self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
 
-    def switch(self, target: int) -> None:
-        """Another server is there from now on; connections to the one before break."""
+    def switch(self, target: int, *, breaking: bool = True) -> None:
+        """Another server is there from now on; connections to the one before break, or are left as they are."""
 
         async def change() -> None:
             self._target = target
-            for writer in list(self._open):
+            for writer in list(self._open) if breaking else ():
                 writer.transport.abort()
 
         asyncio.run_coroutine_threadsafe(change(), self._loop).result()

@@ -85,11 +85,14 @@ class Site:
             self.query(name, "SET GLOBAL super_read_only = 0")
         self.query(name, "SET GLOBAL read_only = 0")
 
-    def take_over(self, name: str) -> None:
-        """`name` becomes the primary and gets the fixed address; whoever had it is no more there."""
+    def take_over(self, name: str, *, breaking: bool = True) -> None:
+        """`name` becomes the primary and gets the fixed address; whoever had it is no more there.
+
+        Unless it is `breaking`, connections to the one before stay open.
+        """
         self.query(name, "STOP REPLICA", "RESET REPLICA ALL")
         self.writable(name)
-        self.relay.switch(self.cluster.server(name).port)
+        self.relay.switch(self.cluster.server(name).port, breaking=breaking)
 
     def wipes(self, name: str) -> int:
         """How many schemas were dropped there since the server started: a copy drops all of them first."""
