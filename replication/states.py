@@ -245,7 +245,9 @@ def _receiver(case: _Case) -> Decision | None:
             f"what it lacks is not in the primary's binary log any more: {error}",
             f"copy it anew: resync {name} --full",
         )
-    if errno in _LOGIN_FAILED or errno in _READING_BINLOG:
+    if errno in _READING_BINLOG:
+        return State.BROKEN_REPOINT, f"cannot read the primary's binary log: {error}", "attach it again: run startsync"
+    if errno in _LOGIN_FAILED:
         return State.BROKEN_REPOINT, f"is not let in by the primary: {error}", "attach it again: run startsync"
     if errno in _FATAL:
         return State.BROKEN_RETRY, f"its receiver stopped: {error}", "give it a server_id of its own: run startsync"

@@ -225,6 +225,16 @@ def test_what_the_binary_log_lost_has_to_be_copied() -> None:
     assert decide(purged, FOLLOWING, FORCED).action is Action.COPY
 
 
+def test_a_binary_log_that_cannot_be_read_is_asked_for_anew_unless_it_is_purged() -> None:
+    channel = replace(CHANNEL, io_running="No", io_errno=1236, io_error="bogus data")
+    primary = replace(PRIMARY, gtid="0-1-95", variables={**PRIMARY.variables, "gtid_binlog_state": "0-1-95"})
+    target = replace(AT_90, channels=(channel,))
+    assert decide(primary, target, WANTED).action is Action.REPOINT
+    assert decide(primary, target, FORCED).action is Action.COPY
+    with pytest.raises(ReplicationBroken, match="not in the binary log"):
+        decide(replace(primary, purged="0-1-93"), target, WANTED)
+
+
 def test_an_empty_server_at_the_primarys_address_gets_no_replicas_with_data() -> None:
     with pytest.raises(Refused, match="holds no data but dbread1"):
         decide(replace(SUCCESSOR, schemas=()), FOLLOWING, WANTED)
