@@ -34,6 +34,23 @@ def main(
     max_lag: Annotated[float | None, typer.Option(help="A replica more seconds behind gets no reads.")] = None,
     connect_timeout: Annotated[float | None, typer.Option(help="Seconds for a login at a server.")] = None,
     login_timeout: Annotated[float | None, typer.Option(help="Seconds that a client has to log in.")] = None,
+    connection_sharing: Annotated[
+        str | None, typer.Option(help="shared: sessions share server connections; session: each has its own.")
+    ] = None,
+    server_connections: Annotated[
+        int | None, typer.Option(help="Connections to one server; 0 for nine tenths of what it takes.")
+    ] = None,
+    server_connections_per_user: Annotated[int | None, typer.Option(help="Of which for one user; 0 for all.")] = None,
+    spare_connections: Annotated[int | None, typer.Option(help="Free ones of a user that are kept open.")] = None,
+    server_connection_idle: Annotated[
+        float | None, typer.Option(help="Seconds after which other free ones are closed.")
+    ] = None,
+    server_connection_lifetime: Annotated[
+        float | None, typer.Option(help="Seconds after which a server connection is replaced.")
+    ] = None,
+    server_connection_wait: Annotated[
+        float | None, typer.Option(help="Seconds that a session waits for a server connection.")
+    ] = None,
     drain_timeout: Annotated[float | None, typer.Option(help="Seconds for running statements at a stop.")] = None,
     kill_on_disconnect: Annotated[
         bool | None, typer.Option(help="Kill a statement on its server when its client is gone [default: yes].")
@@ -84,6 +101,13 @@ def main(
         "max_lag": max_lag,
         "connect_timeout": connect_timeout,
         "login_timeout": login_timeout,
+        "connection_sharing": connection_sharing,
+        "server_connections": server_connections,
+        "server_connections_per_user": server_connections_per_user,
+        "spare_connections": spare_connections,
+        "server_connection_idle": server_connection_idle,
+        "server_connection_lifetime": server_connection_lifetime,
+        "server_connection_wait": server_connection_wait,
         "drain_timeout": drain_timeout,
         "kill_on_disconnect": kill_on_disconnect,
         "max_connections": max_connections,

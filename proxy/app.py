@@ -61,6 +61,8 @@ async def run(
         monitor.on_silence(context.abandon)
         running = (monitor.run(), _look_at_certificates(context, hangup), context.tick())
         watching = [tasks.create_task(work) for work in running]
+        if context.pool is not None:
+            watching.append(tasks.create_task(context.pool.keep()))
         listener = Listener(context)
         host, port = await listener.open(*settings.host_and_port)
         await monitor.first_round()

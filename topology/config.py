@@ -120,6 +120,17 @@ class Settings(BaseModel):
     max_lag: Seconds = Field(10.0, description="a replica further behind gets no reads")
     connect_timeout: Seconds = Field(5.0, description="time for connecting and logging in at a server")
     login_timeout: Seconds = Field(10.0, description="time a client has to log in")
+    connection_sharing: Literal["shared", "session"] = Field(
+        "shared", description="whether sessions share server connections, or each has its own"
+    )
+    server_connections: int = Field(
+        0, ge=0, description="connections to one server; 0 for nine tenths of what it takes"
+    )
+    server_connections_per_user: int = Field(0, ge=0, description="of which for one user; 0 for all")
+    spare_connections: int = Field(0, ge=0, description="free server connections of a user that are kept open")
+    server_connection_idle: Seconds = Field(60.0, description="time after which other free ones are closed")
+    server_connection_lifetime: Seconds = Field(3600.0, description="age at which a server connection is replaced")
+    server_connection_wait: Seconds = Field(10.0, description="time that a session waits for a server connection")
     drain_timeout: Seconds = Field(30.0, description="time that running statements get when the proxy stops")
     kill_on_disconnect: bool = Field(True, description="kill a statement whose client is gone")
     max_connections: int = Field(10_000, gt=0, description="clients at the same time")

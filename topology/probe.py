@@ -5,9 +5,13 @@ from topology.replicastatus import replica_status
 from topology.servers import Observation, ReplicaStatus, Role, Server, Vendor
 from topology.sqlclient import SqlClient, connect
 
+_OF_BOTH = (
+    "@@global.read_only AS read_only, @@global.sql_mode AS sql_mode, @@global.max_connections AS max_connections, "
+    "@@global.wait_timeout AS wait_timeout, @@global.init_connect AS init_connect"
+)
 _FACTS = {
-    Vendor.MARIADB: "SELECT @@server_id AS identity, @@global.read_only AS read_only, @@global.sql_mode AS sql_mode",
-    Vendor.MYSQL: "SELECT @@server_uuid AS identity, @@global.read_only AS read_only, @@global.sql_mode AS sql_mode",
+    Vendor.MARIADB: f"SELECT @@server_id AS identity, {_OF_BOTH}",
+    Vendor.MYSQL: f"SELECT @@server_uuid AS identity, {_OF_BOTH}",
 }
 _REPLICA_STATUS = {Vendor.MARIADB: ("SHOW SLAVE STATUS",), Vendor.MYSQL: ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")}
 # Empty when the server keeps no binary log or no GTIDs: then nothing can be said about positions.
@@ -85,6 +89,9 @@ class Prober:
             identity=str(facts["identity"]),
             read_only=bool(facts["read_only"]),
             replica=replica,
+            max_connections=int(facts["max_connections"]),
+            wait_timeout=float(facts["wait_timeout"]),
+            init_connect=bool(facts["init_connect"]),
         )
 
     async def _replica_status(self, client: SqlClient) -> ReplicaStatus | None:

@@ -139,7 +139,8 @@ class Observation:
     """What one probe of one server saw. `error` is empty for a probe that was answered; the rest holds only then.
 
     `version` and `collation_id` are those of the server's greeting. `identity` is the server_uuid (MySQL) or server_id
-    (MariaDB). `replica` is None for a server that follows nobody.
+    (MariaDB). `replica` is None for a server that follows nobody. `max_connections` and `wait_timeout` (seconds) are
+    its settings, `init_connect` tells whether it runs statements of its own at the beginning of connections.
     """
 
     error: str = ""
@@ -150,6 +151,9 @@ class Observation:
     identity: str = ""
     read_only: bool = False
     replica: ReplicaStatus | None = None
+    max_connections: int = 0
+    wait_timeout: float = 0.0
+    init_connect: bool = False
 
 
 class Health(StrEnum):
@@ -186,6 +190,10 @@ class Snapshot:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "readers", tuple(state.server for state in self.replicas if state.usable))
+
+    def observation_of(self, server: Server) -> Observation | None:
+        """What was last seen of a server."""
+        return next((state.observation for state in self.states() if state.server.name == server.name), None)
 
     def states(self) -> tuple[ServerState, ...]:
         return (self.primary, *self.replicas)

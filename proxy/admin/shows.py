@@ -18,7 +18,7 @@ _LONGEST_DIGEST: Final = 1024  # as performance_schema's, unless told otherwise
 _SESSIONS: Final = columns(
     "id# user client schema phase pinned in_transaction server connections statements#",
 )
-_POOLS: Final = columns("server user open# in_use# idle# waiting#")
+_POOLS: Final = columns("server user open# in_use# idle# free# waiting# most#")
 _SERVERS: Final = columns("server address role state reason lag fresh reads# others#")
 _DIGESTS: Final = columns("digest_id digest count# primary# replicas# errors# reason last_seen")
 _ROUTES: Final = columns("reason target count# on_primary# on_replicas#")
@@ -55,7 +55,10 @@ def pools(figures: Iterable[PoolFigure]) -> Table:
     ordered = sorted(figures, key=lambda figure: (figure.server, figure.user))
     return Table(
         _POOLS,
-        [(one.server, one.user, one.opened, one.in_use, one.idle, one.waiting) for one in ordered],
+        [
+            (one.server, one.user, one.opened, one.in_use, one.idle, one.free, one.waiting, one.most or None)
+            for one in ordered
+        ],
     )
 
 

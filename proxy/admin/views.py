@@ -25,7 +25,11 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class PoolFigure:
-    """Connections to one server in one user's name; `waiting` counts the sessions that wait for one."""
+    """Connections to one server in one user's name, of `most` that the server is asked for at all.
+
+    `in_use` run something or are tied to their session, `idle` ones could be taken from theirs, `free` ones have none.
+    `waiting` counts the sessions that wait for one.
+    """
 
     server: str
     user: str
@@ -33,6 +37,8 @@ class PoolFigure:
     in_use: int = 0
     idle: int = 0
     waiting: int = 0
+    free: int = 0
+    most: int = 0
 
 
 class PoolFigures(Protocol):

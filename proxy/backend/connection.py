@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from proxy.admin.views import Traffic
@@ -48,7 +49,8 @@ class BackendConnection(asyncio.Protocol):
     `traffic` counts what its server is given. `thread` is its id on the server, which a KILL there names. `seen` is
     what the server was told of the session, `openings` what is known of replies of its `layout`. `welcome` is what the
     end of the login told of the session's state, for a client that asked for it. `farewell` is what the server said
-    when it closed the connection between commands: an ERR packet or nothing.
+    when it closed the connection between commands: an ERR packet or nothing. `on_gone`
+    is called once when it is closed or lost. `sends` counts commands.
     """
 
     __slots__ = (
@@ -61,9 +63,11 @@ class BackendConnection(asyncio.Protocol):
         "capabilities",
         "farewell",
         "layout",
+        "on_gone",
         "openings",
         "safety",
         "seen",
+        "sends",
         "server",
         "status",
         "thread",
@@ -83,6 +87,8 @@ class BackendConnection(asyncio.Protocol):
         self.openings: Openings | None = None
         self.farewell = b""
         self.welcome = b""
+        self.on_gone: Callable[[BackendConnection], None] | None = None
+        self.sends = 0
         self._sink = sink
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
@@ -107,6 +113,7 @@ class BackendConnection(asyncio.Protocol):
     def send(self, packet: bytes, exchange: Exchange, sink: Sink) -> None:
         """Send one command; its reply goes to `sink`, chunk by chunk as it comes."""
         self._sink = sink
+        self.sends += 1
         if not exchange.done:
             self._exchange = exchange
         if self._transport is not None:
@@ -224,6 +231,12 @@ class BackendConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._sink.connection_broken(self, reason)
+        self._gone()
+
+    def _gone(self) -> None:
+        on_gone, self.on_gone = self.on_gone, None
+        if on_gone is not None:
+            on_gone(self)
 
     def abort(self, reason: str) -> None:
         """Give the server up: whatever was under way here is reported as broken."""
@@ -239,6 +252,7 @@ class BackendConnection(asyncio.Protocol):
             self._transport.close()
         else:
             self._transport.abort()
+        self._gone()
 
     def pause_reading(self) -> None:
         """Let the server wait: the client does not keep up."""

@@ -36,6 +36,14 @@ class Seen:
         self.insert_id: int | None = 0
         self.tracked = False
 
+    def passed_on(self) -> "Seen":
+        """What is left of it for another session: what is prepared there."""
+        seen = Seen()
+        seen.statements = {form: number for form, number in self.statements.items() if number}
+        seen.types, seen.definitions = self.types, self.definitions
+        seen.most, seen.tracked = self.most, self.tracked
+        return seen
+
     def used(self, form: Form) -> int:
         """A prepared statement is used now; returns the server's number for it."""
         self.statements[form] = given = self.statements.pop(form)

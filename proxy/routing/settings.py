@@ -28,6 +28,8 @@ _OF_NAMES: Final = (
     *("character_set_client", "character_set_results", "character_set_connection", "collation_connection"),
 )
 
+_OF_LOGINS: Final = ("character_set_client", "character_set_results", "collation_connection")
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -68,13 +70,14 @@ class SettingLog:
         self._entries: dict[str, _Entry] = {}
         self._size = 0
 
-    def begin(self, schema: bytes, charset: str, collation_id: int) -> None:
+    def begin(self, schema: bytes, collation_id: int) -> None:
         """What the login has set: a new connection has it, one that was reset has to be told.
 
-        Empty texts stand for nothing to be told.
+        The empty schema, and 0, stand for nothing to be told. With numbers in the place of names the collation of the
+        login is that of the character sets, too, as clients see in column definitions.
         """
-        if charset:
-            item = f"NAMES {charset}, @@session.collation_connection = {collation_id}"
+        if collation_id:
+            item = ", ".join(f"@@session.{name} = {collation_id}" for name in _OF_LOGINS)
             self._entries[_NAMES] = _Entry(LOGIN - 1, item=item)
         if schema:
             self._entries[USE] = _Entry(LOGIN, packet=frame(bytes((COM_INIT_DB,)) + schema, 0))

@@ -77,6 +77,10 @@ class SessionState:
         self._read_anew()
         self._judge()
 
+    def begin(self, schema: str, collation_id: int) -> None:
+        """What the login has said, as far as a connection that was reset has to be told of it."""
+        self._settings.begin(schema.encode(), collation_id)
+
     @property
     def status(self) -> int:
         """The last status word of the primary."""
@@ -223,9 +227,9 @@ class SessionState:
         seen.version = self.version
 
     def reset(self) -> None:
-        """COM_RESET_CONNECTION: everything but the default schema and the option is as after the login."""
+        """COM_RESET_CONNECTION: everything but the default schema, the option and the roles is as after the login."""
         self._settings.clear()
-        self.pins.clear()
+        self.pins.clear_all_but(_NO_SCHEMA)
         self.named.clear()
         self.variables.clear()
         self.insert_id = 0

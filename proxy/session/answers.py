@@ -130,7 +130,7 @@ def _server(context: Context, state: ServerState) -> ServerView:
 
 
 def _pools(context: Context) -> Table:
-    source: PoolFigures = SessionFigures(context)
+    source: PoolFigures = context.pool or SessionFigures(context)
     return shows.pools(source.figures())
 
 

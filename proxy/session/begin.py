@@ -9,6 +9,7 @@ from proxy.session.compression import compressing
 from proxy.session.context import Context
 from proxy.session.firststate import first_state, new_machine
 from proxy.session.judge import Judge
+from proxy.session.runner import Runner
 from proxy.sql.cache import StatementCache
 from proxy.tls.context import fingerprint_of
 from proxy.wire.certificateproof import certificate_proof
@@ -48,18 +49,17 @@ class Beginning:
         context, identity = self._context, identity_of(response, accept.secret, self._judge.origin)
         state = first_state(response.database, response.collation_id, response.capabilities, primary)
         machine = new_machine(
-            cache, state, primary, context.settings, identity.capabilities, context.rules, identity.user
+            cache, state, primary, context.settings, identity.capabilities, context.rules, identity.user, context.forms
         )
         session = ClientSession(context, identity, machine, self._channel.name, self._connection_id, changer)
-        link = await open_to_primary(context, identity, session.runner, self._judge)
-        state.status = link.status
-        rest = with_state(self._proof(accept, primary), link.welcome)
-        self._channel.send(ok_payload(Ok(status=link.status), rest=rest))
         try:
-            session.runner.adopt(link)
+            link = await self._reach_primary(session.runner, identity)
+            state.status = link.status
+            rest = with_state(self._proof(accept, primary), link.welcome)
+            self._channel.send(ok_payload(Ok(status=link.status), rest=rest))
             self._channel.hand_over(session, compressing(response, session.refuse_malformed))
-        except ConnectionError:
-            link.close()
+        except BaseException:
+            session.runner.close(under_way=False)
             raise
 
     def _proof(self, accept: Accept, primary: Observation) -> bytes:
@@ -68,6 +68,13 @@ class Beginning:
         if tls is None or primary.vendor is not Vendor.MARIADB:
             return b""
         return certificate_proof(accept.hashed, self._nonce, fingerprint_of(tls.context))
+
+    async def _reach_primary(self, runner: Runner, identity: Identity) -> BackendConnection:
+        """The session's connection to the primary, which has the last word on the account."""
+        try:
+            return await runner.reach_primary()
+        except ServerRefused as error:
+            raise await self._judge.refused_by_primary(identity.user, error) from None
 
 
 async def open_to_primary(context: Context, identity: Identity, sink: Sink, judge: Judge) -> BackendConnection:

@@ -163,16 +163,15 @@ class _Change:
         state = first_state(identity.database, identity.collation_id, identity.capabilities, self._of.primary)
         state.status = link.status
         self._channel.send(ok_payload(Ok(status=link.status), rest=with_state(b"", link.welcome)))
-        self._session.changed(
-            identity,
-            new_machine(
-                self._of.cache,
-                state,
-                self._of.primary,
-                self._context.settings,
-                identity.capabilities,
-                self._context.rules,
-                identity.user,
-            ),
-            link,
+        of, context = self._of, self._context
+        machine = new_machine(
+            of.cache,
+            state,
+            of.primary,
+            context.settings,
+            identity.capabilities,
+            context.rules,
+            identity.user,
+            context.forms,
         )
+        self._session.changed(identity, machine, link)

@@ -5,15 +5,19 @@ import itertools
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.accounts.directory import Directory
 from proxy.admin.views import PoolFigure, SessionView, Traffic
+from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.greetings import Greetings
+from proxy.backend.login import Identity, open_connection
+from proxy.backend.pool import Pool, PoolLimits
 from proxy.backend.reaper import Reaper
 from proxy.routing.balance import RoundRobin
+from proxy.routing.forms import Forms
 from proxy.routing.rules import Rules
 from proxy.session.kills import Target
 from proxy.sql.cache import StatementCache
@@ -29,6 +33,9 @@ log = logging.getLogger(__name__)
 
 # Far above the ids that servers hand out, so that a KILL with a proxy's id cannot hit a stranger's server connection.
 _FIRST_CONNECTION_ID = 1 << 30
+# Until a server has told how many connections it takes.
+_UNTOLD_CONNECTIONS = 100
+_LONGEST_SILENCE = 30.0
 # Connections to the primary that clients with wrong passwords cause at the same time.
 _REFUSALS_AT_ONCE = 4
 
@@ -81,7 +88,7 @@ class Context:
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in, in the order
     of their arrival. `openings` are those of each reply layout. Without `tls` clients are not offered TLS. `rules` are
     those of the configuration. `addresses` counts connections by client, `traffic` what each server (by name) got.
-    `since` is when the process began.
+    `since` is when the process began. Without `pool` each session has server connections of its own.
     """
 
     settings: Settings
@@ -104,11 +111,42 @@ class Context:
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     verifying: asyncio.Lock = field(default_factory=asyncio.Lock)
     refusing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_REFUSALS_AT_ONCE))
+    forms: Forms = field(default_factory=Forms)
     reaper: Reaper = field(init=False)
+    pool: Pool | None = field(init=False)
     connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))
 
     def __post_init__(self) -> None:
         self.reaper = Reaper(self.spawn, self.settings.connect_timeout, self.greetings)
+        self.pool = self._new_pool() if self.settings.connection_sharing == "shared" else None
+
+    def _new_pool(self) -> Pool:
+        settings = self.settings
+        limits = PoolLimits(
+            most=settings.server_connections,
+            per_user=settings.server_connections_per_user,
+            spare=settings.spare_connections,
+            idle=settings.server_connection_idle,
+            lifetime=settings.server_connection_lifetime,
+            wait=settings.server_connection_wait,
+        )
+
+        def open_link(server: Server, identity: Identity, sink: Sink) -> Awaitable[BackendConnection]:
+            return open_connection(server, identity, sink, settings.connect_timeout, self.greetings)
+
+        return Pool(limits, open_link, self.spawn, self._connections_of, self._keepalive_of)
+
+    def _connections_of(self, server: Server) -> int:
+        """How many connections to `server` the proxy takes: some are left to others."""
+        observation = self.monitor.snapshot.observation_of(server)
+        most = observation.max_connections if observation is not None else 0
+        return max(1, most * 9 // 10) if most else _UNTOLD_CONNECTIONS
+
+    def _keepalive_of(self, server: Server) -> float:
+        """After how many seconds of silence a free connection to `server` is used, so that it is not closed there."""
+        observation = self.monitor.snapshot.observation_of(server)
+        wait = observation.wait_timeout if observation is not None else 0.0
+        return min(_LONGEST_SILENCE, wait / 2) if wait else _LONGEST_SILENCE
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run a session's work as a task of its own; what goes wrong in it must not end the other sessions."""
@@ -150,7 +188,8 @@ class Context:
 
     def relieve(self, server: Server) -> bool:
         """`server` takes no more prepared statements: have idle ones closed; whether there were any."""
-        return any([session.relieve(server) for session in self.sessions])
+        relieved = self.pool is not None and self.pool.relieve(server)
+        return any([session.relieve(server) for session in self.sessions]) or relieved
 
 
 async def _contained(work: Coroutine[None, None, None]) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from proxy.routing.forms import Forms
 from proxy.routing.rules import Rules
 from proxy.routing.state import Baseline, SessionState
 from proxy.session.machine import Machine
@@ -19,6 +20,9 @@ _LARGEST_COLLATION_OF_LOGINS: Final = 255
 def first_state(schema: str, collation_id: int, capabilities: int, primary: Observation) -> SessionState:
     """The state with what the client has asked for. Its status is to be that of the connection to the primary."""
     state = SessionState(schema, 0, _baseline(collation_id, capabilities, primary))
+    # A reset takes the client's character set from a connection to MySQL, and leaves it on MariaDB.
+    told = primary.vendor is Vendor.MYSQL and charset_of(collation_id)
+    state.begin(schema, collation_id if told else 0)
     if collation_id > _LARGEST_COLLATION_OF_LOGINS:
         state.pin_down("character-set")
     return state
@@ -41,7 +45,8 @@ def new_machine(
     capabilities: int,
     rules: Rules | None,
     user: str,
+    forms: Forms,
 ) -> Machine:
     """The machine of a session of `user` that begins with `state`; `capabilities` are those agreed with the client."""
     limits = Limits(settings.statements_per_connection, settings.long_data_limit)
-    return Machine(cache, state, primary.vendor or Vendor.MYSQL, limits, capabilities, rules=rules, user=user)
+    return Machine(cache, state, primary.vendor or Vendor.MYSQL, limits, capabilities, forms, rules=rules, user=user)

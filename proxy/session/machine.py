@@ -7,6 +7,7 @@ from proxy.routing.forms import Forms
 from proxy.routing.policy import REPLICA, Route, Target, decide, route_to
 from proxy.routing.rules import Rules
 from proxy.routing.state import Seen, SessionState
+from proxy.session.diagnostics import QUESTIONS, QUESTIONS_WARNED, Kept, WholeReply, kept_from, retell
 from proxy.session.prepared import Prepared
 from proxy.session.request import Asked, Explained, Request
 from proxy.session.statements import Limits, Statements
@@ -22,7 +23,16 @@ from proxy.sql.kill import KILL, Kill, parse_kill
 from proxy.sql.lexer import digest
 from proxy.sql.own import SHOW_PROXY, show_proxy, without_explain
 from proxy.sql.prepares import EXECUTE, with_parameters
-from proxy.sql.statement import OWN, READ, SERVER_SCHEMAS, SESSION, TRANSACTION, Statement, primary
+from proxy.sql.statement import (
+    DIAGNOSTIC,
+    OWN,
+    READ,
+    SERVER_SCHEMAS,
+    SESSION,
+    TRANSACTION,
+    Statement,
+    primary,
+)
 from proxy.wire import constants as c
 from proxy.wire.commands import DUMPS, EXECUTIONS, REPLIES
 from proxy.wire.errors import MalformedPacket
@@ -48,7 +58,8 @@ _LARGE: Final = route_to(Target.PRIMARY, "too-large")
 class Machine:
     """One session. `cache` classifies its texts, `vendor` is that of the servers, `flags` the capabilities agreed.
 
-    `rules` are for `user`, whose session it is. `steps` is its part about what connections lack.
+    `rules` are for `user`, whose session it is. `steps` is its part about what connections lack. `kept` is there when
+    the connection that ran the last statement has gone to another session.
     """
 
     def __init__(
@@ -73,6 +84,7 @@ class Machine:
         self._dirty = False
         self._rules = rules
         self._user = user
+        self.kept: Kept | None = None
 
     @property
     def movable(self) -> bool:
@@ -261,6 +273,45 @@ class Machine:
             return None
         request = Request(packet, _NEUTRAL, _TO_PRIMARY, Reply.NONE, prepared)
         request.at = prepared.spilled
+        return request
+
+    # --- connections change hands ------------------------------------------------------------------------------------
+
+    def may_part(self, seen: Seen, on_primary: bool) -> bool:
+        """Whether a connection at rest can go to another session, and this one go on with another."""
+        if self.statements.tied_to(seen):
+            return False
+        return not on_primary or (self.state.transferable and not self.statements.bound_to(self.state.texts))
+
+    def questions(self, on_primary: bool, *, last: bool, warned: bool) -> list[bytes]:
+        """What a connection has to be asked before it goes; `last` says that it ran the last statement."""
+        if not (last and self.kept is None) and not (on_primary and self.state.wrote):
+            return []
+        return [self.steps.query(text) for text in (QUESTIONS_WARNED if last and warned else QUESTIONS)]
+
+    def keep(self, replies: list[bytes], seen: Seen, on_primary: bool, *, last: bool) -> None:
+        """A connection has answered the questions. Raises MalformedPacket."""
+        kept = kept_from(replies)
+        if on_primary:
+            seen.insert_id = kept.insert_id
+            if self.state.wrote:
+                self.state.insert_id = kept.insert_id
+        if last:
+            self.kept = kept
+
+    def retold(self, request: Request) -> Request | bytes | Err:
+        """A question about the last statement, whose connection is another session's now; or the answer to it."""
+        asks = request.statement.kind is DIAGNOSTIC and request.code != c.COM_STMT_PREPARE
+        if self.kept is None or not asks:
+            return request
+        retold = retell(self.text(request), self.kept, prepared=request.prepared is not None)
+        if retold.reply or retold.err is not None:
+            return retold.err or retold.reply
+        request.before = retold.before
+        if retold.values:
+            request.whole = WholeReply(retold.values, binary=request.prepared is not None)
+        if retold.text:
+            request.packet = self.steps.query(retold.text)
         return request
 
     def gone(self, request: Request) -> Err:

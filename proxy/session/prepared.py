@@ -8,7 +8,7 @@ from proxy.sql.statement import Statement
 from proxy.wire import constants as c
 from proxy.wire.definitions import Definitions
 from proxy.wire.errors import MalformedPacket
-from proxy.wire.framing import frame, payload_length
+from proxy.wire.framing import payload_length
 from proxy.wire.primitives import read_lenenc_int
 
 # COM_STMT_EXECUTE: header, command, statement, flags, iterations; then the NULL bitmap.
@@ -152,8 +152,3 @@ def renumbered(packet: bytes, number: int) -> bytes:
     """A COM_STMT_* packet, or the first packet of a COM_STMT_PREPARE's reply, with another statement number."""
     wanted = number.to_bytes(4, "little")
     return packet if packet[5:9] == wanted else packet[:5] + wanted + packet[9:]
-
-
-def closing(number: int) -> bytes:
-    """A COM_STMT_CLOSE."""
-    return frame(bytes((c.COM_STMT_CLOSE,)) + number.to_bytes(4, "little"), 0)

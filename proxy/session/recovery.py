@@ -9,11 +9,11 @@ from proxy.routing.policy import Target, route_to
 from proxy.session.context import Context
 from proxy.session.machine import Machine
 from proxy.session.preludes import Owner, PreludeRun
-from proxy.session.prepared import closing
 from proxy.session.remedies import MOST_REPEATS, REFUSED_AS_WRITE, Remedy, remedy
 from proxy.session.request import Prelude, Request
 from proxy.sql.cache import REFUSED_BY_REPLICA
 from proxy.wire import constants as c
+from proxy.wire.commands import closing
 from proxy.wire.exchange import Exchange
 from proxy.wire.framing import frame
 from topology.servers import Server

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from proxy.routing.forms import Form
 from proxy.routing.policy import Route
 from proxy.routing.state import Seen
+from proxy.session.diagnostics import WholeReply
 from proxy.session.prepared import Prepared
 from proxy.sql.hints import Hint
 from proxy.sql.kill import Kill
@@ -31,7 +32,8 @@ class Request:
     its beginning, or that the client may send more while it is answered. `avoid` holds the names of servers that could
     not serve it. `wish` is what a hint, or the rule of number `rule`, says about the replica. `repeats` counts what was
     tried again on one server. Of a COM_STMT_PREPARE, `made` is the statement that it made, and `definitions` are its
-    columns', if the client keeps them.
+    columns', if the client keeps them. `before` is a text that its connection has to run right before
+    it, and `whole` makes its reply what the connection of the statement before would have said.
     """
 
     at: Seen | Server | None = None
@@ -44,6 +46,8 @@ class Request:
     rule: int = 0
     definitions: Definitions | None = None
     made: Prepared | None = None
+    before: bytes = b""
+    whole: WholeReply | None = None
 
     def __init__(
         self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None

@@ -13,8 +13,11 @@ from typing import Final, Protocol
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity, server_lost
 from proxy.errors import ServerLost, ServerRefused
+from proxy.routing.told import Told
 from proxy.session.context import Context
 from proxy.session.counting import count
+from proxy.session.diagnostics import WholeReply
+from proxy.session.handover import Handover
 from proxy.session.kills import Killing, Target
 from proxy.session.machine import Machine
 from proxy.session.metadata import Metadata
@@ -24,6 +27,7 @@ from proxy.session.recovery import Recovery
 from proxy.session.remedies import MOST_REPEATS, may_move, may_start_over, next_sequence
 from proxy.session.request import Prelude, Request
 from proxy.session.servers import Servers
+from proxy.session.settling import FirstConnection
 from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
 from proxy.wire.errors import MalformedPacket
@@ -78,7 +82,7 @@ class Runner:
         self._steps = machine.steps
         self._name = name
         self._client = client
-        self._servers = Servers(context, identity, name)
+        self._servers = Servers(context, identity, machine.state, name)
         self._links = self._servers.links
         self._recovery = Recovery(context, machine, name, self)
         caches = identity.capabilities & c.MARIADB_CLIENT_CACHE_METADATA
@@ -91,6 +95,10 @@ class Runner:
         self._client_slow = False
         self._closed = False
         self._killing: Killing | None = None
+        self._arriving = False
+        self._handover: Handover | None = None
+        self._postponed: Callable[[], None] | None = None
+        self._kept_back: BackendConnection | None = None
         self.condemned = False
 
     def attach(self, write: Callable[[bytes], None]) -> None:
@@ -98,13 +106,23 @@ class Runner:
         self._write = write
 
     def adopt(self, link: BackendConnection) -> None:
-        """Take over a connection that was opened during a login."""
-        link.belong_to(self)
-        self._servers.add(link)
+        """Take over a connection that was opened, or made another user's, during a login."""
+        self._servers.adopt(link, self)
+
+    async def reach_primary(self) -> BackendConnection:
+        """The session's first connection to the primary, brought in step. Raises ServerLost, ServerRefused."""
+        first = FirstConnection(self, self._servers, self._machine)
+        self._arriving = True
+        try:
+            return await first.reach(self._context.monitor.snapshot.primary.server)
+        finally:
+            self._arriving = False
 
     def release(self, server: Server) -> BackendConnection | None:
         """Give the connection to `server` away, if there is one that lives."""
-        link = self._links.pop(server.name, None)
+        link = self._links.get(server.name)
+        if link is not None:
+            self._servers.remove(link)
         # What it had to say of its back-pressure, it said.
         self._client.resume_client()
         return link if link is not None and link.alive else None
@@ -115,13 +133,24 @@ class Runner:
         # Without an exchange nothing of the client's own was sent.
         if under_way and not self.condemned and self._link is not None and self._exchange is not None:
             self._servers.leave_behind(self._link)
-        self._request = None
-        self._servers.close()
+        self._request = self._postponed = None
+        if self._handover is not None:
+            self._handover.give_up()
+        self._servers.close(self._may_leave_behind)
 
     # --- a request in ------------------------------------------------------------------------------------------------
 
     def start(self, request: Request) -> None:
         """Run a request; the one before must be over."""
+        if self._handover is not None:
+            # What this asks for is just being taken from its connection.
+            self._postponed = functools.partial(self.start, request)
+            return
+        if self._machine.kept is not None:
+            told = self._machine.retold(request)
+            if not isinstance(told, Request):
+                self._answer(request, told)
+                return
         if self._servers.unfit:
             request.avoid = self._servers.unfit
         self._request = request
@@ -130,6 +159,14 @@ class Runner:
             self._refuse(request, err)
             return
         self.dispatch(request)
+
+    def _answer(self, request: Request, told: bytes | Err) -> None:
+        """Answer a question about the last statement without any server."""
+        if isinstance(told, Err):
+            self._client.refuse(request, told)
+        else:
+            self._write(told)
+            self._client.request_over()
 
     def _aim(self, request: Request) -> Err | None:
         """Have a KILL of one of the proxy's sessions hit its thread; an error if there is none."""
@@ -207,6 +244,9 @@ class Runner:
             self._refuse(request, self._machine.gone(request))
             return
         link = self._links.get(server.name)
+        if self._handover is not None and self._handover.link is link:
+            self._postponed = functools.partial(self.dispatch, request)
+            return
         if link is None:
             self._link = None
             self._servers.open(server, self, functools.partial(self._opened, server, request))
@@ -284,7 +324,8 @@ class Runner:
         self._exchange = exchange
         self._held = b""
         if request.code in _REMEMBERED:
-            self._servers.last = link.server.name
+            self._servers.last, self._servers.warned = link.server.name, False
+            self._machine.kept = None
         if self._client_slow:
             link.pause_reading()
         if request.streamed:
@@ -309,6 +350,8 @@ class Runner:
         request = self._request
         if request is None:
             return
+        if request.whole is not None and not (chunk := self._whole(request.whole, connection, exchange, chunk)):
+            return
         if not self._forwarded:
             if exchange.errno:
                 # Also behind columns or rows: as long as the client has not seen them, nothing is lost.
@@ -330,6 +373,8 @@ class Runner:
             return
         on_primary = self._servers.is_primary(connection.server)
         count(request, connection, exchange.errno, on_primary)
+        if exchange.warned:
+            self._servers.warned = True
         if on_primary or not request.plain:
             self._machine.replied(request, exchange, connection.seen, on_primary)
             if self._machine.state.released:
@@ -342,6 +387,13 @@ class Runner:
                 return
         self._write(chunk)
         self._over()
+
+    def _whole(self, whole: WholeReply, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bytes:
+        try:
+            return whole.feed(chunk, over=exchange.done, failed=exchange.errno != 0)
+        except MalformedPacket as error:
+            link.abort(f"malformed reply: {error}")
+            return b""
 
     def _killed(self, killing: Killing, exchange: Exchange, reply: bytes) -> None:
         self._killing = None
@@ -357,6 +409,7 @@ class Runner:
 
     def accept(self, request: Request, exchange: Exchange, link: BackendConnection, reply: bytes) -> None:
         """The error `reply` is for the client after all."""
+        self._servers.warned = True
         on_primary = self._servers.is_primary(link.server)
         count(request, link, exchange.errno, on_primary)
         self._machine.replied(request, exchange, link.seen, on_primary)
@@ -387,7 +440,7 @@ class Runner:
     def _not_taken(self, request: Request, link: BackendConnection, farewell: bytes) -> None:
         """The server had closed the connection before it read the request: its last words have the number 0."""
         log.info("%s: %s closed its connection, which idled", self._name, link.server)
-        self._links.remove(link)
+        self._servers.remove(link)
         link.close()
         self._held, self._link, self._exchange = b"", None, None
         lost_state = self._servers.is_primary(link.server) and not self._machine.movable
@@ -400,8 +453,64 @@ class Runner:
 
     def _over(self) -> None:
         """The current request is done with."""
+        link = self._link
         self._request = self._link = self._exchange = None
         self._client.request_over()
+        self._servers.over(link)
+
+    # --- connections change hands ------------------------------------------------------------------------------------
+
+    def may_part(self, link: BackendConnection) -> bool:
+        """Called by the pool: whether another session can have `link`."""
+        busy = self._arriving or self._handover is not None or self._killing is not None or self.condemned
+        return not busy and link is not self._kept_back and self._may_leave_behind(link)
+
+    def owes(self, link: BackendConnection) -> bool:
+        """Called by the pool: whether the client may ask for the warnings of a statement that ran on `link`."""
+        return self._servers.warned and self._servers.last == link.server.name and self._machine.kept is None
+
+    def _may_leave_behind(self, link: BackendConnection) -> bool:
+        if not link.at_rest or not link.alive or link is self._link or self._links.get(link.server.name) is not link:
+            return False
+        return self._machine.may_part(link.seen, self._servers.is_primary(link.server))
+
+    def part(self, link: BackendConnection, done: Callable[[Told | None], None]) -> None:
+        """Called by the pool: another session gets `link`."""
+        last = self._servers.last == link.server.name and self._machine.kept is None
+        on_primary = self._servers.is_primary(link.server)
+        questions = self._machine.questions(on_primary, last=last, warned=self._servers.warned)
+        parted = functools.partial(self._parted, link, done, last, on_primary)
+        if questions:
+            link.resume_reading()
+            self._handover = Handover(self, link, questions, parted)
+            self._handover.start()
+        else:
+            parted([])
+
+    def _parted(
+        self,
+        link: BackendConnection,
+        done: Callable[[Told | None], None],
+        last: bool,
+        on_primary: bool,
+        replies: list[bytes] | None,
+    ) -> None:
+        self._handover = None
+        try:
+            if replies:
+                self._machine.keep(replies, link.seen, on_primary, last=last)
+        except MalformedPacket as error:
+            log.info("%s: %s keeps its connection: %s", self._name, link.server, error)
+            replies = None
+        if replies is None:
+            self._kept_back = link
+            done(None)
+        else:
+            self._links.remove(link)
+            done(self._machine.state.told(link.seen))
+        if (postponed := self._postponed) is not None:
+            self._postponed = None
+            postponed()
 
     # --- a server goes away ------------------------------------------------------------------------------------------
 

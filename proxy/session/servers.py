@@ -1,13 +1,17 @@
 """The servers as one session sees them: which of them a request goes to, and the connections that the session has."""
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity, open_connection, server_lost
+from proxy.backend.pool import Given, Holder, Wish
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.policy import LAST, REPLICA
+from proxy.routing.state import SessionState
+from proxy.routing.told import Fit, Told
 from proxy.session.context import Context
 from proxy.session.links import Links
 from proxy.session.request import Request
@@ -23,15 +27,21 @@ class Servers:
     """Chooses servers and opens connections to them, in the name of one client.
 
     `links` are the open ones. `last` is the name of the server that ran the statement which the next one may ask about.
-    `unfit` are the names of replicas that do not take this session. `awaited` is where a connection is being opened.
+    `unfit` are the names of replicas that do not take this session. `warned` tells whether that statement left warnings
+    or an error, `fresh` whether the connection that was got last had been no other session's before.
+    `awaited` is where a connection is being opened.
     """
 
-    def __init__(self, context: Context, identity: Identity, name: str) -> None:
+    def __init__(self, context: Context, identity: Identity, state: SessionState, name: str) -> None:
         self.links = Links()
         self.last = ""
+        self.warned = False
+        self.fresh = True
         self.unfit: frozenset[str] = frozenset()
         self._context = context
         self._identity = identity
+        self._state = state
+        self._wish: Wish | None = None
         self._name = name
         self._task: asyncio.Task[None] | None = None
         self.awaited: Server | None = None
@@ -40,15 +50,34 @@ class Servers:
     def leave_behind(self, link: BackendConnection) -> None:
         """The client is gone, and a statement of it runs on `link`: have it killed if that is wanted."""
         if self._context.settings.kill_on_disconnect:
-            self.links.remove(link)
+            self.remove(link)
             self._context.reaper.take(link, self._identity)
 
-    def close(self) -> None:
-        """Give up all connections. Safe to call twice."""
+    def close(self, may_part: Callable[[BackendConnection], bool]) -> None:
+        """Give up all connections: those that others can have go to them. Safe to call twice."""
         self._closed = True
         if self._task is not None:
             self._task.cancel()
-        self.links.close()
+        if self._wish is not None:
+            self._wish.end()
+        for link in list(self.links.values()):
+            if self._context.pool is not None and may_part(link):
+                self._context.pool.release(link, self._state.told(link.seen))
+            else:
+                link.close()
+        self.links.clear()
+
+    def remove(self, link: BackendConnection) -> None:
+        """A connection is none of the session's any more, nor anybody's."""
+        self.links.remove(link)
+        if self._context.pool is not None:
+            self._context.pool.withdraw(link)
+
+    def over(self, link: BackendConnection | None) -> None:
+        """A command is over: somebody else may wait for its connection."""
+        pool = self._context.pool
+        if pool is not None and pool.waiting and link is not None:
+            pool.offer(link.server)
 
     def is_primary(self, server: Server) -> bool:
         """Whether `server` takes the writes."""
@@ -98,10 +127,49 @@ class Servers:
         link.traffic = self._context.traffic[link.server.name]
         self.links.add(link)
 
-    def open(self, server: Server, sink: Sink, opened: Opened) -> None:
-        """Open a connection to `server`, and call `opened` with it, or with what went wrong."""
+    def adopt(self, link: BackendConnection, holder: Holder) -> None:
+        """Keep a connection that was opened, or changed, outside of the pool."""
+        link.belong_to(holder)
+        self.add(link)
+        if self._context.pool is not None:
+            self._context.pool.enroll(link, self._identity, holder)
+
+    def open(self, server: Server, holder: Holder, opened: Opened) -> None:
+        """Get a connection to `server`, and call `opened` with it, or with what went wrong; at once or later."""
         self.awaited = server
-        self._task = self._context.spawn(self._open(server, sink, opened))
+        if self._context.pool is None:
+            self._task = self._context.spawn(self._open(server, holder, opened))
+            return
+        done = functools.partial(self._given, server, opened)
+        self._wish = Wish(server, self._identity, holder, self._fit, done)
+        self._context.pool.get(self._wish)
+
+    def _fit(self, told: Told) -> Fit:
+        return self._state.fit(told, resettable=self._resettable)
+
+    @property
+    def _resettable(self) -> bool:
+        """Whether a reset makes a connection what it was after its login.
+
+        It does not bring back what these flags ask for, nor what a server's init_connect has set.
+        """
+        observation = self._context.monitor.snapshot.primary.observation
+        kept = self._identity.capabilities & (c.CLIENT_IGNORE_SPACE | c.CLIENT_INTERACTIVE)
+        return not kept and observation is not None and not observation.init_connect
+
+    def _given(self, server: Server, opened: Opened, outcome: Given | ServerLost | ServerRefused) -> None:
+        self._wish = self.awaited = None
+        self.fresh = isinstance(outcome, Given) and outcome.told is None
+        if isinstance(outcome, Given):
+            link = outcome.link
+            if outcome.told is not None:
+                link.seen = link.seen.passed_on()
+                self._state.take_over(outcome.told, link.seen)
+            self.add(link)
+            opened(link)
+            return
+        self._note_failure(server, outcome)
+        opened(outcome)
 
     async def _open(self, server: Server, sink: Sink, opened: Opened) -> None:
         outcome: BackendConnection | ServerLost | ServerRefused

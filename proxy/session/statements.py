@@ -6,11 +6,11 @@ from typing import Final
 
 from proxy.routing.forms import Form, Forms
 from proxy.routing.state import Seen, SessionState
-from proxy.session.prepared import Prepared, closing
+from proxy.session.prepared import Prepared
 from proxy.session.wording import malformed, unknown_statement
 from proxy.sql.statement import Statement
 from proxy.wire import constants as c
-from proxy.wire.commands import statement_id
+from proxy.wire.commands import closing, statement_id
 from proxy.wire.replies import Err
 from topology.servers import Vendor
 
@@ -147,6 +147,10 @@ class Statements:
     def bound_to(self, texts: int) -> bool:
         """Whether there is one that only the connection to the primary can run or go on with."""
         return any(prepared.texts != texts or prepared.spilled for prepared in self._known.values())
+
+    def tied_to(self, seen: Seen) -> bool:
+        """Whether there is one whose cursor or long data is on that connection."""
+        return any(prepared.cursor is seen or prepared.spilled is seen for prepared in self._known.values())
 
     def missing(self, seen: Seen) -> Prepared | None:
         """One that is not prepared on a connection."""

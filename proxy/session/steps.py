@@ -5,11 +5,12 @@ from typing import Final
 
 from proxy.routing.state import Seen, SessionState, changes_texts
 from proxy.routing.variables import set_text
-from proxy.session.prepared import Prepared, closing, renumbered
+from proxy.session.prepared import Prepared, renumbered
 from proxy.session.request import Prelude, Request
 from proxy.session.statements import Statements
+from proxy.sql.effects import Deallocate, Execute
 from proxy.wire import constants as c
-from proxy.wire.commands import EXECUTIONS
+from proxy.wire.commands import EXECUTIONS, closing
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.queryattributes import query_payload
@@ -25,22 +26,21 @@ class Steps:
         self._statements = statements
         self._attributes = attributes
 
-    def _query(self, text: bytes) -> bytes:
+    def query(self, text: bytes) -> bytes:
+        """A COM_QUERY, as the connections of the session take it."""
         return frame(query_payload(text, attributes=self._attributes), 0)
 
     def prelude(self, seen: Seen, request: Request) -> Prelude | None:
         """What a connection has to be told before `request`; None when it is in step."""
         state = self._state
-        if seen.resets != state.resets:
-            return Prelude(_RESET, resets=state.resets)
-        if seen.version != state.version and (step := self._catch_up(seen, request)) is not None:
-            return step
-        if seen.insert_id != state.insert_id and state.insert_id is not None:
-            return Prelude(self._query(b"SET last_insert_id = %d" % state.insert_id), insert_id=state.insert_id)
+        if seen.resets != state.resets or seen.version != state.version or state.insert_id != seen.insert_id:
+            step = self.next_setting(seen, request)
+            if step is not None:
+                return step
         variables = request.statement.variables
         if (variables is None or variables) and (missing := state.missing_variables(variables, seen)):
             versions = {name: variable.version for name, variable in missing.items()}
-            return Prelude(self._query(set_text(missing).encode()), variables=versions)
+            return Prelude(self.query(set_text(missing).encode()), variables=versions)
         if request.plain:
             return self._name_again(seen, request.named) if request.named else None
         if request.named and (step := self._name_again(seen, request.named)) is not None:
@@ -49,7 +49,12 @@ class Steps:
         if prepared is not None and prepared.form not in seen.statements:
             return self._reach(seen, prepared)
         if request.statement.effects and request.code != c.COM_STMT_PREPARE:
-            return self._before_other_texts(seen, request)
+            step = self._names_again(seen, request) or self._before_other_texts(seen, request)
+            if step is not None:
+                return step
+        if request.before:
+            text, request.before = request.before, b""
+            return Prelude(self.query(text))
         return None
 
     def _name_again(self, seen: Seen, name: str) -> Prelude | None:
@@ -57,13 +62,31 @@ class Steps:
         statement = self._state.named.find(name)
         if statement is None or seen.named.get(name) == statement.version:
             return None
-        return Prelude(self._query(statement.text), named=(name, statement.version))
+        return Prelude(self.query(statement.text), named=(name, statement.version))
 
-    def _catch_up(self, seen: Seen, request: Request) -> Prelude | None:
+    def next_setting(self, seen: Seen, request: Request | None = None) -> Prelude | None:
+        """What the session has set that a connection has to be told first; None when it has been told everything."""
+        state = self._state
+        if seen.resets != state.resets:
+            return Prelude(_RESET, resets=state.resets)
+        if seen.version != state.version and (step := self._catch_up(seen, request)) is not None:
+            return step
+        if seen.insert_id == state.insert_id or state.insert_id is None:
+            return None
+        return Prelude(self.query(b"SET last_insert_id = %d" % state.insert_id), insert_id=state.insert_id)
+
+    def _names_again(self, seen: Seen, request: Request) -> Prelude | None:
+        """Prepare as text what the request executes or gives up, maybe among other statements."""
+        for effect in request.statement.effects:
+            if isinstance(effect, Execute | Deallocate) and (step := self._name_again(seen, effect.name)) is not None:
+                return step
+        return None
+
+    def _catch_up(self, seen: Seen, request: Request | None) -> Prelude | None:
         if seen.detour is not None and (step := self._on_detour(seen, request)) is not None:
             return step
         if (setting := self._state.missing(seen.version)) is not None:
-            return Prelude(setting.packet or self._query(setting.text.encode()), version=setting.version)
+            return Prelude(setting.packet or self.query(setting.text.encode()), version=setting.version)
         seen.version = self._state.version
         return None
 
@@ -75,14 +98,14 @@ class Steps:
         packet = frame(bytes((c.COM_INIT_DB,)) + prepared.schema.encode(), 0)
         return Prelude(packet, detour=prepared.form)
 
-    def _on_detour(self, seen: Seen, request: Request) -> Prelude | None:
+    def _on_detour(self, seen: Seen, request: Request | None) -> Prelude | None:
         """The connection is in the schema of a statement: prepare that now, and then come back."""
         assert seen.detour is not None
         prepared, seen.detour = self._statements.of(seen.detour), None
         if prepared is None or prepared.form in seen.statements:
             return None
         step = self._preparing(seen, prepared)
-        return step if prepared is request.prepared else replace(step, optional=prepared.form)
+        return step if request is not None and prepared is request.prepared else replace(step, optional=prepared.form)
 
     def _preparing(self, seen: Seen, prepared: Prepared) -> Prelude:
         packet = self._statements.room(seen, self._state.texts) + prepared.packet

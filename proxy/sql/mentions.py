@@ -13,11 +13,15 @@ NAMED_LOCK: Final = "named-lock"
 
 @dataclass(slots=True)
 class Mentions:
-    """`unknown` is the first function that is not known to be harmless; `assigned` may hold UNTOLD."""
+    """`unknown` is the first function that is not known to be harmless; `assigned` may hold UNTOLD.
+
+    `tells_thread` says that the id of the server connection is asked for, which has to stay what it is from then on.
+    """
 
     unknown: str = ""
     locks: bool = False
     keeps: bool = False
+    tells_thread: bool = False
     variables: set[str] = field(default_factory=set)
     assigned: set[str] = field(default_factory=set)
 
@@ -34,6 +38,8 @@ class Mentions:
             found.append(Hold("unknown-function"))
         elif self.keeps:
             found.append(Hold("function"))
+        if self.tells_thread:
+            found.append(Hold("connection-id"))
         return tuple(found)
 
 
@@ -65,6 +71,7 @@ def _note_call(words: Words, at: int, builtins: frozenset[str], found: Mentions)
     elsewhere = name in SPACE_SENSITIVE and not words.glued(at)
     if name in PRIMARY_ONLY and not qualified:
         found.locks = found.locks or name == "GET_LOCK"
+        found.tells_thread = found.tells_thread or name == "CONNECTION_ID"
         found.keeps = found.keeps or (name == "LAST_INSERT_ID" and words.upper[at + 1 : at + 2] != [")"])
     elif qualified or elsewhere or (name not in builtins and name not in DIAGNOSTICS):
         found.unknown = found.unknown or words.texts[at - 1].strip("`")

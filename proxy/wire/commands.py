@@ -4,6 +4,7 @@ from typing import Final
 
 from proxy.wire import constants as c
 from proxy.wire.exchange import Reply
+from proxy.wire.framing import frame
 
 # A command that is not here gets ER_UNKNOWN_COM_ERROR, as from a server that does not know it. The primary says the
 # same of those that only the other vendor's servers know.
@@ -41,3 +42,8 @@ EXECUTIONS: Final = frozenset({c.COM_STMT_EXECUTE, c.COM_STMT_BULK_EXECUTE})
 def statement_id(packet: bytes) -> int:
     """The statement that a COM_STMT_* packet (with its header) is about; -1 when the packet is too short to say."""
     return int.from_bytes(packet[5:9], "little") if len(packet) >= 9 else -1
+
+
+def closing(number: int) -> bytes:
+    """A COM_STMT_CLOSE."""
+    return frame(bytes((c.COM_STMT_CLOSE,)) + number.to_bytes(4, "little"), 0)

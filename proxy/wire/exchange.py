@@ -139,7 +139,7 @@ class Exchange(ReplyGrammar):
                 status = chunk[at + 7] | chunk[at + 8] << 8
                 if status & SERVER_SESSION_STATE_CHANGED and self._layout.session_track:
                     self._hear(chunk[at + HEADER_SIZE : behind])
-                self._end(status)
+                self._end(status, chunk[at + 5] | chunk[at + 6])
             elif self.at == ROWS and not self.ends_rows(chunk[at + 4], length):
                 self.begun = True
             elif self.at == COLUMNS_END:

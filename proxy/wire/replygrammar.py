@@ -66,8 +66,8 @@ class ReplyGrammar:
     After the reply: `done` is True, `status` holds the last status flags seen (-1 if none), `errno` the number of the
     error that ended it (0 if none). `begun` turns True with the first packet that is not an error. `prepared` are the
     number, columns and parameters of a statement that was prepared. `file_wanted` turns True when the server asks for a
-    file of the client's: the rest of the reply follows once it has that. `told` is
-    what the server said of the session's state, the last word on each part of it.
+    file of the client's: the rest of the reply follows once it has that. `told` is what the server said of the
+    session's state, the last word on each part of it. `warned` tells whether SHOW WARNINGS has anything to show then.
 
     `at` is what the next packet is, `remaining` how many definitions are left in a group of them.
     """
@@ -80,6 +80,7 @@ class ReplyGrammar:
     prepared: tuple[int, int, int] | None = None
     file_wanted: bool = False
     told: SessionTrack | None = None
+    warned: bool = False
     remaining: int = 0
     _groups: tuple[int, ...] = ()
 
@@ -133,6 +134,7 @@ class ReplyGrammar:
             self.begun = True
             return
         self.errno = errno
+        self.warned = True
         self.at = DONE
         self.done = True
 
@@ -181,7 +183,8 @@ class ReplyGrammar:
             self.at = DEFINITIONS_END
 
     def _end_columns(self, payload: bytes) -> None:
-        self.status = _eof_status(payload)
+        self.status, warnings = _eof_status(payload)
+        self.warned = warnings > 0
         if self.status & SERVER_STATUS_CURSOR_EXISTS:
             # The rows wait on the server until the client fetches them.
             self._finish()
@@ -191,10 +194,10 @@ class ReplyGrammar:
     def _end_result(self, payload: bytes) -> None:
         limit = _SHORTEST_OK if self._layout.deprecate_eof else _EOF_LIMIT
         eof = payload[0] == EOF_HEADER and len(payload) < limit
-        status = _eof_status(payload) if eof else _ok_status(payload)
+        status, warnings = _eof_status(payload) if eof else _ok_status(payload)
         if status & SERVER_SESSION_STATE_CHANGED and self._layout.session_track:
             self._hear(payload)
-        self._end(status)
+        self._end(status, warnings)
 
     def _hear(self, payload: bytes) -> None:
         """Note what a packet tells of the session's state; an EOF of MariaDB's only that there is something."""
@@ -202,8 +205,9 @@ class ReplyGrammar:
         told = parse_ok_track(payload) if is_ok else SessionTrack(changed=True)
         self.told = told if self.told is None else self.told.followed_by(told)
 
-    def _end(self, status: int) -> None:
+    def _end(self, status: int, warnings: int = 0) -> None:
         """A result is complete; `status` tells whether another one follows."""
+        self.warned = warnings > 0
         more = status & SERVER_MORE_RESULTS_EXISTS
         if self.status >= SERVER_PS_OUT_PARAMS and self.status & SERVER_PS_OUT_PARAMS and self.at == ROWS:
             # An OK follows a procedure's OUT parameters. MySQL tells so in the EOF before them, not in the one behind;
@@ -240,15 +244,18 @@ class ReplyGrammar:
             self._end_definitions()
 
 
-def _eof_status(payload: bytes) -> int:
+def _eof_status(payload: bytes) -> tuple[int, int]:
+    """Status and number of warnings."""
     if payload[0] != EOF_HEADER or len(payload) < 5:
         raise MalformedPacket("an EOF packet was expected")
-    return payload[3] | payload[4] << 8
+    return payload[3] | payload[4] << 8, payload[1] | payload[2] << 8
 
 
-def _ok_status(payload: bytes) -> int:
+def _ok_status(payload: bytes) -> tuple[int, int]:
+    """Status and number of warnings."""
     _, at = read_lenenc_int(payload, 1)
     _, at = read_lenenc_int(payload, at)
     if at + 2 > len(payload):
         raise MalformedPacket("an OK packet without a status")
-    return payload[at] | payload[at + 1] << 8
+    warnings = int.from_bytes(payload[at + 2 : at + 4], "little")
+    return payload[at] | payload[at + 1] << 8, warnings

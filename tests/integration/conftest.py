@@ -57,6 +57,13 @@ def shared_proxy(shared_cluster: Cluster) -> Iterator[ProxyProcess]:
         yield proxy
 
 
+@pytest.fixture(scope="session")
+def session_proxy(shared_cluster: Cluster) -> Iterator[ProxyProcess]:
+    """A proxy whose sessions have server connections of their own."""
+    with running_proxy(shared_cluster, "--connection-sharing", "session") as proxy:
+        yield proxy
+
+
 @pytest.fixture
 def client(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[Connection]:
     """A client of the proxy, in autocommit mode."""

@@ -28,7 +28,7 @@ FLAGS = CAPABILITIES | c.CLIENT_CONNECT_ATTRS
 
 
 @pytest.fixture
-def admin(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[Connection]:
+def admin(shared_cluster: Cluster, session_proxy: ProxyProcess) -> Iterator[Connection]:
     """The primary itself, with the accounts one, two, locked and alone, which both sides know already."""
     with direct(shared_cluster, shared_cluster.servers[0]) as connection:
         try:
@@ -37,7 +37,7 @@ def admin(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[Conne
             for login in (ONE, TWO, Login("locked", "third"), Login("alone", "fourth")):
                 run(connection, f"CREATE USER {login.user}@'%' IDENTIFIED BY '{login.password}'")
                 run(connection, f"GRANT SELECT, INSERT, CREATE TEMPORARY TABLES ON {SCHEMA}.* TO {login.user}@'%'")
-                for host, port in endpoints(shared_cluster, shared_proxy):
+                for host, port in endpoints(shared_cluster, session_proxy):
                     with WireClient(host, port) as client:
                         client.log_in(login)
             run(connection, "ALTER USER locked@'%' ACCOUNT LOCK")
@@ -107,9 +107,9 @@ CASES = {
 
 @pytest.mark.usefixtures("admin")
 @pytest.mark.parametrize("case", CASES)
-def test_a_change_is_answered_as_by_the_server(shared_cluster: Cluster, shared_proxy: ProxyProcess, case: str) -> None:
+def test_a_change_is_answered_as_by_the_server(shared_cluster: Cluster, session_proxy: ProxyProcess, case: str) -> None:
     outcomes = []
-    for host, port in endpoints(shared_cluster, shared_proxy):
+    for host, port in endpoints(shared_cluster, session_proxy):
         with WireClient(host, port) as client:
             client.log_in(Login(ONE.user, ONE.password, capabilities=FLAGS))
             outcomes.append(Outcome(change(client, CASES[case]), after(client)))
@@ -155,9 +155,9 @@ def leave_traces(client: WireClient) -> None:
 
 @pytest.mark.usefixtures("admin")
 @pytest.mark.parametrize("login", [TWO, ONE, Login("two", "second", SCHEMA)], ids=["another", "same", "schema"])
-def test_nothing_is_left_of_the_user_before(shared_cluster: Cluster, shared_proxy: ProxyProcess, login: Login) -> None:
+def test_nothing_is_left_of_the_user_before(shared_cluster: Cluster, session_proxy: ProxyProcess, login: Login) -> None:
     outcomes = []
-    for host, port in endpoints(shared_cluster, shared_proxy):
+    for host, port in endpoints(shared_cluster, session_proxy):
         with WireClient(host, port) as client:
             client.log_in(ONE)
             leave_traces(client)
@@ -169,11 +169,11 @@ def test_nothing_is_left_of_the_user_before(shared_cluster: Cluster, shared_prox
 
 
 @pytest.mark.usefixtures("admin")
-def test_a_refusal_leaves_what_the_server_leaves(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> None:
+def test_a_refusal_leaves_what_the_server_leaves(shared_cluster: Cluster, session_proxy: ProxyProcess) -> None:
     if shared_cluster.flavor is Flavor.MYSQL:
         pytest.skip("MySQL closes the connection")
     outcomes = []
-    for host, port in endpoints(shared_cluster, shared_proxy):
+    for host, port in endpoints(shared_cluster, session_proxy):
         with WireClient(host, port) as client:
             client.log_in(Login(ONE.user, ONE.password, SCHEMA))
             leave_traces(client)
@@ -192,14 +192,14 @@ def run_as_owner(cluster: Cluster) -> None:
 
 
 def test_reads_go_to_replicas_as_the_new_user(
-    shared_cluster: Cluster, shared_proxy: ProxyProcess, admin: Connection
+    shared_cluster: Cluster, session_proxy: ProxyProcess, admin: Connection
 ) -> None:
     run(admin, f"INSERT INTO {SCHEMA}.t VALUES (3)")
     # The replicas have the accounts, and the row.
     for replica in shared_cluster.servers[1:]:
         with direct(shared_cluster, replica) as connection:
             wait_until(functools.partial(has_row, connection), "the row is replicated")
-    with WireClient(shared_proxy.host, shared_proxy.port) as client:
+    with WireClient(session_proxy.host, session_proxy.port) as client:
         client.log_in(ONE)
         client.query("SET @pins = 1")
         assert first_error(change(client, Login("two", "second", SCHEMA))) is None
@@ -218,10 +218,10 @@ def has_row(replica: Connection) -> bool:
 
 
 def test_the_limit_on_connections_counts_as_without_the_proxy(
-    shared_cluster: Cluster, shared_proxy: ProxyProcess, admin: Connection
+    shared_cluster: Cluster, session_proxy: ProxyProcess, admin: Connection
 ) -> None:
     outcomes = []
-    for host, port in endpoints(shared_cluster, shared_proxy):
+    for host, port in endpoints(shared_cluster, session_proxy):
         wait_until(functools.partial(is_free, admin, "alone"), "the account has no connections")
         with WireClient(host, port) as client:
             client.log_in(ONE)
@@ -246,9 +246,9 @@ def connections_of(admin: Connection, user: str) -> int:
 
 @pytest.mark.usefixtures("admin")
 def test_the_primary_keeps_its_connection(
-    shared_cluster: Cluster, shared_proxy: ProxyProcess, admin: Connection
+    shared_cluster: Cluster, session_proxy: ProxyProcess, admin: Connection
 ) -> None:
-    with WireClient(shared_proxy.host, shared_proxy.port) as client:
+    with WireClient(session_proxy.host, session_proxy.port) as client:
         client.log_in(ONE)
         first = value(client, "SELECT SQL_NO_CACHE CONNECTION_ID() FROM (SELECT 1 FOR UPDATE) AS x")
         for login in (TWO, ONE, TWO):
@@ -259,8 +259,8 @@ def test_the_primary_keeps_its_connection(
 
 
 @pytest.mark.usefixtures("admin")
-def test_a_session_that_lost_its_connection_gets_another(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> None:
-    with WireClient(shared_proxy.host, shared_proxy.port) as client:
+def test_a_session_that_lost_its_connection_gets_another(shared_cluster: Cluster, session_proxy: ProxyProcess) -> None:
+    with WireClient(session_proxy.host, session_proxy.port) as client:
         client.log_in(ONE)
         for login in (TWO, ONE):
             with direct(shared_cluster, shared_cluster.servers[0]) as killer:
@@ -278,8 +278,8 @@ def test_a_session_that_lost_its_connection_gets_another(shared_cluster: Cluster
     "payload",
     [b"\x11", b"\x11two", b"\x11two\0\x14abc", b"\x11two\0\0", b"\x11two\0\0schema\0", b"\x11two\0\0\0\x2d\0"],
 )
-def test_an_unreadable_command_is_answered(shared_proxy: ProxyProcess, payload: bytes) -> None:
-    with WireClient(shared_proxy.host, shared_proxy.port) as client:
+def test_an_unreadable_command_is_answered(session_proxy: ProxyProcess, payload: bytes) -> None:
+    with WireClient(session_proxy.host, session_proxy.port) as client:
         client.log_in(Login(ONE.user, ONE.password, capabilities=FLAGS))
         client.send(payload)
         assert client.packet() == (1, b"\xff\x17\x04#08S01Unknown command")
@@ -287,9 +287,9 @@ def test_an_unreadable_command_is_answered(shared_proxy: ProxyProcess, payload: 
 
 
 @pytest.mark.usefixtures("admin")
-def test_a_client_that_leaves_in_the_middle_hurts_nobody(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> None:
+def test_a_client_that_leaves_in_the_middle_hurts_nobody(shared_cluster: Cluster, session_proxy: ProxyProcess) -> None:
     for stop_after in ("command", "answer"):
-        with WireClient(shared_proxy.host, shared_proxy.port) as client:
+        with WireClient(session_proxy.host, session_proxy.port) as client:
             client.log_in(ONE)
             client.send(change_user_payload(ChangeUser("two", "", UTF8MB4), client.capabilities))
             if stop_after == "answer":
@@ -297,15 +297,15 @@ def test_a_client_that_leaves_in_the_middle_hurts_nobody(shared_cluster: Cluster
                 client.send_bytes(frame(b"x" * 20, 2))
     with direct(shared_cluster, shared_cluster.servers[0]) as watcher:
         wait_until(lambda: not connections_of(watcher, "one"), "the connection to the primary is given up")
-    with connect(shared_cluster, shared_proxy) as another:
+    with connect(shared_cluster, session_proxy) as another:
         assert run(another, "SELECT 1") == ((1,),)
-    assert "Traceback" not in shared_proxy.log
+    assert "Traceback" not in session_proxy.log
 
 
 @pytest.mark.usefixtures("admin")
-def test_commands_behind_a_change_are_answered_in_order(shared_proxy: ProxyProcess) -> None:
+def test_commands_behind_a_change_are_answered_in_order(session_proxy: ProxyProcess) -> None:
     """The answer to the challenge and two commands come in one piece."""
-    with WireClient(shared_proxy.host, shared_proxy.port) as client:
+    with WireClient(session_proxy.host, session_proxy.port) as client:
         client.log_in(ONE)
         client.send(change_user_payload(ChangeUser("two", "", UTF8MB4), client.capabilities))
         dialogue = ClientLogin(secret_of(b"second"), b"", "", os.urandom(32), Safety(private=True))
@@ -320,8 +320,8 @@ def test_commands_behind_a_change_are_answered_in_order(shared_proxy: ProxyProce
 
 
 @pytest.mark.usefixtures("admin")
-def test_drivers_change_their_user(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> None:
-    host, port = shared_proxy.host, shared_proxy.port
+def test_drivers_change_their_user(shared_cluster: Cluster, session_proxy: ProxyProcess) -> None:
+    host, port = session_proxy.host, session_proxy.port
     with MySQLdb.connect(host=host, port=port, user="one", password="first") as connection:
         for user, password in (("two", "second"), ("one", "first")):
             connection.change_user(user, password, SCHEMA)

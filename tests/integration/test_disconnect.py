@@ -142,9 +142,9 @@ def test_a_session_that_idles_too_long_hears_what_the_server_says(
 
 
 def test_a_session_without_state_does_not_notice_that_its_connections_idled_too_long(
-    shared_cluster: Cluster, shared_proxy: ProxyProcess
+    shared_cluster: Cluster, session_proxy: ProxyProcess
 ) -> None:
-    with client(shared_cluster, shared_proxy) as raw:
+    with client(shared_cluster, session_proxy) as raw:
         raw.query("SET SESSION wait_timeout = 1")
         for _ in range(2):
             for _ in range(4):

@@ -53,4 +53,4 @@ def test_routes_that_nothing_took_are_left_out() -> None:
 def test_sessions_and_pools() -> None:
     view = SessionView(7, "u", "10.0.0.1:5", "", "idle", ("temp-table",), False, "", ("dbwrite",), 3)
     assert shows.sessions([view]).rows == [(7, "u", "10.0.0.1:5", None, "idle", "temp-table", "no", None, "dbwrite", 3)]
-    assert shows.pools([PoolFigure("dbwrite", "u", 2, 1, 1, 0)]).rows == [("dbwrite", "u", 2, 1, 1, 0)]
+    assert shows.pools([PoolFigure("dbwrite", "u", 2, 1, 1, 0)]).rows == [("dbwrite", "u", 2, 1, 1, 0, 0, None)]

@@ -64,7 +64,7 @@ def test_holds_and_the_end_of_all() -> None:
     pins.hold(Hold("unknown-function"))
     assert (bool(pins), pins.holds) == (False, {"unknown-function"})
     pins.add("many-settings")
-    pins.clear()
+    pins.clear_all_but("")
     assert (bool(pins), pins.holds) == (False, set())
 
 

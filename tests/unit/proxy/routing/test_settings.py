@@ -89,11 +89,12 @@ def test_many_or_large_settings_are_full() -> None:
 
 def test_what_the_login_said_is_told_to_a_connection_that_was_reset() -> None:
     log = SettingLog()
-    log.begin(b"db", "latin1", 8)
+    log.begin(b"db", 8)
     log.variable(SetVariable("a", "1"))
     assert replayed(log, LOGIN) == [b"\x03SET @@session.a = 1"]
     assert replayed(log, NOTHING) == [
-        b"\x03SET NAMES latin1, @@session.collation_connection = 8",
+        b"\x03SET @@session.character_set_client = 8, @@session.character_set_results = 8, "
+        b"@@session.collation_connection = 8",
         b"\x02db",
         b"\x03SET @@session.a = 1",
     ]
@@ -103,7 +104,7 @@ def test_what_the_login_said_is_told_to_a_connection_that_was_reset() -> None:
 
 def test_a_reset_leaves_schema_option_and_roles() -> None:
     log = SettingLog()
-    log.begin(b"db", "latin1", 8)
+    log.begin(b"db", 8)
     log.role(SetRole("r"))
     log.option(b"\x03\0\0\0\x1b\0\0")
     log.clear()
@@ -113,11 +114,11 @@ def test_a_reset_leaves_schema_option_and_roles() -> None:
 
 def test_what_the_login_has_set_is_told_after_a_reset_only() -> None:
     log = SettingLog()
-    log.begin(b"db", "latin1", 8)
-    assert replayed(log, NOTHING) == [b"\x03SET NAMES latin1, @@session.collation_connection = 8", b"\x02db"]
+    log.begin(b"db", 0)
+    assert replayed(log, NOTHING) == [b"\x02db"]
     assert replayed(log, LOGIN) == []
     bare = SettingLog()
-    bare.begin(b"", "", 0)
+    bare.begin(b"", 0)
     assert bare.missing(NOTHING) is None
 
 

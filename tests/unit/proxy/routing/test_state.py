@@ -98,8 +98,14 @@ def test_pins(texts: list[str], pin: str) -> None:
     assert state.free is not bool(pin)
 
 
-@pytest.mark.parametrize("texts", [texts for texts, _ in PINS])
-def test_a_reset_ends_every_pin(texts: list[str]) -> None:
+def test_a_reset_does_not_bring_a_dropped_schema_back() -> None:
+    state = Session("app").run("DROP DATABASE app").state
+    state.reset()
+    assert state.pin == "dropped-schema"
+
+
+@pytest.mark.parametrize("texts", [texts for texts, pin in PINS if pin != "dropped-schema"])
+def test_a_reset_ends_every_other_pin(texts: list[str]) -> None:
     state = Session().run(*texts).state
     state.reset()
     assert (state.pin, state.private, state.resets, len(state.named)) == ("", False, 1, 0)

@@ -1,0 +1,478 @@
+"""Server connections that sessions share: a session has one only as long as it must, and gets its own back if it can.
+
+What to do is decided in `proxy.backend.plan`; this is where it is done. A connection stays with the session that used
+it last until another one needs it, so that a pool that is large enough costs nothing.
+"""
+
+import asyncio
+import logging
+import random
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+from weakref import WeakValueDictionary
+
+from proxy.admin.views import PoolFigure
+from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.login import Identity
+from proxy.backend.plan import Move, Room, plan
+from proxy.errors import ServerLost, ServerRefused
+from proxy.routing.seen import Seen
+from proxy.routing.told import Fit, Told
+from proxy.wire import constants as c
+from proxy.wire.commands import closing
+from proxy.wire.exchange import Exchange, Reply
+from proxy.wire.framing import frame
+from proxy.wire.replies import Err
+from topology.servers import ProxyProtocol, Server
+
+log = logging.getLogger(__name__)
+
+# ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED
+_FULL: Final = frozenset({c.ER_CON_COUNT, 1203, 1226})
+# So many ticks a server is believed that it takes no more connections than it has.
+_BELIEVED: Final = 10
+# Connections differ by this much of their lifetime, so that they do not all end at once.
+_JITTER: Final = 0.1
+# So many whole ticks a client is given to ask for the warnings of its last statement.
+_ASKED_WITHIN: Final = 1
+_PING: Final = frame(bytes((c.COM_PING,)), 0)
+
+Opener = Callable[[Server, Identity, Sink], Awaitable[BackendConnection]]
+
+
+class Holder(Sink, Protocol):
+    """A session, as the pool sees it."""
+
+    def may_part(self, link: BackendConnection) -> bool:
+        """Whether it needs none of what the connection has, or can take that with it."""
+
+    def owes(self, link: BackendConnection) -> bool:
+        """Whether its client is likely to ask at once for what only the connection can tell in full."""
+
+    def part(self, link: BackendConnection, done: Callable[[Told | None], None]) -> None:
+        """Give the connection up: `done` is called with what it has, or with None if it cannot be had after all."""
+
+
+class Kind:
+    """Connections that can serve each other's sessions: what cannot be changed once one is open is the same."""
+
+    __slots__ = ("__weakref__", "user")
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A connection for a session, and what it has of the one before; `told` is None when it was opened just now."""
+
+    link: BackendConnection
+    told: Told | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """Connections to one server (`most`, of one user `per_user`; 0 for what the server takes), and their times.
+
+    `spare` free ones of each kind are kept however long nobody uses them; others are closed after `idle` seconds. Each
+    lives for `lifetime` seconds or so. A session waits `wait` seconds for one.
+    """
+
+    most: int = 0
+    per_user: int = 0
+    spare: int = 0
+    idle: float = 60.0
+    lifetime: float = 3600.0
+    wait: float = 10.0
+
+
+@dataclass(slots=True)
+class Wish:
+    """A session that needs a connection to `server`. `done` is called with it, or with the reason why there is none."""
+
+    server: Server
+    identity: Identity
+    holder: Holder
+    fit: Callable[[Told], Fit]
+    done: Callable[[Given | ServerLost | ServerRefused], None]
+    kind: Kind = field(init=False)
+    timer: asyncio.TimerHandle | None = None
+    over: bool = False
+
+    def end(self) -> None:
+        """It is fulfilled, or nobody has it any more."""
+        self.over = True
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class PooledLink:
+    """The place of one connection in the pool."""
+
+    __slots__ = ("expires", "holder", "idle", "key", "link", "parting", "sends", "told")
+
+    def __init__(self, link: BackendConnection, kind: Kind, holder: Holder | None, expires: float) -> None:
+        self.link = link
+        self.key = kind
+        self.holder = holder
+        self.expires = expires
+        self.told = Told()
+        self.idle = 0
+        self.sends = 0
+        self.parting = False
+
+    @property
+    def user(self) -> str:
+        """Whose it is."""
+        return self.key.user
+
+    @property
+    def free(self) -> bool:
+        """Whether no session has it, and it is not being asked whether it lives."""
+        return self.holder is None and not self.parting and self.link.at_rest
+
+    def may_part(self) -> bool:
+        """As `proxy.backend.plan.Place` says."""
+        return not self.parting and self.holder is not None and self.holder.may_part(self.link)
+
+    @property
+    def owes(self) -> bool:
+        """As `proxy.backend.plan.Place` says."""
+        return self.holder is not None and self.idle <= _ASKED_WITHIN and self.holder.owes(self.link)
+
+    def tick(self) -> None:
+        """Note whether it was used since the last tick."""
+        self.idle = 0 if self.link.sends != self.sends or not self.link.at_rest else self.idle + 1
+        self.sends = self.link.sends
+
+
+class _Ring:
+    """The connections to one server, in the order in which they were given out, and who waits for one."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.places: dict[BackendConnection, PooledLink] = {}
+        self.opening: Counter[str] = Counter()
+        self.waiting: deque[Wish] = deque()
+        self.offering = False
+        self.learnt = 0
+        self.believed = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.places) + self.opening.total()
+
+    def of_user(self, user: str) -> int:
+        return sum(place.user == user for place in self.places.values()) + self.opening[user]
+
+    def to_the_end(self, place: PooledLink) -> None:
+        del self.places[place.link]
+        self.places[place.link] = place
+
+
+class Pool:
+    """All of them. `open_link` opens one, `allowed` tells how many connections a server takes at all."""
+
+    def __init__(
+        self,
+        limits: PoolLimits,
+        open_link: Opener,
+        spawn: Callable[[Coroutine[None, None, None]], object],
+        allowed: Callable[[Server], int],
+        keepalive: Callable[[Server], float],
+    ) -> None:
+        self._limits = limits
+        self._open_link = open_link
+        self._spawn = spawn
+        self._allowed = allowed
+        self._keepalive = keepalive
+        self._rings: dict[str, _Ring] = {}
+        self._kinds: WeakValueDictionary[tuple[object, ...], Kind] = WeakValueDictionary()
+        self.waiting = 0
+
+    def kind(self, server: Server, identity: Identity) -> Kind:
+        """Which connections a session of `identity` can have."""
+        origin = None if server.proxy_protocol is ProxyProtocol.OFF else identity.origin
+        properties = (identity.user, identity.secret, identity.capabilities & ~c.CLIENT_CONNECT_WITH_DB)
+        # A client that asked for it is told the schema by the end of its login.
+        schema = identity.database if identity.capabilities & c.CLIENT_SESSION_TRACK else None
+        key = (*properties, identity.collation_id, origin, schema)
+        kind = self._kinds.get(key)
+        if kind is None:
+            self._kinds[key] = kind = Kind(identity.user)
+        return kind
+
+    # --- sessions come and go ----------------------------------------------------------------------------------------
+
+    def get(self, wish: Wish) -> None:
+        """Find a connection, at once or later."""
+        ring = self._ring(wish.server)
+        wish.kind = self.kind(wish.server, wish.identity)
+        if ring.waiting or not self._serve(ring, wish):
+            self._enqueue(ring, wish)
+
+    def enroll(self, link: BackendConnection, identity: Identity, holder: Holder) -> None:
+        """A connection that was opened or changed outside of the pool is one of it now."""
+        self._add(self._ring(link.server), link, self.kind(link.server, identity), holder)
+
+    def withdraw(self, link: BackendConnection) -> None:
+        """A connection is none of the pool any more."""
+        link.on_gone = None
+        self._forget(link)
+
+    def release(self, link: BackendConnection, told: Told) -> None:
+        """The session of a connection has ended and leaves it behind."""
+        ring = self._ring(link.server)
+        place = ring.places[link]
+        place.holder, place.told, place.idle = None, told, 0
+        link.belong_to(_Nobody())
+        link.resume_reading()
+        self._offer(ring)
+
+    def relieve(self, server: Server) -> bool:
+        """`server` takes no more prepared statements: close those of free connections; whether there were any."""
+        found = False
+        for place in self._ring(server).places.values():
+            if place.free and (numbers := place.link.seen.statements.values()):
+                place.link.write(b"".join(map(closing, numbers)))
+                place.link.seen = Seen()
+                found = True
+        return found
+
+    def offer(self, server: Server) -> None:
+        """A connection to `server` may be free for others now."""
+        self._offer(self._ring(server))
+
+    def _ring(self, server: Server) -> _Ring:
+        ring = self._rings.get(server.name)
+        if ring is None:
+            ring = self._rings[server.name] = _Ring(server)
+        return ring
+
+    def _add(self, ring: _Ring, link: BackendConnection, kind: Kind, holder: Holder | None) -> PooledLink:
+        life = self._limits.lifetime * random.uniform(1 - _JITTER, 1 + _JITTER)
+        place = PooledLink(link, kind, holder, asyncio.get_running_loop().time() + life)
+        ring.places[link] = place
+        link.on_gone = self._forget
+        return place
+
+    def _forget(self, link: BackendConnection) -> None:
+        ring = self._ring(link.server)
+        if ring.places.pop(link, None) is not None:
+            self._offer(ring)
+
+    # --- one wish ----------------------------------------------------------------------------------------------------
+
+    def _serve(self, ring: _Ring, wish: Wish) -> bool:
+        """Do what can be done for a wish; False when it has to wait."""
+        step = plan(ring.places.values(), wish.kind, wish.identity.user, wish.fit, self._room(ring, wish))
+        place = step.place
+        if step.move is Move.OPEN:
+            self._open(ring, wish)
+        elif isinstance(place, PooledLink):
+            self._by_place(ring, step.move, place, wish)
+        return step.move is not Move.WAIT
+
+    def _by_place(self, ring: _Ring, move: Move, place: PooledLink, wish: Wish) -> None:
+        if place.holder is not None:
+            self._take(ring, place, wish, keep=move is Move.TAKE)
+        elif move is Move.USE:
+            self._give(ring, place, wish, place.told)
+        else:
+            self._instead(ring, place, wish)
+
+    def most(self, server: Server) -> int:
+        """How many connections to `server` are opened at most."""
+        ring = self._ring(server)
+        most = self._limits.most or self._allowed(server)
+        return min(most, ring.learnt) if ring.believed else most
+
+    def _room(self, ring: _Ring, wish: Wish) -> Room:
+        per_user = self._limits.per_user
+        user_fits = not per_user or ring.of_user(wish.identity.user) < per_user
+        return Room(at_server=ring.size < self.most(ring.server), for_user=user_fits)
+
+    def _give(self, ring: _Ring, place: PooledLink, wish: Wish, told: Told | None) -> None:
+        wish.end()
+        place.holder, place.idle = wish.holder, 0
+        ring.to_the_end(place)
+        place.link.belong_to(wish.holder)
+        place.link.resume_reading()
+        wish.done(Given(place.link, told))
+
+    def _take(self, ring: _Ring, place: PooledLink, wish: Wish, *, keep: bool) -> None:
+        """Have a session part from its connection, for `wish` itself or to make room for the one that it gets."""
+
+        def parted(told: Told | None) -> None:
+            place.parting = False
+            if told is None:
+                self._again(ring, wish)
+                return
+            place.holder, place.told = None, told
+            place.link.belong_to(_Nobody())
+            if wish.over:
+                self._offer(ring)
+            elif keep and wish.fit(told) is not Fit.UNFIT:
+                self._give(ring, place, wish, told)
+            else:
+                self._instead(ring, place, wish)
+
+        place.parting = True
+        assert place.holder is not None
+        place.holder.part(place.link, parted)
+
+    def _instead(self, ring: _Ring, place: PooledLink, wish: Wish) -> None:
+        """Close a free connection and open another one in its place."""
+        place.link.on_gone = None
+        ring.places.pop(place.link, None)
+        place.link.close()
+        self._open(ring, wish)
+
+    def _again(self, ring: _Ring, wish: Wish) -> None:
+        """What was to be had for a wish is gone."""
+        if not wish.over and not self._serve(ring, wish):
+            self._enqueue(ring, wish, first=True)
+
+    def _open(self, ring: _Ring, wish: Wish) -> None:
+        ring.opening[wish.kind.user] += 1
+        self._spawn(self._opened(ring, wish))
+
+    async def _opened(self, ring: _Ring, wish: Wish) -> None:
+        outcome: BackendConnection | ServerLost | ServerRefused
+        try:
+            outcome = await self._open_link(ring.server, wish.identity, wish.holder)
+        except (ServerLost, ServerRefused) as error:
+            outcome = error
+        finally:
+            ring.opening[wish.kind.user] -= 1
+        if not isinstance(outcome, BackendConnection):
+            self._not_opened(ring, wish, outcome)
+        elif wish.over:
+            outcome.close()
+        else:
+            self._give(ring, self._add(ring, outcome, wish.kind, None), wish, None)
+        self._offer(ring)
+
+    def _not_opened(self, ring: _Ring, wish: Wish, error: ServerLost | ServerRefused) -> None:
+        if error.err.errno in _FULL and ring.places:
+            log.warning("%s takes no more than %d connections of ours: %s", ring.server, len(ring.places), error)
+            ring.learnt, ring.believed = len(ring.places), _BELIEVED
+            self._again(ring, wish)
+        elif not wish.over:
+            wish.end()
+            wish.done(error)
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    def _enqueue(self, ring: _Ring, wish: Wish, *, first: bool = False) -> None:
+        if first:
+            ring.waiting.appendleft(wish)
+        else:
+            ring.waiting.append(wish)
+        self.waiting += 1
+        if wish.timer is None:
+            loop = asyncio.get_running_loop()
+            wish.timer = loop.call_later(self._limits.wait, self._expire, ring, wish)
+
+    def _expire(self, ring: _Ring, wish: Wish) -> None:
+        wish.timer = None
+        if wish.over or wish not in ring.waiting:
+            return
+        wish.end()
+        message = (
+            f"Too many connections: all {len(ring.places)} server connections to {ring.server} are in use, and none "
+            f"became free within {self._limits.wait:g} s (server_connections, server_connection_wait)"
+        )
+        wish.done(ServerRefused(Err(c.ER_CON_COUNT, message, "08004")))
+
+    def _offer(self, ring: _Ring) -> None:
+        """Serve those that wait, in their order, as far as that goes."""
+        if ring.offering:
+            return
+        ring.offering = True
+        try:
+            while ring.waiting:
+                wish = ring.waiting.popleft()
+                self.waiting -= 1
+                if not wish.over and not self._serve(ring, wish):
+                    self._enqueue(ring, wish, first=True)
+                    break
+        finally:
+            ring.offering = False
+
+    # --- the clock ---------------------------------------------------------------------------------------------------
+
+    async def keep(self, tick: float = 1.0) -> None:
+        """Look after the connections, each `tick` seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(tick)
+            for ring in list(self._rings.values()):
+                ring.believed = max(0, ring.believed - 1)
+                self._look_after(ring, tick)
+                self._offer(ring)
+
+    def _look_after(self, ring: _Ring, tick: float) -> None:
+        now = asyncio.get_running_loop().time()
+        kept: Counter[Kind] = Counter()
+        for place in list(ring.places.values()):
+            place.tick()
+            if now >= place.expires:
+                self._retire(ring, place)
+            elif place.free:
+                kept[place.key] += 1
+                if place.idle * tick >= self._limits.idle and kept[place.key] > self._limits.spare:
+                    place.link.close()
+                elif place.idle and place.idle * tick % max(tick, self._keepalive(ring.server)) < tick:
+                    place.link.send(_PING, Exchange(Reply.RESULT, place.link.layout), _Nobody())
+
+    def _retire(self, ring: _Ring, place: PooledLink) -> None:
+        """End a connection that has lived long enough, as soon as its session can do without it."""
+        if place.free:
+            place.link.close()
+        elif place.idle and place.may_part():
+            place.parting = True
+            assert place.holder is not None
+            place.holder.part(place.link, lambda told: self._retired(ring, place, told))
+
+    def _retired(self, ring: _Ring, place: PooledLink, told: Told | None) -> None:
+        place.parting = False
+        if told is not None:
+            place.holder = None
+            place.link.close()
+
+    # --- figures -----------------------------------------------------------------------------------------------------
+
+    def figures(self) -> Iterator[PoolFigure]:
+        """How it stands, by server and user."""
+        for ring in self._rings.values():
+            users = dict.fromkeys([place.user for place in ring.places.values()])
+            users |= dict.fromkeys(wish.identity.user for wish in ring.waiting if not wish.over)
+            for user in users:
+                yield self._figures_of(ring, user)
+
+    def _figures_of(self, ring: _Ring, user: str) -> PoolFigure:
+        places = [place for place in ring.places.values() if place.user == user]
+        free = sum(place.free for place in places)
+        idle = sum(place.may_part() for place in places)
+        waiting = sum(wish.identity.user == user for wish in ring.waiting if not wish.over)
+        name, most = ring.server.name, self.most(ring.server)
+        return PoolFigure(name, user, len(places), len(places) - free - idle, idle, waiting, free, most)
+
+
+class _Nobody:
+    """The sink of a connection that no session has; what is asked then is only whether the server lives."""
+
+    def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
+        """Called by the connection."""
+
+    def connection_broken(self, connection: BackendConnection, reason: str) -> None:
+        """Called by the connection, which tells the pool itself."""
+
+    def pause_client(self) -> None:
+        """Called by the connection."""
+
+    def resume_client(self) -> None:
+        """Called by the connection."""

@@ -1,0 +1,62 @@
+"""Asks a connection, before another session gets it, for what only it knows of this one."""
+
+from collections.abc import Callable, Iterable
+
+from proxy.backend.connection import BackendConnection
+from proxy.session.preludes import Owner, PreludeRun
+from proxy.session.request import Prelude
+from proxy.wire.exchange import Exchange
+
+
+class Handover:
+    """The questions to one connection. `done` is called with the replies, or with None once the connection is lost or
+    has answered one with an error."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        link: BackendConnection,
+        questions: Iterable[bytes],
+        done: Callable[[list[bytes] | None], None],
+    ) -> None:
+        self.link = link
+        self._owner = owner
+        self._questions = iter(questions)
+        self._done = done
+        self._replies: list[bytes] = []
+        self._over = False
+
+    def start(self) -> None:
+        """Ask the next question, if there is one left."""
+        question = next(self._questions, None)
+        if question is None:
+            self._end(self._replies)
+        else:
+            PreludeRun(self, self._answered).start(self.link, Prelude(question))
+
+    def _answered(self, exchange: Exchange, reply: bytes) -> None:
+        self._replies.append(reply)
+        if exchange.errno:
+            self._end(None)
+        else:
+            self.start()
+
+    def _end(self, replies: list[bytes] | None) -> None:
+        if not self._over:
+            self._over = True
+            self._done(replies)
+
+    def give_up(self) -> None:
+        """The session has ended."""
+        self._end(None)
+
+    def connection_broken(self, connection: BackendConnection, reason: str) -> None:
+        """Called by the connection."""
+        self._owner.connection_broken(connection, reason)
+        self._end(None)
+
+    def pause_client(self) -> None:
+        """Called by the connection; nothing of the client's is sent."""
+
+    def resume_client(self) -> None:
+        """Called by the connection."""
