@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol, cast
 
 from proxy.admin.views import PoolFigure, SessionView
@@ -379,13 +379,21 @@ class ClientSession(asyncio.Protocol):
         """The server where a statement runs, the primary if none does, and the id of the thread there."""
         return self.runner.thread()
 
-    def condemn(self) -> None:
-        """The session is about to be killed."""
-        self.runner.condemned = True
+    def summon(self, done: Callable[[Err | None], None]) -> None:
+        """Get the session a thread on the primary."""
+        self.runner.summon(done)
+
+    def condemn(self, *, connection: bool) -> None:
+        """A KILL is under way to the session's thread."""
+        self.runner.condemn(connection=connection)
 
     def pardon(self) -> None:
-        """It is not killed after all."""
-        self.runner.condemned = False
+        """It is over, and the session is not closed."""
+        self.runner.pardon()
+
+    def interrupt(self) -> None:
+        """End the statement that waits for a connection, if there is one."""
+        self.runner.interrupt()
 
     # --- what is shown ------------------------------------------------------------------------------------------------
 

@@ -28,11 +28,14 @@ from proxy.session.remedies import MOST_REPEATS, may_move, may_start_over, next_
 from proxy.session.request import Prelude, Request
 from proxy.session.servers import Servers
 from proxy.session.settling import FirstConnection
+from proxy.session.wording import interrupted
+from proxy.sql.kill import Kill
 from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
-from proxy.wire.replies import Err
+from proxy.wire.framing import frame
+from proxy.wire.replies import Err, Ok, ok_payload
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
@@ -95,6 +98,8 @@ class Runner:
         self._client_slow = False
         self._closed = False
         self._killing: Killing | None = None
+        self._kills = 0
+        self._summons: list[Callable[[Err | None], None]] = []
         self._arriving = False
         self._handover: Handover | None = None
         self._postponed: Callable[[], None] | None = None
@@ -133,7 +138,9 @@ class Runner:
         # Without an exchange nothing of the client's own was sent.
         if under_way and not self.condemned and self._link is not None and self._exchange is not None:
             self._servers.leave_behind(self._link)
-        self._request = self._postponed = None
+        if self._killing is not None:
+            self._killing.over(c.CR_SERVER_LOST)
+        self._request = self._postponed = self._killing = None
         if self._handover is not None:
             self._handover.give_up()
         self._servers.close(self._may_leave_behind)
@@ -142,8 +149,8 @@ class Runner:
 
     def start(self, request: Request) -> None:
         """Run a request; the one before must be over."""
-        if self._handover is not None:
-            # What this asks for is just being taken from its connection.
+        if self._handover is not None or self._summons:
+            # What this asks for is just being taken from its connection, or a connection is being got.
             self._postponed = functools.partial(self.start, request)
             return
         if self._machine.kept is not None:
@@ -155,8 +162,8 @@ class Runner:
             request.avoid = self._servers.unfit
         self._request = request
         self._forwarded = False
-        if request.kill is not None and (err := self._aim(request)) is not None:
-            self._refuse(request, err)
+        if request.kill is not None:
+            self._kill(request, request.kill)
             return
         self.dispatch(request)
 
@@ -168,18 +175,57 @@ class Runner:
             self._write(told)
             self._client.request_over()
 
-    def _aim(self, request: Request) -> Err | None:
-        """Have a KILL of one of the proxy's sessions hit its thread; an error if there is none."""
-        kill = request.kill
-        assert kill is not None
-        number = kill.target if kill.target is not None else self.primary_thread
-        target = self._context.session(number)
+    def _kill(self, request: Request, kill: Kill) -> None:
+        """Have a KILL of one of the proxy's sessions hit its thread."""
+        own: Target = self._client
+        target = own if kill.target is None else self._context.session(kill.target)
         if target is None:
             # A thread of the primary's that is none of ours, or none at all.
-            return None
-        own: Target = self._client
-        self._killing = Killing(kill, number, target, own=target is own, capabilities=self._identity.capabilities)
-        return self._killing.aim(request)
+            self.dispatch(request)
+            return
+        self._killing = Killing(kill, target, target is own, self._identity.user, self._identity.capabilities)
+        self._aim(request, self._killing, None)
+
+    def _aim(self, request: Request, killing: Killing, err: Err | None) -> None:
+        if self._killing is not killing:
+            return
+        if err is not None:
+            self._refuse(request, err)
+        elif killing.aim(request):
+            self.dispatch(request)
+        elif killing.strike():
+            self._killing = self._request = None
+            self._answer(request, frame(ok_payload(Ok(status=self._machine.state.status)), 1))
+        else:
+            killing.summon(functools.partial(self._aim, request, killing))
+
+    def summon(self, done: Callable[[Err | None], None]) -> None:
+        """Get a connection to the primary, or wait for the one that is just being got, and call `done`."""
+        self._summons.append(done)
+        if self._servers.awaited is None:
+            self._servers.open(self._context.monitor.snapshot.primary.server, self, self._summoned)
+
+    def _summoned(self, outcome: BackendConnection | ServerLost | ServerRefused) -> None:
+        summons, self._summons = self._summons, []
+        for done in summons:
+            done(None if isinstance(outcome, BackendConnection) else outcome.err)
+        self._go_on()
+
+    def condemn(self, *, connection: bool) -> None:
+        """A KILL is under way to the thread of one of the connections."""
+        self._kills += 1
+        self.condemned |= connection
+
+    def pardon(self) -> None:
+        """It is over."""
+        self._kills -= 1
+        self.condemned = False
+
+    def interrupt(self) -> None:
+        """End the request that waits for a connection, if one does."""
+        if self._request is not None and self._servers.awaited is not None:
+            self._servers.give_up()
+            self._refuse(self._request, interrupted())
 
     @property
     def primary_thread(self) -> int:
@@ -287,6 +333,8 @@ class Runner:
         else:
             request.avoid |= {server.name}
             self.dispatch(request)
+        if self._summons:
+            self._summoned(outcome)
 
     def _prelude_over(
         self, link: BackendConnection, request: Request, prelude: Prelude, exchange: Exchange, reply: bytes
@@ -462,7 +510,7 @@ class Runner:
 
     def may_part(self, link: BackendConnection) -> bool:
         """Called by the pool: whether another session can have `link`."""
-        busy = self._arriving or self._handover is not None or self._killing is not None or self.condemned
+        busy = self._arriving or self._handover is not None or self._killing is not None
         return not busy and link is not self._kept_back and self._may_leave_behind(link)
 
     def owes(self, link: BackendConnection) -> bool:
@@ -471,6 +519,9 @@ class Runner:
 
     def _may_leave_behind(self, link: BackendConnection) -> bool:
         if not link.at_rest or not link.alive or link is self._link or self._links.get(link.server.name) is not link:
+            return False
+        if self._kills:
+            # Whoever had it next would be killed.
             return False
         return self._machine.may_part(link.seen, self._servers.is_primary(link.server))
 
@@ -508,6 +559,10 @@ class Runner:
         else:
             self._links.remove(link)
             done(self._machine.state.told(link.seen))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin what had to wait."""
         if (postponed := self._postponed) is not None:
             self._postponed = None
             postponed()

@@ -56,16 +56,21 @@ class Servers:
     def close(self, may_part: Callable[[BackendConnection], bool]) -> None:
         """Give up all connections: those that others can have go to them. Safe to call twice."""
         self._closed = True
-        if self._task is not None:
-            self._task.cancel()
-        if self._wish is not None:
-            self._wish.end()
+        self.give_up()
         for link in list(self.links.values()):
             if self._context.pool is not None and may_part(link):
                 self._context.pool.release(link, self._state.told(link.seen))
             else:
                 link.close()
         self.links.clear()
+
+    def give_up(self) -> None:
+        """The connection that is being got is not wanted any more."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._wish is not None:
+            self._wish.end()
+        self._task = self._wish = self.awaited = None
 
     def remove(self, link: BackendConnection) -> None:
         """A connection is none of the session's any more, nor anybody's."""

@@ -62,9 +62,9 @@ def too_many_statements(most: int) -> Err:
     return Err(c.ER_MAX_PREPARED_STMT_COUNT_REACHED, message, "42000")
 
 
-def unknown_thread(number: int) -> Err:
-    """There is nothing to be killed under this id."""
-    return Err(c.ER_NO_SUCH_THREAD, f"Unknown thread id: {number}")
+def interrupted() -> Err:
+    """A statement was killed before it ran."""
+    return Err(c.ER_QUERY_INTERRUPTED, "Query execution was interrupted", "70100")
 
 
 def _stop(vendor: Vendor) -> str:

@@ -1,0 +1,234 @@
+"""Sessions that share a few server connections: each finds what it left, and nobody what is another's."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pymysql
+import pytest
+
+from replication.sandbox import Cluster
+from tests.support.clients import Connection, connect, direct, run
+from tests.support.proxies import ProxyProcess, running_proxy
+from tests.support.waiting import wait_until
+
+SCHEMA = "sharing_test"
+LOW = "sharing_low"
+FEW = 2
+WAIT = 1
+TOO_MANY, NOT_OWNER, INTERRUPTED = 1040, 1095, 1317
+
+Open = Callable[..., Connection]
+
+
+@pytest.fixture(scope="module")
+def proxy(shared_cluster: Cluster) -> Iterator[ProxyProcess]:
+    limits = ("--server-connections", str(FEW), "--server-connection-wait", str(WAIT))
+    with running_proxy(shared_cluster, *limits) as running, connect(shared_cluster, running) as client:
+        run(client, f"CREATE USER {LOW} IDENTIFIED BY 'low'")
+        run(client, f"CREATE DATABASE {SCHEMA}")
+        run(client, f"CREATE TABLE {SCHEMA}.item (id INT PRIMARY KEY AUTO_INCREMENT, value INT UNIQUE)")
+        run(client, f"GRANT ALL ON {SCHEMA}.* TO {LOW}")
+        yield running
+        run(client, f"DROP USER {LOW}")
+        run(client, f"DROP DATABASE {SCHEMA}")
+
+
+@pytest.fixture
+def session(shared_cluster: Cluster, proxy: ProxyProcess) -> Iterator[Open]:
+    """Opens clients that are closed when the test ends."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(connect(shared_cluster, proxy, **options))
+
+
+def threads(cluster: Cluster, user: str) -> list[int]:
+    """Those of the clients' connections on the primary; the proxy's own are another user's."""
+    with direct(cluster, cluster.servers[0]) as control:
+        rows = run(control, "SELECT id FROM information_schema.processlist WHERE user = '" + user + "'")
+        return [int(row[0]) for row in rows]
+
+
+def low(session: Open) -> Connection:
+    return session(user=LOW, password="low")
+
+
+def lows(cluster: Cluster, count: int) -> Callable[[], bool]:
+    return lambda: len(threads(cluster, LOW)) == count
+
+
+def with_errno(errno: int) -> "pytest.RaisesExc[pymysql.err.MySQLError]":
+    return pytest.raises(pymysql.err.MySQLError, check=lambda error: error.args[0] == errno)
+
+
+def test_more_sessions_than_connections(shared_cluster: Cluster, session: Open) -> None:
+    sessions = [low(session) for _ in range(5 * FEW)]
+    for number, client in enumerate(sessions):
+        run(client, f"SET @mine = {number}, time_zone = '+0{number % 10}:00'")
+        run(client, f"INSERT INTO {SCHEMA}.item (value) VALUES ({number + 1000})")
+    assert len(threads(shared_cluster, LOW)) <= FEW
+    seen = [run(client, "SELECT @mine, @@time_zone, LAST_INSERT_ID() FROM DUAL FOR UPDATE")[0] for client in sessions]
+    assert [row[:2] for row in seen] == [(number, f"+0{number % 10}:00") for number in range(5 * FEW)]
+    assert [row[2] for row in seen] == sorted({row[2] for row in seen})
+    assert len(threads(shared_cluster, LOW)) <= FEW
+
+
+def test_what_a_session_asks_about_its_last_statement(session: Open) -> None:
+    sessions = [low(session) for _ in range(3 * FEW)]
+    for number, client in enumerate(sessions):
+        values = ", ".join(f"({10_000 + 100 * number + place})" for place in range(number + 1))
+        run(client, f"INSERT INTO {SCHEMA}.item (value) VALUES {values}")
+    counts = [run(client, "SELECT ROW_COUNT()") for client in sessions]
+    assert counts == [((number + 1,),) for number in range(3 * FEW)]
+    for number, client in enumerate(sessions):
+        run(client, f"SELECT CAST('{number}x' AS SIGNED) FROM DUAL FOR UPDATE")
+    warnings = [run(client, "SHOW WARNINGS") for client in sessions]
+    assert [f"'{number}x'" in str(rows) for number, rows in enumerate(warnings)] == [True] * len(sessions)
+
+
+def test_open_transactions_keep_connections_and_others_wait_in_vain(session: Open) -> None:
+    holders = [low(session) for _ in range(FEW)]
+    other = session()
+    for holder in holders:
+        holder.begin()
+        run(holder, f"SELECT COUNT(*) FROM {SCHEMA}.item")
+    with with_errno(TOO_MANY) as refused:
+        run(other, "SELECT 1 FROM DUAL FOR UPDATE")
+    assert f"all {FEW} server connections" in str(refused.value)
+    assert "server_connections" in str(refused.value)
+    holders[0].commit()
+    assert run(other, "SELECT 1 FROM DUAL FOR UPDATE") == ((1,),)
+
+
+def test_who_waits_is_served_when_a_transaction_ends(session: Open) -> None:
+    holders = [low(session) for _ in range(FEW)]
+    other = low(session)
+    for holder in holders:
+        holder.begin()
+        run(holder, f"SELECT COUNT(*) FROM {SCHEMA}.item")
+    other._execute_command(3, "SELECT 'waited' FROM DUAL FOR UPDATE")
+    holders[1].commit()
+    other._read_query_result()
+    assert other._result is not None
+    assert other._result.rows == (("waited",),)
+
+
+def test_a_temporary_table_is_seen_by_its_session_alone(session: Open) -> None:
+    owner, *others = [low(session) for _ in range(2 * FEW)]
+    for client in (owner, *others):
+        client.select_db(SCHEMA)
+    run(owner, "CREATE TEMPORARY TABLE mine (a INT)")
+    run(owner, "INSERT INTO mine VALUES (1), (2)")
+    for client in others:
+        with with_errno(1146):
+            run(client, "INSERT INTO mine VALUES (3)")
+    assert run(owner, "SELECT COUNT(*) FROM mine") == ((2,),)
+
+
+def test_a_user_lock_is_its_sessions(session: Open) -> None:
+    owner, rival, *others = [low(session) for _ in range(3 * FEW)]
+    assert run(owner, "SELECT GET_LOCK('sharing', 0)") == ((1,),)
+    # Whether this one has the lock is not looked at: its connection is kept, too.
+    assert run(rival, "SELECT GET_LOCK('sharing', 0)") == ((0,),)
+    run(rival, "DO RELEASE_ALL_LOCKS()")
+    for client in others:
+        assert run(client, "SELECT IS_FREE_LOCK('sharing')") == ((0,),)
+    assert run(owner, "SELECT RELEASE_LOCK('sharing')") == ((1,),)
+    assert run(others[0], "SELECT IS_FREE_LOCK('sharing')") == ((1,),)
+
+
+def without_a_thread(cluster: Cluster, session: Open, target: Connection) -> None:
+    """Have others take all connections from `target`."""
+    others = [low(session) for _ in range(FEW)]
+    before = threads(cluster, LOW)
+    for other in others:
+        other.begin()
+        run(other, f"SELECT COUNT(*) FROM {SCHEMA}.item")
+    assert len(before) <= FEW
+    for other in others:
+        other.rollback()
+        run(other, "SELECT 1 FROM DUAL FOR UPDATE")
+
+
+@pytest.mark.parametrize("words", ["KILL", "KILL QUERY"])
+def test_a_session_without_a_thread_is_killed_by_its_own_user(
+    shared_cluster: Cluster, session: Open, words: str
+) -> None:
+    target, killer = low(session), low(session)
+    without_a_thread(shared_cluster, session, target)
+    bystanders = [low(session) for _ in range(FEW)]
+    run(killer, f"{words} {target.thread_id()}")
+    if words == "KILL":
+        with pytest.raises(pymysql.err.MySQLError):
+            run(target, "SELECT 1")
+    else:
+        assert run(target, "SELECT 'alive'") == (("alive",),)
+    assert [run(client, "SELECT 'alive' FROM DUAL FOR UPDATE") for client in bystanders] == [(("alive",),)] * FEW
+
+
+def test_a_session_without_a_thread_is_killed_by_whom_the_server_lets(shared_cluster: Cluster, session: Open) -> None:
+    target, administrator = low(session), session()
+    without_a_thread(shared_cluster, session, target)
+    run(administrator, f"KILL {target.thread_id()}")
+    with pytest.raises(pymysql.err.MySQLError):
+        run(target, "SELECT 1")
+    assert run(administrator, "SELECT 'alive'") == (("alive",),)
+
+
+def test_a_session_without_a_thread_is_not_killed_by_others(shared_cluster: Cluster, session: Open) -> None:
+    target, killer = session(), low(session)
+    without_a_thread(shared_cluster, session, target)
+    number = target.thread_id()
+    with with_errno(NOT_OWNER) as refused:
+        run(killer, f"KILL {number}")
+    assert str(number) in str(refused.value)
+    assert run(target, "SELECT 'alive' FROM DUAL FOR UPDATE") == (("alive",),)
+
+
+def test_a_statement_that_waits_for_a_connection_is_killed(session: Open) -> None:
+    holders = [low(session) for _ in range(FEW)]
+    waiting, killer = low(session), low(session)
+    for holder in holders:
+        holder.begin()
+        run(holder, f"SELECT COUNT(*) FROM {SCHEMA}.item")
+    waiting._execute_command(3, "SELECT 1 FROM DUAL FOR UPDATE")
+    run(killer, f"KILL QUERY {waiting.thread_id()}")
+    with with_errno(INTERRUPTED):
+        waiting._read_query_result()
+    holders[0].rollback()
+    assert run(waiting, "SELECT 'alive' FROM DUAL FOR UPDATE") == (("alive",),)
+
+
+def test_a_session_without_a_thread_kills_itself(shared_cluster: Cluster, session: Open) -> None:
+    client = low(session)
+    bystanders = [low(session) for _ in range(FEW)]
+    without_a_thread(shared_cluster, session, client)
+    with pytest.raises(pymysql.err.MySQLError):
+        run(client, "KILL CONNECTION_ID()")
+    with pytest.raises(pymysql.err.MySQLError):
+        run(client, "SELECT 1")
+    assert [run(other, "SELECT 'alive'") for other in bystanders] == [(("alive",),)] * FEW
+
+
+def test_free_connections_are_closed_after_a_while(shared_cluster: Cluster, proxy: ProxyProcess) -> None:
+    others = set(threads(shared_cluster, LOW))
+    with running_proxy(shared_cluster, "--server-connection-idle", "1") as brief:
+        with connect(shared_cluster, brief, user=LOW, password="low") as client:
+            run(client, "SELECT 1 FROM DUAL FOR UPDATE")
+            kept = set(threads(shared_cluster, LOW)) - others
+        with connect(shared_cluster, brief, user=LOW, password="low") as client:
+            run(client, "SELECT 1 FROM DUAL FOR UPDATE")
+            assert len(kept) == 1
+            assert set(threads(shared_cluster, LOW)) - others == kept
+        wait_until(lambda: not set(threads(shared_cluster, LOW)) & kept, "the free connections are closed")
+
+
+def test_a_connection_that_has_lived_long_is_replaced(shared_cluster: Cluster, proxy: ProxyProcess) -> None:
+    others = set(threads(shared_cluster, LOW))
+    with (
+        running_proxy(shared_cluster, "--server-connection-lifetime", "1") as brief,
+        connect(shared_cluster, brief, user=LOW, password="low") as client,
+    ):
+        run(client, "SET @kept = 5")
+        first = set(threads(shared_cluster, LOW)) - others
+        assert len(first) == 1
+        wait_until(lambda: not set(threads(shared_cluster, LOW)) & first, "the old connection is closed")
+        assert run(client, "SELECT @kept FROM DUAL FOR UPDATE") == ((5,),)
