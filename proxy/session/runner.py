@@ -17,8 +17,9 @@ from proxy.routing.told import Told
 from proxy.session.context import Context
 from proxy.session.counting import count
 from proxy.session.diagnostics import WholeReply
-from proxy.session.handover import Handover
-from proxy.session.kills import Killing, Target
+from proxy.session.killer import Killer
+from proxy.session.kills import Target
+from proxy.session.lending import Lending
 from proxy.session.machine import Machine
 from proxy.session.metadata import Metadata
 from proxy.session.preludes import PreludeRun
@@ -29,13 +30,11 @@ from proxy.session.request import Prelude, Request
 from proxy.session.servers import Servers
 from proxy.session.settling import FirstConnection
 from proxy.session.wording import interrupted
-from proxy.sql.kill import Kill
 from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
-from proxy.wire.framing import frame
-from proxy.wire.replies import Err, Ok, ok_payload
+from proxy.wire.replies import Err
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
@@ -97,13 +96,11 @@ class Runner:
         self._forwarded = False
         self._client_slow = False
         self._closed = False
-        self._killing: Killing | None = None
-        self._kills = 0
+        self._killer = Killer(context, identity, machine, client, self)
+        self._lending = Lending(self, self._servers, machine, name, self._go_on)
         self._summons: list[Callable[[Err | None], None]] = []
         self._arriving = False
-        self._handover: Handover | None = None
         self._postponed: Callable[[], None] | None = None
-        self._kept_back: BackendConnection | None = None
         self.condemned = False
 
     def attach(self, write: Callable[[bytes], None]) -> None:
@@ -138,66 +135,41 @@ class Runner:
         # Without an exchange nothing of the client's own was sent.
         if under_way and not self.condemned and self._link is not None and self._exchange is not None:
             self._servers.leave_behind(self._link)
-        if self._killing is not None:
-            self._killing.over(c.CR_SERVER_LOST)
-        self._request = self._postponed = self._killing = None
-        if self._handover is not None:
-            self._handover.give_up()
+        self._killer.over(c.CR_SERVER_LOST)
+        self._request = self._postponed = None
+        self._lending.give_up()
         self._servers.close(self._may_leave_behind)
 
     # --- a request in ------------------------------------------------------------------------------------------------
 
     def start(self, request: Request) -> None:
         """Run a request; the one before must be over."""
-        if self._handover is not None or self._summons:
+        if self._lending.under_way is not None or self._summons:
             # What this asks for is just being taken from its connection, or a connection is being got.
             self._postponed = functools.partial(self.start, request)
             return
         if self._machine.kept is not None:
             told = self._machine.retold(request)
             if not isinstance(told, Request):
-                self._answer(request, told)
+                self.answer(request, told)
                 return
         if self._servers.unfit:
             request.avoid = self._servers.unfit
         self._request = request
         self._forwarded = False
         if request.kill is not None:
-            self._kill(request, request.kill)
+            self._killer.begin(request, request.kill)
             return
         self.dispatch(request)
 
-    def _answer(self, request: Request, told: bytes | Err) -> None:
-        """Answer a question about the last statement without any server."""
+    def answer(self, request: Request, told: bytes | Err) -> None:
+        """Answer a request without any server."""
+        self._request = None
         if isinstance(told, Err):
             self._client.refuse(request, told)
         else:
             self._write(told)
             self._client.request_over()
-
-    def _kill(self, request: Request, kill: Kill) -> None:
-        """Have a KILL of one of the proxy's sessions hit its thread."""
-        own: Target = self._client
-        target = own if kill.target is None else self._context.session(kill.target)
-        if target is None:
-            # A thread of the primary's that is none of ours, or none at all.
-            self.dispatch(request)
-            return
-        self._killing = Killing(kill, target, target is own, self._identity.user, self._identity.capabilities)
-        self._aim(request, self._killing, None)
-
-    def _aim(self, request: Request, killing: Killing, err: Err | None) -> None:
-        if self._killing is not killing:
-            return
-        if err is not None:
-            self._refuse(request, err)
-        elif killing.aim(request):
-            self.dispatch(request)
-        elif killing.strike():
-            self._killing = self._request = None
-            self._answer(request, frame(ok_payload(Ok(status=self._machine.state.status)), 1))
-        else:
-            killing.summon(functools.partial(self._aim, request, killing))
 
     def summon(self, done: Callable[[Err | None], None]) -> None:
         """Get a connection to the primary, or wait for the one that is just being got, and call `done`."""
@@ -213,19 +185,19 @@ class Runner:
 
     def condemn(self, *, connection: bool) -> None:
         """A KILL is under way to the thread of one of the connections."""
-        self._kills += 1
+        self._lending.kills += 1
         self.condemned |= connection
 
     def pardon(self) -> None:
         """It is over."""
-        self._kills -= 1
+        self._lending.kills -= 1
         self.condemned = False
 
     def interrupt(self) -> None:
         """End the request that waits for a connection, if one does."""
         if self._request is not None and self._servers.awaited is not None:
             self._servers.give_up()
-            self._refuse(self._request, interrupted())
+            self.refuse(self._request, interrupted())
 
     @property
     def primary_thread(self) -> int:
@@ -287,10 +259,10 @@ class Runner:
         """Bring `request` one step further: find its server, connect, catch up, send."""
         server = self._servers.choose(request)
         if server is None:
-            self._refuse(request, self._machine.gone(request))
+            self.refuse(request, self._machine.gone(request))
             return
         link = self._links.get(server.name)
-        if self._handover is not None and self._handover.link is link:
+        if link is not None and self._lending.under_way is link:
             self._postponed = functools.partial(self.dispatch, request)
             return
         if link is None:
@@ -329,7 +301,7 @@ class Runner:
         if isinstance(outcome, BackendConnection):
             self.dispatch(request)
         elif self._servers.is_primary(server) or request.at is server:
-            self._refuse(request, outcome.err)
+            self.refuse(request, outcome.err)
         else:
             request.avoid |= {server.name}
             self.dispatch(request)
@@ -384,10 +356,9 @@ class Runner:
         elif exchange.done:
             self._over()
 
-    def _refuse(self, request: Request, err: Err) -> None:
-        if self._killing is not None:
-            self._killing.over(err.errno)
-            self._killing = None
+    def refuse(self, request: Request, err: Err) -> None:
+        """Answer a request with an error of ours."""
+        self._killer.over(err.errno)
         self._request = self._link = self._exchange = None
         self._client.refuse(request, err)
 
@@ -430,8 +401,8 @@ class Runner:
                 self._client.state_lost(b"")
             if request.streamed:
                 connection.refusals_over()
-            if self._killing is not None:
-                self._killed(self._killing, exchange, chunk)
+            if self._killer.busy:
+                self._killed(exchange, chunk)
                 return
         self._write(chunk)
         self._over()
@@ -443,9 +414,10 @@ class Runner:
             link.abort(f"malformed reply: {error}")
             return b""
 
-    def _killed(self, killing: Killing, exchange: Exchange, reply: bytes) -> None:
-        self._killing = None
+    def _killed(self, exchange: Exchange, reply: bytes) -> None:
+        killing = self._killer.answered()
         self._write(killing.restated(reply, exchange.sequence) if exchange.errno else reply)
+        # What comes next may be another KILL.
         self._over()
         killing.over(exchange.errno)
 
@@ -461,8 +433,8 @@ class Runner:
         on_primary = self._servers.is_primary(link.server)
         count(request, link, exchange.errno, on_primary)
         self._machine.replied(request, exchange, link.seen, on_primary)
-        if self._killing is not None:
-            self._killed(self._killing, exchange, reply)
+        if self._killer.busy:
+            self._killed(exchange, reply)
             return
         self._write(reply)
         self._over()
@@ -506,60 +478,22 @@ class Runner:
         self._client.request_over()
         self._servers.over(link)
 
-    # --- connections change hands ------------------------------------------------------------------------------------
+    # --- others need connections -------------------------------------------------------------------------------------
 
     def may_part(self, link: BackendConnection) -> bool:
         """Called by the pool: whether another session can have `link`."""
-        busy = self._arriving or self._handover is not None or self._killing is not None
-        return not busy and link is not self._kept_back and self._may_leave_behind(link)
+        return not self._arriving and not self._killer.busy and self._lending.may_part(link, self._link)
 
     def owes(self, link: BackendConnection) -> bool:
         """Called by the pool: whether the client may ask for the warnings of a statement that ran on `link`."""
-        return self._servers.warned and self._servers.last == link.server.name and self._machine.kept is None
-
-    def _may_leave_behind(self, link: BackendConnection) -> bool:
-        if not link.at_rest or not link.alive or link is self._link or self._links.get(link.server.name) is not link:
-            return False
-        if self._kills:
-            # Whoever had it next would be killed.
-            return False
-        return self._machine.may_part(link.seen, self._servers.is_primary(link.server))
+        return self._lending.owes(link)
 
     def part(self, link: BackendConnection, done: Callable[[Told | None], None]) -> None:
         """Called by the pool: another session gets `link`."""
-        last = self._servers.last == link.server.name and self._machine.kept is None
-        on_primary = self._servers.is_primary(link.server)
-        questions = self._machine.questions(on_primary, last=last, warned=self._servers.warned)
-        parted = functools.partial(self._parted, link, done, last, on_primary)
-        if questions:
-            link.resume_reading()
-            self._handover = Handover(self, link, questions, parted)
-            self._handover.start()
-        else:
-            parted([])
+        self._lending.part(link, done)
 
-    def _parted(
-        self,
-        link: BackendConnection,
-        done: Callable[[Told | None], None],
-        last: bool,
-        on_primary: bool,
-        replies: list[bytes] | None,
-    ) -> None:
-        self._handover = None
-        try:
-            if replies:
-                self._machine.keep(replies, link.seen, on_primary, last=last)
-        except MalformedPacket as error:
-            log.info("%s: %s keeps its connection: %s", self._name, link.server, error)
-            replies = None
-        if replies is None:
-            self._kept_back = link
-            done(None)
-        else:
-            self._links.remove(link)
-            done(self._machine.state.told(link.seen))
-        self._go_on()
+    def _may_leave_behind(self, link: BackendConnection) -> bool:
+        return self._lending.may_leave_behind(link, self._link)
 
     def _go_on(self) -> None:
         """Begin what had to wait."""
@@ -610,8 +544,7 @@ class Runner:
             request.repeats += 1
             self.dispatch(request)
             return
-        if self._killing is not None:
-            self._killing.over(c.CR_SERVER_LOST)
+        self._killer.over(c.CR_SERVER_LOST)
         log.warning("%s: lost %s during a statement: %s", self._name, link.server, reason)
         self._client.lose(server_lost(link.server, reason), next_sequence(self._exchange, self._forwarded))
 

@@ -1,0 +1,92 @@
+"""Gives a session's connections to others: which they may have, and what the session keeps of them."""
+
+import functools
+import logging
+from collections.abc import Callable
+
+from proxy.backend.connection import BackendConnection
+from proxy.routing.told import Told
+from proxy.session.handover import Handover
+from proxy.session.machine import Machine
+from proxy.session.preludes import Owner
+from proxy.session.servers import Servers
+from proxy.wire.errors import MalformedPacket
+
+log = logging.getLogger(__name__)
+
+Parted = Callable[[Told | None], None]
+
+
+class Lending:
+    """What one session lends. `kills` counts the KILLs under way to threads of its connections; `done` is called after
+    each connection that was asked for, and `name` is the client's, for the log."""
+
+    def __init__(self, owner: Owner, servers: Servers, machine: Machine, name: str, done: Callable[[], None]) -> None:
+        self.kills = 0
+        self._owner = owner
+        self._servers = servers
+        self._machine = machine
+        self._name = name
+        self._done = done
+        self._handover: Handover | None = None
+        self._kept_back: BackendConnection | None = None
+
+    @property
+    def under_way(self) -> BackendConnection | None:
+        """The connection that is asked for what only it knows, before it goes."""
+        return self._handover.link if self._handover is not None else None
+
+    def may_part(self, link: BackendConnection, at_work: BackendConnection | None) -> bool:
+        """Whether another session can have `link`; `at_work` is what runs the session's statement."""
+        return self._handover is None and link is not self._kept_back and self.may_leave_behind(link, at_work)
+
+    def may_leave_behind(self, link: BackendConnection, at_work: BackendConnection | None) -> bool:
+        """Whether another session can have `link` when this one has ended."""
+        # While a KILL is under way, whoever had it next would be killed.
+        if self.kills or link is at_work or not link.at_rest or not link.alive:
+            return False
+        if self._servers.links.get(link.server.name) is not link:
+            return False
+        return self._machine.may_part(link.seen, self._servers.is_primary(link.server))
+
+    def owes(self, link: BackendConnection) -> bool:
+        """Whether the client may ask for the warnings of a statement that ran on `link`."""
+        return self._servers.warned and self._is_last(link)
+
+    def _is_last(self, link: BackendConnection) -> bool:
+        return self._servers.last == link.server.name and self._machine.kept is None
+
+    def part(self, link: BackendConnection, done: Parted) -> None:
+        """Give `link` up, and call `done` with what it has, or with None if it has to stay."""
+        last, on_primary = self._is_last(link), self._servers.is_primary(link.server)
+        questions = self._machine.questions(on_primary, last=last, warned=self._servers.warned)
+        parted = functools.partial(self._parted, link, done, last, on_primary)
+        if questions:
+            link.resume_reading()
+            self._handover = Handover(self._owner, link, questions, parted)
+            self._handover.start()
+        else:
+            parted([])
+
+    def _parted(
+        self, link: BackendConnection, done: Parted, last: bool, on_primary: bool, replies: list[bytes] | None
+    ) -> None:
+        self._handover = None
+        try:
+            if replies:
+                self._machine.keep(replies, link.seen, on_primary, last=last)
+        except MalformedPacket as error:
+            log.info("%s: %s keeps its connection: %s", self._name, link.server, error)
+            replies = None
+        if replies is None:
+            self._kept_back = link
+            done(None)
+        else:
+            self._servers.links.remove(link)
+            done(self._machine.state.told(link.seen))
+        self._done()
+
+    def give_up(self) -> None:
+        """The session has ended."""
+        if self._handover is not None:
+            self._handover.give_up()
