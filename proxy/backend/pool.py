@@ -7,15 +7,15 @@ it last until another one needs it, so that a pool that is large enough costs no
 import asyncio
 import logging
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 from weakref import WeakValueDictionary
 
 from proxy.admin.views import PoolFigure
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity
+from proxy.backend.places import Given, Holder, Kind, Nobody, PooledLink, PoolLimits, Ring, Wish
 from proxy.backend.plan import Move, Room, plan
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.seen import Seen
@@ -35,142 +35,9 @@ _FULL: Final = frozenset({c.ER_CON_COUNT, 1203, 1226})
 _BELIEVED: Final = 10
 # Connections differ by this much of their lifetime, so that they do not all end at once.
 _JITTER: Final = 0.1
-# So many whole ticks a client is given to ask for the warnings of its last statement.
-_ASKED_WITHIN: Final = 1
 _PING: Final = frame(bytes((c.COM_PING,)), 0)
 
 Opener = Callable[[Server, Identity, Sink], Awaitable[BackendConnection]]
-
-
-class Holder(Sink, Protocol):
-    """A session, as the pool sees it."""
-
-    def may_part(self, link: BackendConnection) -> bool:
-        """Whether it needs none of what the connection has, or can take that with it."""
-
-    def owes(self, link: BackendConnection) -> bool:
-        """Whether its client is likely to ask at once for what only the connection can tell in full."""
-
-    def part(self, link: BackendConnection, done: Callable[[Told | None], None]) -> None:
-        """Give the connection up: `done` is called with what it has, or with None if it cannot be had after all."""
-
-
-class Kind:
-    """Connections that can serve each other's sessions: what cannot be changed once one is open is the same."""
-
-    __slots__ = ("__weakref__", "user")
-
-    def __init__(self, user: str) -> None:
-        self.user = user
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A connection for a session, and what it has of the one before; `told` is None when it was opened just now."""
-
-    link: BackendConnection
-    told: Told | None
-
-
-@dataclass(frozen=True, slots=True)
-class PoolLimits:
-    """Connections to one server (`most`, of one user `per_user`; 0 for what the server takes), and their times.
-
-    `spare` free ones of each kind are kept however long nobody uses them; others are closed after `idle` seconds. Each
-    lives for `lifetime` seconds or so. A session waits `wait` seconds for one.
-    """
-
-    most: int = 0
-    per_user: int = 0
-    spare: int = 0
-    idle: float = 60.0
-    lifetime: float = 3600.0
-    wait: float = 10.0
-
-
-@dataclass(slots=True)
-class Wish:
-    """A session that needs a connection to `server`. `done` is called with it, or with the reason why there is none."""
-
-    server: Server
-    identity: Identity
-    holder: Holder
-    fit: Callable[[Told], Fit]
-    done: Callable[[Given | ServerLost | ServerRefused], None]
-    kind: Kind = field(init=False)
-    timer: asyncio.TimerHandle | None = None
-    over: bool = False
-
-    def end(self) -> None:
-        """It is fulfilled, or nobody has it any more."""
-        self.over = True
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-
-
-class PooledLink:
-    """The place of one connection in the pool."""
-
-    __slots__ = ("expires", "holder", "idle", "key", "link", "parting", "sends", "told")
-
-    def __init__(self, link: BackendConnection, kind: Kind, holder: Holder | None, expires: float) -> None:
-        self.link = link
-        self.key = kind
-        self.holder = holder
-        self.expires = expires
-        self.told = Told()
-        self.idle = 0
-        self.sends = 0
-        self.parting = False
-
-    @property
-    def user(self) -> str:
-        """Whose it is."""
-        return self.key.user
-
-    @property
-    def free(self) -> bool:
-        """Whether no session has it, and it is not being asked whether it lives."""
-        return self.holder is None and not self.parting and self.link.at_rest
-
-    def may_part(self) -> bool:
-        """As `proxy.backend.plan.Place` says."""
-        return not self.parting and self.holder is not None and self.holder.may_part(self.link)
-
-    @property
-    def owes(self) -> bool:
-        """As `proxy.backend.plan.Place` says."""
-        return self.holder is not None and self.idle <= _ASKED_WITHIN and self.holder.owes(self.link)
-
-    def tick(self) -> None:
-        """Note whether it was used since the last tick."""
-        self.idle = 0 if self.link.sends != self.sends or not self.link.at_rest else self.idle + 1
-        self.sends = self.link.sends
-
-
-class _Ring:
-    """The connections to one server, in the order in which they were given out, and who waits for one."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.places: dict[BackendConnection, PooledLink] = {}
-        self.opening: Counter[str] = Counter()
-        self.waiting: deque[Wish] = deque()
-        self.offering = False
-        self.learnt = 0
-        self.believed = 0
-
-    @property
-    def size(self) -> int:
-        return len(self.places) + self.opening.total()
-
-    def of_user(self, user: str) -> int:
-        return sum(place.user == user for place in self.places.values()) + self.opening[user]
-
-    def to_the_end(self, place: PooledLink) -> None:
-        del self.places[place.link]
-        self.places[place.link] = place
 
 
 class Pool:
@@ -189,7 +56,7 @@ class Pool:
         self._spawn = spawn
         self._allowed = allowed
         self._keepalive = keepalive
-        self._rings: dict[str, _Ring] = {}
+        self._rings: dict[str, Ring] = {}
         self._kinds: WeakValueDictionary[tuple[object, ...], Kind] = WeakValueDictionary()
         self.waiting = 0
 
@@ -228,7 +95,7 @@ class Pool:
         ring = self._ring(link.server)
         place = ring.places[link]
         place.holder, place.told, place.idle = None, told, 0
-        link.belong_to(_Nobody())
+        link.belong_to(Nobody())
         link.resume_reading()
         self._offer(ring)
 
@@ -246,13 +113,13 @@ class Pool:
         """A connection to `server` may be free for others now."""
         self._offer(self._ring(server))
 
-    def _ring(self, server: Server) -> _Ring:
+    def _ring(self, server: Server) -> Ring:
         ring = self._rings.get(server.name)
         if ring is None:
-            ring = self._rings[server.name] = _Ring(server)
+            ring = self._rings[server.name] = Ring(server)
         return ring
 
-    def _add(self, ring: _Ring, link: BackendConnection, kind: Kind, holder: Holder | None) -> PooledLink:
+    def _add(self, ring: Ring, link: BackendConnection, kind: Kind, holder: Holder | None) -> PooledLink:
         life = self._limits.lifetime * random.uniform(1 - _JITTER, 1 + _JITTER)
         place = PooledLink(link, kind, holder, asyncio.get_running_loop().time() + life)
         ring.places[link] = place
@@ -266,7 +133,7 @@ class Pool:
 
     # --- one wish ----------------------------------------------------------------------------------------------------
 
-    def _serve(self, ring: _Ring, wish: Wish) -> bool:
+    def _serve(self, ring: Ring, wish: Wish) -> bool:
         """Do what can be done for a wish; False when it has to wait."""
         step = plan(ring.places.values(), wish.kind, wish.identity.user, wish.fit, self._room(ring, wish))
         place = step.place
@@ -276,7 +143,7 @@ class Pool:
             self._by_place(ring, step.move, place, wish)
         return step.move is not Move.WAIT
 
-    def _by_place(self, ring: _Ring, move: Move, place: PooledLink, wish: Wish) -> None:
+    def _by_place(self, ring: Ring, move: Move, place: PooledLink, wish: Wish) -> None:
         if place.holder is not None:
             self._take(ring, place, wish, keep=move is Move.TAKE)
         elif move is Move.USE:
@@ -290,12 +157,12 @@ class Pool:
         most = self._limits.most or self._allowed(server)
         return min(most, ring.learnt) if ring.believed else most
 
-    def _room(self, ring: _Ring, wish: Wish) -> Room:
+    def _room(self, ring: Ring, wish: Wish) -> Room:
         per_user = self._limits.per_user
         user_fits = not per_user or ring.of_user(wish.identity.user) < per_user
         return Room(at_server=ring.size < self.most(ring.server), for_user=user_fits)
 
-    def _give(self, ring: _Ring, place: PooledLink, wish: Wish, told: Told | None) -> None:
+    def _give(self, ring: Ring, place: PooledLink, wish: Wish, told: Told | None) -> None:
         wish.end()
         place.holder, place.idle = wish.holder, 0
         ring.to_the_end(place)
@@ -303,7 +170,7 @@ class Pool:
         place.link.resume_reading()
         wish.done(Given(place.link, told))
 
-    def _take(self, ring: _Ring, place: PooledLink, wish: Wish, *, keep: bool) -> None:
+    def _take(self, ring: Ring, place: PooledLink, wish: Wish, *, keep: bool) -> None:
         """Have a session part from its connection, for `wish` itself or to make room for the one that it gets."""
 
         def parted(told: Told | None) -> None:
@@ -312,7 +179,7 @@ class Pool:
                 self._again(ring, wish)
                 return
             place.holder, place.told = None, told
-            place.link.belong_to(_Nobody())
+            place.link.belong_to(Nobody())
             if wish.over:
                 self._offer(ring)
             elif keep and wish.fit(told) is not Fit.UNFIT:
@@ -324,23 +191,23 @@ class Pool:
         assert place.holder is not None
         place.holder.part(place.link, parted)
 
-    def _instead(self, ring: _Ring, place: PooledLink, wish: Wish) -> None:
+    def _instead(self, ring: Ring, place: PooledLink, wish: Wish) -> None:
         """Close a free connection and open another one in its place."""
         place.link.on_gone = None
         ring.places.pop(place.link, None)
         place.link.close()
         self._open(ring, wish)
 
-    def _again(self, ring: _Ring, wish: Wish) -> None:
+    def _again(self, ring: Ring, wish: Wish) -> None:
         """What was to be had for a wish is gone."""
         if not wish.over and not self._serve(ring, wish):
             self._enqueue(ring, wish, first=True)
 
-    def _open(self, ring: _Ring, wish: Wish) -> None:
+    def _open(self, ring: Ring, wish: Wish) -> None:
         ring.opening[wish.kind.user] += 1
         self._spawn(self._opened(ring, wish))
 
-    async def _opened(self, ring: _Ring, wish: Wish) -> None:
+    async def _opened(self, ring: Ring, wish: Wish) -> None:
         outcome: BackendConnection | ServerLost | ServerRefused
         try:
             outcome = await self._open_link(ring.server, wish.identity, wish.holder)
@@ -356,7 +223,7 @@ class Pool:
             self._give(ring, self._add(ring, outcome, wish.kind, None), wish, None)
         self._offer(ring)
 
-    def _not_opened(self, ring: _Ring, wish: Wish, error: ServerLost | ServerRefused) -> None:
+    def _not_opened(self, ring: Ring, wish: Wish, error: ServerLost | ServerRefused) -> None:
         if error.err.errno in _FULL and ring.places:
             log.warning("%s takes no more than %d connections of ours: %s", ring.server, len(ring.places), error)
             ring.learnt, ring.believed = len(ring.places), _BELIEVED
@@ -367,7 +234,7 @@ class Pool:
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
-    def _enqueue(self, ring: _Ring, wish: Wish, *, first: bool = False) -> None:
+    def _enqueue(self, ring: Ring, wish: Wish, *, first: bool = False) -> None:
         if first:
             ring.waiting.appendleft(wish)
         else:
@@ -377,7 +244,7 @@ class Pool:
             loop = asyncio.get_running_loop()
             wish.timer = loop.call_later(self._limits.wait, self._expire, ring, wish)
 
-    def _expire(self, ring: _Ring, wish: Wish) -> None:
+    def _expire(self, ring: Ring, wish: Wish) -> None:
         wish.timer = None
         if wish.over or wish not in ring.waiting:
             return
@@ -388,7 +255,7 @@ class Pool:
         )
         wish.done(ServerRefused(Err(c.ER_CON_COUNT, message, "08004")))
 
-    def _offer(self, ring: _Ring) -> None:
+    def _offer(self, ring: Ring) -> None:
         """Serve those that wait, in their order, as far as that goes."""
         if ring.offering:
             return
@@ -414,7 +281,7 @@ class Pool:
                 self._look_after(ring, tick)
                 self._offer(ring)
 
-    def _look_after(self, ring: _Ring, tick: float) -> None:
+    def _look_after(self, ring: Ring, tick: float) -> None:
         now = asyncio.get_running_loop().time()
         kept: Counter[Kind] = Counter()
         for place in list(ring.places.values()):
@@ -426,9 +293,9 @@ class Pool:
                 if place.idle * tick >= self._limits.idle and kept[place.key] > self._limits.spare:
                     place.link.close()
                 elif place.idle and place.idle * tick % max(tick, self._keepalive(ring.server)) < tick:
-                    place.link.send(_PING, Exchange(Reply.RESULT, place.link.layout), _Nobody())
+                    place.link.send(_PING, Exchange(Reply.RESULT, place.link.layout), Nobody())
 
-    def _retire(self, ring: _Ring, place: PooledLink) -> None:
+    def _retire(self, ring: Ring, place: PooledLink) -> None:
         """End a connection that has lived long enough, as soon as its session can do without it."""
         if place.free:
             place.link.close()
@@ -437,42 +304,13 @@ class Pool:
             assert place.holder is not None
             place.holder.part(place.link, lambda told: self._retired(ring, place, told))
 
-    def _retired(self, ring: _Ring, place: PooledLink, told: Told | None) -> None:
+    def _retired(self, ring: Ring, place: PooledLink, told: Told | None) -> None:
         place.parting = False
         if told is not None:
             place.holder = None
             place.link.close()
 
-    # --- figures -----------------------------------------------------------------------------------------------------
-
     def figures(self) -> Iterator[PoolFigure]:
         """How it stands, by server and user."""
         for ring in self._rings.values():
-            users = dict.fromkeys([place.user for place in ring.places.values()])
-            users |= dict.fromkeys(wish.identity.user for wish in ring.waiting if not wish.over)
-            for user in users:
-                yield self._figures_of(ring, user)
-
-    def _figures_of(self, ring: _Ring, user: str) -> PoolFigure:
-        places = [place for place in ring.places.values() if place.user == user]
-        free = sum(place.free for place in places)
-        idle = sum(place.may_part() for place in places)
-        waiting = sum(wish.identity.user == user for wish in ring.waiting if not wish.over)
-        name, most = ring.server.name, self.most(ring.server)
-        return PoolFigure(name, user, len(places), len(places) - free - idle, idle, waiting, free, most)
-
-
-class _Nobody:
-    """The sink of a connection that no session has; what is asked then is only whether the server lives."""
-
-    def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
-        """Called by the connection."""
-
-    def connection_broken(self, connection: BackendConnection, reason: str) -> None:
-        """Called by the connection, which tells the pool itself."""
-
-    def pause_client(self) -> None:
-        """Called by the connection."""
-
-    def resume_client(self) -> None:
-        """Called by the connection."""
+            yield from ring.figures(self.most(ring.server))

@@ -14,7 +14,8 @@ from proxy.admin.views import PoolFigure, SessionView, Traffic
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.greetings import Greetings
 from proxy.backend.login import Identity, open_connection
-from proxy.backend.pool import Pool, PoolLimits
+from proxy.backend.places import PoolLimits
+from proxy.backend.pool import Pool
 from proxy.backend.reaper import Reaper
 from proxy.routing.balance import RoundRobin
 from proxy.routing.forms import Forms

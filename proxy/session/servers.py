@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity, open_connection, server_lost
-from proxy.backend.pool import Given, Holder, Wish
+from proxy.backend.places import Given, Holder, Wish
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.policy import LAST, REPLICA
 from proxy.routing.state import SessionState

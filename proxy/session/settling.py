@@ -4,7 +4,7 @@ import asyncio
 
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import server_lost
-from proxy.backend.pool import Holder
+from proxy.backend.places import Holder
 from proxy.errors import ServerLost, ServerRefused
 from proxy.session.machine import Machine
 from proxy.session.preludes import PreludeRun

@@ -9,7 +9,8 @@ from proxy.admin.views import PoolFigure
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity
 from proxy.backend.origin import Origin
-from proxy.backend.pool import Given, Pool, PoolLimits, Wish
+from proxy.backend.places import Given, PoolLimits, Wish
+from proxy.backend.pool import Pool
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.forms import Form
 from proxy.routing.told import Fit, Told
