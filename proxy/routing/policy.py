@@ -58,6 +58,8 @@ def routes() -> list[Route]:
 
 
 _READ: Final = route_to(Target.REPLICA, "read")
+READ_ONLY: Final = route_to(Target.REPLICA, "read-only-transaction")
+IN_TRANSACTION: Final = route_to(Target.PRIMARY, "in-transaction")
 _HINT: Final = route_to(Target.PRIMARY, "hint")
 _DIAGNOSTIC: Final = route_to(Target.LAST, "diagnostic")
 _INSERT_ID: Final = route_to(Target.PRIMARY, INSERT_ID)
@@ -71,7 +73,9 @@ def decide(statement: Statement, state: SessionState) -> Route:
         if statement.hint.primary:
             return _HINT
         reason = _reason_to_stay(statement, state)
-        return route_to(Target.PRIMARY, reason) if reason else _READ
+        if reason:
+            return route_to(Target.PRIMARY, reason)
+        return READ_ONLY if state.in_transaction else _READ
     if statement.kind is DIAGNOSTIC:
         # Where the session's own insert id is, if it has one; where it has none it is 0, as it is everywhere.
         return _INSERT_ID if state.wrote and statement.reason == INSERT_ID else _DIAGNOSTIC
@@ -82,8 +86,8 @@ def _reason_to_stay(statement: Statement, state: SessionState) -> str:
     """Why a plain read does not go to a replica; empty when it does."""
     if state.pin:
         return f"pinned:{state.pin}"
-    if state.in_transaction:
-        return "in-transaction"
+    if state.in_transaction and not state.has_twin:
+        return IN_TRANSACTION.reason
     if state.schema.lower() in SERVER_SCHEMAS:
         return "server-local"
     return "" if state.knows(statement) else "user-variable"

@@ -15,12 +15,13 @@ class Seen:
     `named` are the versions that it has of user variables and of statements that were prepared as text. `definitions`
     are those that the server sent last for the columns of prepared statements, where a client agreed to keep them.
     `insert_id` is what LAST_INSERT_ID() gives there, None when only the server knows. `tracked` says that it was told
-    what to report of the session's state.
+    what to report of the session's state. `transaction` is the number of the read-only transaction that
+    has a twin there, 0 without one.
     """
 
     __slots__ = (
         *("definitions", "detour", "insert_id", "most", "named", "resets", "statements", "tracked", "types"),
-        *("variables", "version"),
+        *("transaction", "variables", "version"),
     )
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class Seen:
         self.named: dict[str, int] = {}
         self.insert_id: int | None = 0
         self.tracked = False
+        self.transaction = 0
 
     def passed_on(self) -> "Seen":
         """What is left of it for another session: what is prepared there."""
@@ -64,3 +66,4 @@ class Seen:
         self.named.clear()
         self.insert_id = 0
         self.tracked = False
+        self.transaction = 0

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from proxy.routing.named import NamedStatements
 from proxy.routing.pins import Pins, may_hold_on_error
+from proxy.routing.readonly import ReadOnlyTransaction
 from proxy.routing.reported import explains, new_values
 from proxy.routing.seen import Seen
 from proxy.routing.settings import NOTHING, OF_TEXTS, Setting, SettingLog
@@ -24,6 +25,8 @@ __all__ = ["Baseline", "Seen", "SessionState", "Setting", "changes_texts"]
 
 _TRANSACTION_FLAGS: Final = SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT
 _NEXT_TRANSACTION: Final = "next-transaction"
+_ISOLATION: Final = "isolation"
+_ACCESS: Final = "access"
 _TEXT_PREPARE: Final = "text-prepare"
 _NO_SCHEMA: Final = "dropped-schema"
 # The server said that something has changed, which may be anything.
@@ -52,12 +55,12 @@ class SessionState:
     the session's texts mean; `texts` counts changes of what decides how texts are parsed. `named` are the statements
     prepared as text, `variables` the user variables. `resets` counts COM_RESET_CONNECTIONs. `free` says that nothing
     keeps a plain read from any replica: no pin, no transaction, no schema of the server's own. `released` says that the
-    client asked for the end of its connection (COMMIT RELEASE).
+    client asked for the end of its connection (COMMIT RELEASE). `read_only` is what is known of read-only transactions.
     """
 
     __slots__ = (
         *("_baseline", "_charset", "_settings", "_sql_mode", "_status", "free", "named", "pins", "reading"),
-        *("insert_id", "released", "resets", "schema", "texts", "variables"),
+        *("insert_id", "read_only", "released", "resets", "schema", "texts", "variables"),
     )
 
     def __init__(self, schema: str, status: int, baseline: Baseline | None = None) -> None:
@@ -71,6 +74,7 @@ class SessionState:
         self.resets = 0
         self.insert_id: int | None = 0
         self.released = False
+        self.read_only = ReadOnlyTransaction()
         self._status = status
         self._sql_mode, self._charset = self._baseline.sql_mode, self._baseline.charset
         self.reading = DEFAULT_MEANING
@@ -90,6 +94,7 @@ class SessionState:
     def status(self, status: int) -> None:
         if status == self._status:
             return
+        self.read_only.status_changed(self._status, status)
         self._status = status
         self._read_anew()
         self._judge()
@@ -103,6 +108,11 @@ class SessionState:
     def in_transaction(self) -> bool:
         """Whether the primary has a transaction of this session open, or would open one with the next statement."""
         return self._status & _TRANSACTION_FLAGS != SERVER_STATUS_AUTOCOMMIT
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether the transaction's plain reads can run in a twin of it on a replica."""
+        return self.read_only.readable(self._status)
 
     @property
     def charset(self) -> str:
@@ -234,6 +244,7 @@ class SessionState:
         self.variables.clear()
         self.insert_id = 0
         self.resets += 1
+        self.read_only.reset()
         self._sql_mode = self._baseline.sql_mode.upper().replace("IGNORE_SPACE", "")
         self._charset = self._baseline.reset_charset
         self._texts_changed()
@@ -320,10 +331,12 @@ class SessionState:
         self.variables.set(effect, self.texts, seen.variables)
 
     def _set_transaction(self, effect: e.SetTransaction, text: bytes, seen: Seen) -> None:
-        if effect.session:
-            self._settings.transactions(effect)
-        else:
-            self.pins.add(_NEXT_TRANSACTION)
+        if not effect.session:
+            self.pins.add(_NEXT_TRANSACTION, _ISOLATION if effect.isolation else _ACCESS)
+            return
+        self._settings.transactions(effect)
+        if effect.read_only is not None:
+            self.read_only.of_session(effect.read_only)
 
     def _use_schema(self, effect: e.UseSchema, text: bytes, seen: Seen) -> None:
         self.use(effect.name, self.reading.encoded(effect.name), seen)
@@ -332,8 +345,14 @@ class SessionState:
         if effect.name.lower() == self.schema.lower():
             self.pins.add(_NO_SCHEMA)
 
+    def _begin(self, effect: e.Begin, text: bytes, seen: Seen) -> None:
+        # That it is read-only, the server's status tells.
+        self.pins.end(_NEXT_TRANSACTION, _ACCESS)
+        self.read_only.begin(effect)
+
     def _end(self, effect: e.End, text: bytes, seen: Seen) -> None:
-        self.pins.end(_NEXT_TRANSACTION)
+        self.pins.end_every(_NEXT_TRANSACTION)
+        self.read_only.end()
         self.released = effect.release
 
     def _pin(self, effect: e.Pin, text: bytes, seen: Seen) -> None:
@@ -375,7 +394,7 @@ _APPLY: Final[dict[type, Callable[[SessionState, Any, bytes, Seen], None]]] = {
     e.SetTransaction: SessionState._set_transaction,
     e.UseSchema: SessionState._use_schema,
     e.DropSchema: SessionState._drop_schema,
-    e.Begin: SessionState._nothing,
+    e.Begin: SessionState._begin,
     e.End: SessionState._end,
     e.Pin: SessionState._pin,
     e.Unpin: SessionState._unpin,

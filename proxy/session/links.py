@@ -23,6 +23,10 @@ class Links(dict[str, BackendConnection]):
         """The connection that has seen this, if it is still open."""
         return next((link for link in self.values() if link.seen is seen), None)
 
+    def of_transaction(self, number: int) -> BackendConnection | None:
+        """The connection with the twin of a read-only transaction."""
+        return next((link for link in self.values() if link.seen.transaction == number), None)
+
     def close_statement(self, form: Form) -> list[tuple[BackendConnection, int]]:
         """Forget a prepared statement; returns where it is known and under which number."""
         known = []

@@ -5,11 +5,12 @@ from typing import Final
 
 from proxy.routing.forms import Forms
 from proxy.routing.policy import REPLICA, Route, Target, decide, route_to
+from proxy.routing.readonly import sees_snapshot
 from proxy.routing.rules import Rules
 from proxy.routing.state import Seen, SessionState
 from proxy.session.diagnostics import QUESTIONS, QUESTIONS_WARNED, Kept, WholeReply, kept_from, retell
 from proxy.session.prepared import Prepared
-from proxy.session.request import Asked, Explained, Request
+from proxy.session.request import Asked, Explained, Prelude, Request
 from proxy.session.statements import Limits, Statements
 from proxy.session.steps import Steps
 from proxy.session.wording import malformed, no_clone, no_cursor, too_many_statements, unknown_command
@@ -279,7 +280,7 @@ class Machine:
 
     def may_part(self, seen: Seen, on_primary: bool) -> bool:
         """Whether a connection at rest can go to another session, and this one go on with another."""
-        if self.statements.tied_to(seen):
+        if self.statements.tied_to(seen) or seen.transaction:
             return False
         return not on_primary or (self.state.transferable and not self.statements.bound_to(self.state.texts))
 
@@ -371,6 +372,8 @@ class Machine:
             if exchange.errno:
                 self.statements.failed()
             return
+        if on_primary and self.state.in_transaction and self.state.has_twin and self._sees_snapshot(request):
+            self.state.read_only.seen_on_primary()
         if request.prepared is not None:
             self._prepared_replied(request.code, request.prepared, exchange, seen)
         if request.code == c.COM_QUERY or request.code in EXECUTIONS:
@@ -381,6 +384,23 @@ class Machine:
             self._take_report(request, exchange.told, bool(exchange.errno), seen)
         if self.state.reading is not self._reading:
             self._read_anew()
+
+    def _sees_snapshot(self, request: Request) -> bool:
+        asks = request.code == c.COM_QUERY or request.code in EXECUTIONS
+        return asks and sees_snapshot(request.statement, self.text(request))
+
+    def leaves_twin(self, request: Request) -> bool:
+        """Whether a request would read in another snapshot than the reads before it, which had one on a replica."""
+        if request.route.target is REPLICA or not self.state.has_twin or not self._sees_snapshot(request):
+            return False
+        self.state.read_only.barred = True
+        return True
+
+    def twin_over(self, seen: Seen) -> Prelude | None:
+        """The end of a read-only transaction on a replica, if the one that it is the twin of is over."""
+        if self.state.has_twin and seen.transaction == self.state.read_only.number:
+            return None
+        return Prelude(self.steps.query(b"COMMIT"))
 
     def _prepared_replied(self, code: int, prepared: Prepared, exchange: Exchange, seen: Seen) -> None:
         if code == c.COM_STMT_FETCH:

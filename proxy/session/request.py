@@ -79,8 +79,8 @@ class Prelude:
 
     Exactly one of the fields after `reply` says what the connection has seen once it succeeded: a reset, a change of
     the session's state, its insert id, a prepared statement, the schema of one that is to be prepared, user variables
-    (their versions), or a statement prepared as text (its name and version). It may fail if it is only for the sake of
-    the statement `optional`.
+    (their versions), a statement prepared as text (its name and version), or the twin of a read-only transaction. It
+    may fail if it is only for the sake of the statement `optional`.
     """
 
     packet: bytes
@@ -92,4 +92,5 @@ class Prelude:
     detour: Form | None = None
     variables: Mapping[str, int] | None = None
     named: tuple[str, int] = ("", 0)
+    transaction: int = 0
     optional: Form | None = None

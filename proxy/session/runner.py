@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity, server_lost
 from proxy.errors import ServerLost, ServerRefused
+from proxy.routing.policy import READ_ONLY
 from proxy.routing.told import Told
 from proxy.session.context import Context
 from proxy.session.counting import count
@@ -29,6 +30,7 @@ from proxy.session.remedies import MOST_REPEATS, may_move, may_start_over, next_
 from proxy.session.request import Prelude, Request
 from proxy.session.servers import Servers
 from proxy.session.settling import FirstConnection
+from proxy.session.twin import Twin
 from proxy.session.wording import interrupted
 from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
@@ -97,6 +99,7 @@ class Runner:
         self._client_slow = False
         self._closed = False
         self._killer = Killer(context, identity, machine, client, self)
+        self._twin = Twin(machine, self, self._go_on)
         self._lending = Lending(self, self._servers, machine, name, self._go_on)
         self._summons: list[Callable[[Err | None], None]] = []
         self._arriving = False
@@ -144,8 +147,8 @@ class Runner:
 
     def start(self, request: Request) -> None:
         """Run a request; the one before must be over."""
-        if self._lending.under_way is not None or self._summons:
-            # What this asks for is just being taken from its connection, or a connection is being got.
+        if self._lending.under_way is not None or self._summons or self._twin.ending:
+            # What this asks for is just being taken from its connection, or a connection is being got or put in order.
             self._postponed = functools.partial(self.start, request)
             return
         if self._machine.kept is not None:
@@ -153,6 +156,12 @@ class Runner:
             if not isinstance(told, Request):
                 self.answer(request, told)
                 return
+        if self._twin.open:
+            if (err := self._twin.conflict(request, self._context.monitor.freshness.written)) is not None:
+                self._client.refuse(request, err)
+                return
+        elif request.route is READ_ONLY:
+            self._twin.wanted(self._context.monitor.freshness.written)
         if self._servers.unfit:
             request.avoid = self._servers.unfit
         self._request = request
@@ -313,6 +322,8 @@ class Runner:
     ) -> None:
         if not exchange.errno:
             self._steps.prelude_done(prelude, link.seen, exchange)
+            if prelude.transaction:
+                self._twin.begun(link)
             if self._metadata is not None:
                 self._metadata.prepared(prelude, link, reply)
             self.proceed(link, request)
@@ -475,6 +486,8 @@ class Runner:
         """The current request is done with."""
         link = self._link
         self._request = self._link = self._exchange = None
+        if self._twin.open:
+            self._twin.request_over(link)
         self._client.request_over()
         self._servers.over(link)
 
@@ -515,17 +528,19 @@ class Runner:
         known = self._links.remove(connection)
         if self._closed or not known:
             return
+        holds = self._twin.holds(connection)
+        self._twin.lost(connection)
         if self.condemned:
             # As a plain server does: it only closes.
             self._client.close()
             return
         self._client.resume_client()
         if self._request is not None and self._link is connection:
-            self._lost_during_request(self._request, connection, reason)
-        elif self._servers.is_primary(connection.server) and not self._machine.movable:
+            self._lost_during_request(self._request, connection, reason, movable=not holds)
+        elif holds or (self._servers.is_primary(connection.server) and not self._machine.movable):
             self._lost_state(connection, reason)
 
-    def _lost_during_request(self, request: Request, link: BackendConnection, reason: str) -> None:
+    def _lost_during_request(self, request: Request, link: BackendConnection, reason: str, *, movable: bool) -> None:
         if not link.farewell:
             # A server that says why it closes a connection speaks of this one: its client has sent too much, for one.
             self._context.monitor.report_failure(link.server, reason)
@@ -536,7 +551,7 @@ class Runner:
             self._over()
             return
         on_primary = self._servers.is_primary(link.server)
-        if may_move(request, self._forwarded, on_primary):
+        if movable and may_move(request, self._forwarded, on_primary):
             request.avoid |= {link.server.name}
             self.dispatch(request)
             return
@@ -549,7 +564,7 @@ class Runner:
         self._client.lose(server_lost(link.server, reason), next_sequence(self._exchange, self._forwarded))
 
     def _lost_state(self, link: BackendConnection, reason: str) -> None:
-        """The primary's connection took session state with it; a plain server would have closed on the client too."""
+        """A connection took session state with it; a plain server would have closed on the client too."""
         log.info("%s: %s closed its connection, and session state with it: %s", self._name, link.server, reason)
         self._client.state_lost(link.farewell)
 

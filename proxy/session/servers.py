@@ -9,7 +9,7 @@ from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity, open_connection, server_lost
 from proxy.backend.places import Given, Holder, Wish
 from proxy.errors import ServerLost, ServerRefused
-from proxy.routing.policy import LAST, REPLICA
+from proxy.routing.policy import IN_TRANSACTION, LAST, READ_ONLY, REPLICA
 from proxy.routing.state import SessionState
 from proxy.routing.told import Fit, Told
 from proxy.session.context import Context
@@ -107,6 +107,8 @@ class Servers:
             request.at = None
         target = request.route.target
         if target is REPLICA:
+            if request.route is READ_ONLY and (twin := self.links.of_transaction(self._state.read_only.number)):
+                return twin.server
             balancer, freshness = self._context.balancer, self._context.monitor.freshness
             if request.wish is None:
                 picked = balancer.pick(snapshot, freshness, request.avoid)
@@ -114,6 +116,8 @@ class Servers:
                 picked = balancer.pick_wished(snapshot, freshness, request.avoid, request.wish)
             if picked is not None:
                 return picked
+            if request.route is READ_ONLY:
+                request.route = IN_TRANSACTION
         elif target is LAST and (last := self.links.get(self.last)) is not None:
             return last.server
         return snapshot.primary.server

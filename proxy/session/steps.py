@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Final
 
+from proxy.routing.policy import READ_ONLY
+from proxy.routing.readonly import TWIN
 from proxy.routing.state import Seen, SessionState, changes_texts
 from proxy.routing.variables import set_text
 from proxy.session.prepared import Prepared, renumbered
@@ -37,6 +39,8 @@ class Steps:
             step = self.next_setting(seen, request)
             if step is not None:
                 return step
+        if request.route is READ_ONLY and seen.transaction != state.read_only.number:
+            return Prelude(self.query(TWIN), transaction=state.read_only.number)
         variables = request.statement.variables
         if (variables is None or variables) and (missing := state.missing_variables(variables, seen)):
             versions = {name: variable.version for name, variable in missing.items()}
@@ -124,6 +128,8 @@ class Steps:
         if prelude.resets >= 0:
             seen.resets = prelude.resets
             seen.forget_all()
+        elif prelude.transaction:
+            seen.transaction = prelude.transaction
         elif prelude.insert_id >= 0:
             seen.insert_id = prelude.insert_id
         elif prelude.version >= 0:

@@ -62,6 +62,15 @@ def too_many_statements(most: int) -> Err:
     return Err(c.ER_MAX_PREPARED_STMT_COUNT_REACHED, message, "42000")
 
 
+def snapshot_lost(reason: str) -> Err:
+    """A statement of a read-only transaction would not see what the reads before it have seen."""
+    message = (
+        "Deadlock found when trying to get lock; try restarting transaction (its reads ran on a replica, and this "
+        f"statement, {reason}, has to run on the primary, where there were writes since)"
+    )
+    return Err(c.ER_LOCK_DEADLOCK, message, "40001")
+
+
 def interrupted() -> Err:
     """A statement was killed before it ran."""
     return Err(c.ER_QUERY_INTERRUPTED, "Query execution was interrupted", "70100")

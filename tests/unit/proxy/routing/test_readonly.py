@@ -1,0 +1,119 @@
+"""When the plain reads of a read-only transaction can run in a twin of it on a replica."""
+
+import pytest
+
+from proxy.routing.policy import READ_ONLY, decide
+from proxy.routing.readonly import sees_snapshot
+from proxy.routing.state import Seen, SessionState
+from tests.support.statements import classified
+
+IN_TRANS, AUTOCOMMIT, READ_ONLY_FLAG = 1, 2, 0x2000
+OPEN = IN_TRANS | AUTOCOMMIT
+OPEN_READ_ONLY = OPEN | READ_ONLY_FLAG
+
+
+def session(*steps: tuple[str, int]) -> SessionState:
+    """A session after statements, each with the status word that the primary answered."""
+    state = SessionState("app", AUTOCOMMIT)
+    seen = Seen()
+    for text, status in steps:
+        state.status = status
+        state.apply(classified(text), text.encode(), seen)
+    return state
+
+
+READABLE = [
+    [("START TRANSACTION READ ONLY", OPEN_READ_ONLY)],
+    [("SET TRANSACTION READ ONLY", AUTOCOMMIT), ("BEGIN", OPEN_READ_ONLY)],
+    [("SET SESSION TRANSACTION READ ONLY", AUTOCOMMIT), ("BEGIN", OPEN_READ_ONLY)],
+    [("SET SESSION TRANSACTION READ ONLY", AUTOCOMMIT), ("SET autocommit = 0", 0)],
+    [("BEGIN", OPEN_READ_ONLY), ("COMMIT AND CHAIN", OPEN_READ_ONLY)],
+    [
+        ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", AUTOCOMMIT),
+        ("START TRANSACTION READ ONLY", OPEN_READ_ONLY),
+    ],
+]
+NOT_READABLE = [
+    [("BEGIN", OPEN)],
+    [("START TRANSACTION READ ONLY, WITH CONSISTENT SNAPSHOT", OPEN_READ_ONLY)],
+    [("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", AUTOCOMMIT), ("START TRANSACTION READ ONLY", OPEN_READ_ONLY)],
+    [("SET autocommit = 0", 0)],
+    [("SET SESSION TRANSACTION READ ONLY", AUTOCOMMIT), ("SET autocommit = 0", 0), ("SAVEPOINT a", IN_TRANS)],
+    [
+        ("SET SESSION TRANSACTION READ ONLY", AUTOCOMMIT),
+        ("SET SESSION TRANSACTION READ WRITE", AUTOCOMMIT),
+        ("SET autocommit = 0", 0),
+    ],
+    # A procedure began it.
+    [("SELECT 1", OPEN_READ_ONLY)],
+]
+
+
+@pytest.mark.parametrize("steps", READABLE)
+def test_plain_reads_go_to_the_twin(steps: list[tuple[str, int]]) -> None:
+    assert decide(classified("SELECT a FROM t"), session(*steps)) is READ_ONLY
+
+
+@pytest.mark.parametrize("steps", NOT_READABLE)
+def test_plain_reads_stay(steps: list[tuple[str, int]]) -> None:
+    assert decide(classified("SELECT a FROM t"), session(*steps)).reason in (
+        "in-transaction",
+        "pinned:next-transaction",
+    )
+
+
+def test_other_statements_stay() -> None:
+    state = session(*READABLE[0])
+    assert decide(classified("SELECT a FROM t FOR UPDATE"), state).reason == "locking-read"
+    assert decide(classified("SELECT * FROM mysql.user"), state).reason == "server-local"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [("COMMIT", AUTOCOMMIT), ("BEGIN", OPEN_READ_ONLY), ("COMMIT AND CHAIN", OPEN_READ_ONLY), ("SELECT 1", AUTOCOMMIT)],
+)
+def test_another_transaction_has_another_number(step: tuple[str, int]) -> None:
+    before = session(*READABLE[0]).read_only.number
+    assert session(*READABLE[0], step).read_only.number != before
+
+
+def test_autocommit_ends_transactions() -> None:
+    before = session(*READABLE[3])
+    after = session(*READABLE[3], ("SET autocommit = 1", AUTOCOMMIT))
+    assert after.read_only.number != before.read_only.number
+    assert not after.has_twin
+
+
+def test_a_read_on_the_primary_keeps_the_others_there() -> None:
+    state = session(*READABLE[0])
+    state.read_only.seen_on_primary()
+    assert not state.has_twin
+
+
+def test_a_session_that_is_barred_stays_so_until_its_reset() -> None:
+    state = session(*READABLE[0])
+    state.read_only.barred = True
+    assert not state.has_twin
+    state.reset()
+    assert not state.read_only.barred
+
+
+@pytest.mark.parametrize(
+    ("text", "sees"),
+    [
+        ("SELECT f(1)", True),
+        ("SELECT a FROM t INTO @a", True),
+        ("SELECT LAST_INSERT_ID() FROM t", True),
+        ("CALL p()", True),
+        ("SELECT GET_LOCK('a', 1)", False),
+        ("SELECT CONNECTION_ID()", False),
+        ("SELECT a FROM t FOR UPDATE", False),
+        ("INSERT INTO t VALUES (1)", False),
+        ("SET NAMES utf8mb4", False),
+        ("SAVEPOINT a", False),
+        ("SHOW WARNINGS", False),
+        ("SELECT a FROM t", True),
+    ],
+)
+def test_which_statements_see_a_snapshot(text: str, sees: bool) -> None:
+    assert sees_snapshot(classified(text), text.encode()) is sees
