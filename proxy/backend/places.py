@@ -66,13 +66,18 @@ class PoolLimits:
 
 @dataclass(slots=True)
 class Wish:
-    """A session that needs a connection to `server`. `done` is called with it, or with the reason why there is none."""
+    """A session that needs a connection to `server`. `done` is called with it, or with the reason why there is none.
+
+    `new`: a connection that was nobody's before. `account` is as in `Pool.kind`.
+    """
 
     server: Server
     identity: Identity
     holder: Holder
     fit: Callable[[Told], Fit]
     done: Callable[[Given | ServerLost | ServerRefused], None]
+    new: bool = False
+    account: object = None
     kind: Kind = field(init=False)
     timer: asyncio.TimerHandle | None = None
     over: bool = False

@@ -57,6 +57,8 @@ class Room:
 
     at_server: bool
     for_user: bool
+    # A login is the server's to judge: it takes a connection of its own, in another one's place if it must.
+    new: bool = False
 
 
 @dataclass(slots=True)
@@ -79,6 +81,8 @@ def plan(places: Iterable[Place], key: object, user: str, fit: Callable[[Told], 
     no other may be opened: then whoever has it may want it back at once.
     """
     found = _look(places, key, user, fit, anybody=room.for_user)
+    if room.new:
+        return _new(found, room)
     if found.near is not None:
         return Step(Move.USE, found.near)
     if found.resting is not None:
@@ -88,6 +92,14 @@ def plan(places: Iterable[Place], key: object, user: str, fit: Callable[[Told], 
     if (place := found.taken or found.owing) is not None:
         return Step(Move.TAKE, place)
     instead = found.spare or found.strange
+    return Step(Move.REPLACE, instead) if instead is not None else Step(Move.WAIT)
+
+
+def _new(found: _Found, room: Room) -> Step:
+    if room.at_server and room.for_user:
+        return Step(Move.OPEN)
+    unused = found.near or found.spare
+    instead = unused or found.resting or found.taken or found.owing or found.strange
     return Step(Move.REPLACE, instead) if instead is not None else Step(Move.WAIT)
 
 

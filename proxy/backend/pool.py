@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 _FULL: Final = frozenset({c.ER_CON_COUNT, 1203, 1226})
 # So many ticks a server is believed that it takes no more connections than it has.
 _BELIEVED: Final = 10
+# So many free connections of a kind ended sessions leave behind on the primary.
+_LEFT_BEHIND: Final = 2
 # Connections differ by this much of their lifetime, so that they do not all end at once.
 _JITTER: Final = 0.1
 _PING: Final = frame(bytes((c.COM_PING,)), 0)
@@ -60,13 +62,13 @@ class Pool:
         self._kinds: WeakValueDictionary[tuple[object, ...], Kind] = WeakValueDictionary()
         self.waiting = 0
 
-    def kind(self, server: Server, identity: Identity) -> Kind:
-        """Which connections a session of `identity` can have."""
+    def kind(self, server: Server, identity: Identity, account: object) -> Kind:
+        """Which connections a session of `identity` can have; `account` is equal where the server's account is."""
         origin = None if server.proxy_protocol is ProxyProtocol.OFF else identity.origin
         properties = (identity.user, identity.secret, identity.capabilities & ~c.CLIENT_CONNECT_WITH_DB)
         # A client that asked for it is told the schema by the end of its login.
         schema = identity.database if identity.capabilities & c.CLIENT_SESSION_TRACK else None
-        key = (*properties, identity.collation_id, origin, schema)
+        key = (*properties, identity.collation_id, origin, schema, account)
         kind = self._kinds.get(key)
         if kind is None:
             self._kinds[key] = kind = Kind(identity.user)
@@ -77,27 +79,41 @@ class Pool:
     def get(self, wish: Wish) -> None:
         """Find a connection, at once or later."""
         ring = self._ring(wish.server)
-        wish.kind = self.kind(wish.server, wish.identity)
+        wish.kind = self.kind(wish.server, wish.identity, wish.account)
         if ring.waiting or not self._serve(ring, wish):
             self._enqueue(ring, wish)
 
-    def enroll(self, link: BackendConnection, identity: Identity, holder: Holder) -> None:
+    def enroll(self, link: BackendConnection, identity: Identity, account: object, holder: Holder) -> None:
         """A connection that was opened or changed outside of the pool is one of it now."""
-        self._add(self._ring(link.server), link, self.kind(link.server, identity), holder)
+        self._add(self._ring(link.server), link, self.kind(link.server, identity, account), holder)
+
+    def reveal(self, link: BackendConnection, identity: Identity, account: object) -> None:
+        """The account of a connection is known now."""
+        if (place := self._ring(link.server).places.get(link)) is not None:
+            place.key = self.kind(link.server, identity, account)
 
     def withdraw(self, link: BackendConnection) -> None:
         """A connection is none of the pool any more."""
         link.on_gone = None
         self._forget(link)
 
-    def release(self, link: BackendConnection, told: Told) -> None:
-        """The session of a connection has ended and leaves it behind."""
+    def release(self, link: BackendConnection, told: Told, *, primary: bool) -> None:
+        """The session of a connection has ended and leaves it behind.
+
+        On the primary that is of use only for sessions that others took theirs from: logins open their own.
+        """
         ring = self._ring(link.server)
         place = ring.places[link]
         place.holder, place.told, place.idle = None, told, 0
         link.belong_to(Nobody())
         link.resume_reading()
         self._offer(ring)
+        if primary and place.free and self._free(ring, place.key) > max(self._limits.spare, _LEFT_BEHIND):
+            link.close()
+
+    @staticmethod
+    def _free(ring: Ring, kind: Kind) -> int:
+        return sum(place.free and place.key is kind for place in ring.places.values())
 
     def relieve(self, server: Server) -> bool:
         """`server` takes no more prepared statements: close those of free connections; whether there were any."""
@@ -160,7 +176,7 @@ class Pool:
     def _room(self, ring: Ring, wish: Wish) -> Room:
         per_user = self._limits.per_user
         user_fits = not per_user or ring.of_user(wish.identity.user) < per_user
-        return Room(at_server=ring.size < self.most(ring.server), for_user=user_fits)
+        return Room(at_server=ring.size < self.most(ring.server), for_user=user_fits, new=wish.new)
 
     def _give(self, ring: Ring, place: PooledLink, wish: Wish, told: Told | None) -> None:
         wish.end()

@@ -1,7 +1,9 @@
 """A connection whose server tells how the session's state changes, to the proxy but not to its client.
 
-The server is asked for that once, in front of the first command: no round trip is spent on it. Nothing depends on its
-answer: a server that does not tell is not believed to have nothing to tell.
+The server is asked for that once, in front of the first command: no round trip is spent on it, but where the connection
+is compressed: servers number the reply to the second of two commands in one compressed packet as if it went on with the
+first (observed on both vendors). Nothing depends on its answer: a server that does not tell is not believed to have
+nothing to tell.
 """
 
 import logging
@@ -16,7 +18,7 @@ from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.queryattributes import query_payload
 from proxy.wire.sessiontrack import untracked
-from topology.servers import Server
+from topology.servers import Server, ServerCompression
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +30,14 @@ ASK: Final = (
 class TrackedConnection(BackendConnection):
     """Gives replies out as a client gets them that did not agree on CLIENT_SESSION_TRACK."""
 
-    __slots__ = ("_answer", "_asked", "_kept")
+    __slots__ = ("_answer", "_asked", "_kept", "_postponed")
 
     def __init__(self, server: Server, thread: int, capabilities: int, safety: Safety, status: int, sink: Sink) -> None:
         super().__init__(server, thread, capabilities, safety, status, sink)
         self._asked: Exchange | None = None
         self._answer = b""
         self._kept = b""
+        self._postponed: bytes | None = None
 
     def send(self, packet: bytes, exchange: Exchange, sink: Sink) -> None:
         """As the base class."""
@@ -43,8 +46,18 @@ class TrackedConnection(BackendConnection):
         if not self.seen.tracked:
             self.seen.tracked = True
             self._asked, self._answer = Exchange(Reply.RESULT, self.layout), b""
-            packet = self._question() + packet
+            if self.server.compression is ServerCompression.OFF:
+                packet = self._question() + packet
+            else:
+                self._postponed, packet = packet, self._question()
         super().send(packet, exchange, sink)
+
+    def write(self, data: bytes) -> None:
+        """As the base class."""
+        if self._postponed is not None:
+            self._postponed += data
+        else:
+            super().write(data)
 
     def _question(self) -> bytes:
         return frame(query_payload(ASK, attributes=bool(self.capabilities & CLIENT_QUERY_ATTRIBUTES)), 0)
@@ -80,6 +93,9 @@ class TrackedConnection(BackendConnection):
         if not asked.done:
             return b""
         self._asked = None
+        if self._postponed is not None:
+            packet, self._postponed = self._postponed, None
+            super().write(packet)
         if asked.errno and not asked.sequence:
             # No answer, but why the server has closed the connection: those who wait for a reply have to see it.
             return self._answer + data[used:]

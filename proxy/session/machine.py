@@ -24,6 +24,7 @@ from proxy.sql.kill import KILL, Kill, parse_kill
 from proxy.sql.lexer import digest
 from proxy.sql.own import SHOW_PROXY, show_proxy, without_explain
 from proxy.sql.prepares import EXECUTE, with_parameters
+from proxy.sql.settings import SET_STATEMENT
 from proxy.sql.statement import (
     DIAGNOSTIC,
     OWN,
@@ -425,6 +426,9 @@ class Machine:
 
     def _take_report(self, request: Request, told: SessionTrack, failed: bool, seen: Seen) -> None:
         """Believe the server over the text, in all that the text did not tell, or that did not come about."""
+        if request.statement.reason == SET_STATEMENT:
+            # What it sets for one statement is reported as if it were to stay.
+            told = replace(told, variables={})
         if request.named:
             # EXECUTE as text always says that something has changed.
             told = replace(told, changed=None)

@@ -29,7 +29,7 @@ from proxy.session.recovery import Recovery
 from proxy.session.remedies import MOST_REPEATS, may_move, may_start_over, next_sequence
 from proxy.session.request import Prelude, Request
 from proxy.session.servers import Servers
-from proxy.session.settling import FirstConnection
+from proxy.session.settling import first_connection
 from proxy.session.twin import Twin
 from proxy.session.wording import interrupted
 from proxy.wire import constants as c
@@ -115,11 +115,11 @@ class Runner:
         self._servers.adopt(link, self)
 
     async def reach_primary(self) -> BackendConnection:
-        """The session's first connection to the primary, brought in step. Raises ServerLost, ServerRefused."""
-        first = FirstConnection(self, self._servers, self._machine)
+        """The session's first connection to the primary. Raises ServerLost, ServerRefused."""
         self._arriving = True
         try:
-            return await first.reach(self._context.monitor.snapshot.primary.server)
+            primary = self._context.monitor.snapshot.primary.server
+            return await first_connection(self, self._servers, primary, self._steps.query)
         finally:
             self._arriving = False
 

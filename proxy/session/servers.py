@@ -28,20 +28,20 @@ class Servers:
 
     `links` are the open ones. `last` is the name of the server that ran the statement which the next one may ask about.
     `unfit` are the names of replicas that do not take this session. `warned` tells whether that statement left warnings
-    or an error, `fresh` whether the connection that was got last had been no other session's before.
-    `awaited` is where a connection is being opened.
+    or an error. `awaited` is where a connection is being opened.
     """
 
     def __init__(self, context: Context, identity: Identity, state: SessionState, name: str) -> None:
         self.links = Links()
         self.last = ""
         self.warned = False
-        self.fresh = True
         self.unfit: frozenset[str] = frozenset()
         self._context = context
         self._identity = identity
         self._state = state
         self._wish: Wish | None = None
+        # Unless it is known to be another session's, too.
+        self._account: object = object()
         self._name = name
         self._task: asyncio.Task[None] | None = None
         self.awaited: Server | None = None
@@ -59,7 +59,8 @@ class Servers:
         self.give_up()
         for link in list(self.links.values()):
             if self._context.pool is not None and may_part(link):
-                self._context.pool.release(link, self._state.told(link.seen))
+                told = self._state.told(link.seen)
+                self._context.pool.release(link, told, primary=self.is_primary(link.server))
             else:
                 link.close()
         self.links.clear()
@@ -141,16 +142,30 @@ class Servers:
         link.belong_to(holder)
         self.add(link)
         if self._context.pool is not None:
-            self._context.pool.enroll(link, self._identity, holder)
+            self._context.pool.enroll(link, self._identity, self._account, holder)
 
-    def open(self, server: Server, holder: Holder, opened: Opened) -> None:
-        """Get a connection to `server`, and call `opened` with it, or with what went wrong; at once or later."""
+    @property
+    def sharing(self) -> bool:
+        """Whether other sessions may get the connections."""
+        return self._context.pool is not None
+
+    def know_account(self, link: BackendConnection, account: bytes) -> None:
+        """`account` is what `link`, a new connection to the primary, may do there."""
+        if self._context.pool is not None:
+            self._account = account
+            self._context.pool.reveal(link, self._identity, account)
+
+    def open(self, server: Server, holder: Holder, opened: Opened, *, new: bool = False) -> None:
+        """Get a connection to `server`, and call `opened` with it, or with what went wrong; at once or later.
+
+        `new`: none that was another session's before, so that the server judges the login.
+        """
         self.awaited = server
         if self._context.pool is None:
             self._task = self._context.spawn(self._open(server, holder, opened))
             return
         done = functools.partial(self._given, server, opened)
-        self._wish = Wish(server, self._identity, holder, self._fit, done)
+        self._wish = Wish(server, self._identity, holder, self._fit, done, new, self._account)
         self._context.pool.get(self._wish)
 
     def _fit(self, told: Told) -> Fit:
@@ -168,7 +183,6 @@ class Servers:
 
     def _given(self, server: Server, opened: Opened, outcome: Given | ServerLost | ServerRefused) -> None:
         self._wish = self.awaited = None
-        self.fresh = isinstance(outcome, Given) and outcome.told is None
         if isinstance(outcome, Given):
             link = outcome.link
             if outcome.told is not None:

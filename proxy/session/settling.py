@@ -1,80 +1,64 @@
-"""A session's first connection: got during the login, which waits for it, and brought to what that has asked for."""
+"""A session's first connection: opened during the login, which waits for it, so that the primary judges the account."""
 
 import asyncio
+import hashlib
+from collections.abc import Callable
 
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import server_lost
 from proxy.backend.places import Holder
 from proxy.errors import ServerLost, ServerRefused
-from proxy.session.machine import Machine
 from proxy.session.preludes import PreludeRun
 from proxy.session.request import Prelude
 from proxy.session.servers import Servers
-from proxy.wire import constants as c
 from proxy.wire.exchange import Exchange
-from proxy.wire.framing import frame
-from proxy.wire.replies import parse_err
 from topology.servers import Server
 
+Query = Callable[[bytes], bytes]
 _Outcome = BackendConnection | ServerLost | ServerRefused
 
 
-class FirstConnection:
-    """Gets one session its connection to the primary."""
+async def first_connection(holder: Holder, servers: Servers, server: Server, query: Query) -> BackendConnection:
+    """A new connection to the primary `server`. Raises ServerLost, or ServerRefused with the primary's own error.
 
-    def __init__(self, holder: Holder, servers: Servers, machine: Machine) -> None:
-        self._holder = holder
-        self._servers = servers
-        self._machine = machine
+    `query` makes a COM_QUERY as the connections of the session take it.
+    """
+    outcome: asyncio.Future[_Outcome] = asyncio.get_running_loop().create_future()
 
-    async def reach(self, server: Server) -> BackendConnection:
-        """A connection in step with the session. Raises ServerLost or ServerRefused, as a login there would.
+    def opened(result: _Outcome) -> None:
+        if not outcome.done():
+            outcome.set_result(result)
 
-        A server has the last word on the schema, also where it is asked for it on a connection that was there before.
-        """
-        link = await self._get(server)
-        if self._servers.fresh:
-            return link
-        if schema := self._machine.state.schema:
-            await self._run(link, Prelude(frame(bytes((c.COM_INIT_DB,)) + schema.encode(), 0)))
-        while (prelude := self._machine.steps.next_setting(link.seen)) is not None:
-            exchange = await self._run(link, prelude)
-            self._machine.steps.prelude_done(prelude, link.seen, exchange)
-        return link
+    servers.open(server, holder, opened, new=True)
+    result = await outcome
+    if not isinstance(result, BackendConnection):
+        raise result
+    if not result.alive:
+        raise ServerLost(server_lost(server, "closed after the login"))
+    if servers.sharing and (account := await _account(holder, result, query)):
+        servers.know_account(result, account)
+    return result
 
-    async def _get(self, server: Server) -> BackendConnection:
-        outcome: asyncio.Future[_Outcome] = asyncio.get_running_loop().create_future()
 
-        def opened(result: _Outcome) -> None:
-            if not outcome.done():
-                outcome.set_result(result)
+async def _account(holder: Holder, link: BackendConnection, query: Query) -> bytes:
+    """What tells accounts and their rights apart; empty when the server does not say.
 
-        self._servers.open(server, self._holder, opened)
-        result = await outcome
-        if not isinstance(result, BackendConnection):
-            raise result
-        if not result.alive:
-            raise ServerLost(server_lost(server, "closed after the login"))
-        return result
+    A connection keeps what it may do from its login on, so only sessions that may do the same share any.
+    """
+    over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-    async def _run(self, link: BackendConnection, prelude: Prelude) -> Exchange:
-        over: asyncio.Future[tuple[Exchange, bytes]] = asyncio.get_running_loop().create_future()
+    def done(exchange: Exchange, reply: bytes) -> None:
+        if not over.done():
+            over.set_result(b"" if exchange.errno else hashlib.blake2b(reply).digest())
 
-        def done(exchange: Exchange, reply: bytes) -> None:
-            if not over.done():
-                over.set_result((exchange, reply))
-
-        PreludeRun(_Loss(self._holder, over), done).start(link, prelude)
-        exchange, reply = await over
-        if exchange.errno:
-            raise ServerRefused(parse_err(reply[c.HEADER_SIZE :]))
-        return exchange
+    PreludeRun(_Loss(holder, over), done).start(link, Prelude(query(b"SHOW GRANTS")))
+    return await over
 
 
 class _Loss:
     """Tells a waiting login, too, that its connection is lost."""
 
-    def __init__(self, holder: Holder, over: asyncio.Future[tuple[Exchange, bytes]]) -> None:
+    def __init__(self, holder: Holder, over: asyncio.Future[bytes]) -> None:
         self._holder = holder
         self._over = over
 

@@ -30,6 +30,8 @@ _CONNECTION_ONLY: Final[dict[str, tuple[str, ...]]] = {
 }
 _INSERT_ID: Final = ("last_insert_id", "identity")
 _ISOLATION: Final = ("transaction_isolation", "tx_isolation")
+# The reason of MariaDB's SET STATEMENT ... FOR ...
+SET_STATEMENT: Final = "set-statement"
 _READ_ONLY: Final = ("transaction_read_only", "tx_read_only")
 _TRUE: Final = ("1", "ON", "TRUE", "'ON'", "'1'")
 _FALSE: Final = ("0", "OFF", "FALSE", "'OFF'", "'0'")
@@ -140,7 +142,7 @@ def _set_statement(words: Words, classify: Callable[[str], Statement]) -> Statem
     if "FOR" not in words.upper:
         return primary("set-unknown", _UNKNOWN)
     inner = classify(words.text_from(words.upper.index("FOR") + 1))
-    return replace(inner, kind=Kind.PRIMARY, reason="set-statement")
+    return replace(inner, kind=Kind.PRIMARY, reason=SET_STATEMENT)
 
 
 # --- assignments ------------------------------------------------------------------------------------------------------

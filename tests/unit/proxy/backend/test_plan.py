@@ -11,6 +11,7 @@ OURS, THEIRS = "ours", "theirs"
 SAME, FAR, LOST = Told(), Told(settings=(("a", "1"),)), Told(settings=None)
 FITS = {SAME: Fit.SAME, FAR: Fit.RESET, LOST: Fit.UNFIT}
 ROOM, FULL, USER_FULL = Room(True, True), Room(False, True), Room(True, False)
+LOGIN, LOGIN_FULL = Room(True, True, new=True), Room(False, True, new=True)
 
 
 @dataclass
@@ -61,6 +62,13 @@ OTHER_KIND = Place(THEIRS, "app", free=True)
         (FULL, [BUSY], Move.WAIT, None),
         (USER_FULL, [BUSY, STRANGE_FREE, STRANGE], Move.WAIT, None),
         (USER_FULL, [BUSY, STRANGE_FREE, OTHER_KIND], Move.REPLACE, OTHER_KIND),
+        (LOGIN, [FREE, RESTING], Move.OPEN, None),
+        (LOGIN_FULL, [RESTING, FREE], Move.REPLACE, FREE),
+        (LOGIN_FULL, [BUSY, STRANGE_FREE], Move.REPLACE, STRANGE_FREE),
+        (LOGIN_FULL, [FRESH, RESTING], Move.REPLACE, RESTING),
+        (LOGIN_FULL, [OWING, FRESH], Move.REPLACE, FRESH),
+        (LOGIN_FULL, [OWING, STRANGE], Move.REPLACE, OWING),
+        (LOGIN_FULL, [BUSY], Move.WAIT, None),
     ],
 )
 def test_which_connection_a_session_gets(room: Room, places: list[Place], move: Move, chosen: Place | None) -> None:

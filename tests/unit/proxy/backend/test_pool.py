@@ -150,9 +150,22 @@ def test_what_a_session_leaves_behind_is_used_with_what_it_has() -> None:
         bench, one, two = Bench(PoolLimits()), Session(), Session()
         await bench.get(one)
         assert one.link is not None
-        bench.pool.release(one.link, Told(insert_id=5))
+        bench.pool.release(one.link, Told(insert_id=5), primary=False)
         await bench.get(two)
         assert (two.link, two.told) == (bench.opened[0], Told(insert_id=5))
+
+    run(test)
+
+
+def test_ended_sessions_leave_few_connections_behind_on_the_primary() -> None:
+    async def test() -> None:
+        bench, sessions = Bench(PoolLimits()), [Session() for _ in range(4)]
+        for session in sessions:
+            await bench.get(session)
+        for session in sessions:
+            assert session.link is not None
+            bench.pool.release(session.link, Told(), primary=True)
+        assert [link.log for link in bench.opened] == [[], [], [b"closed"], [b"closed"]]
 
     run(test)
 
@@ -338,7 +351,7 @@ def test_free_connections_end_but_for_the_spare_ones() -> None:
             await bench.get(session)
         for session in sessions[:2]:
             assert session.link is not None
-            bench.pool.release(session.link, Told())
+            bench.pool.release(session.link, Told(), primary=False)
         await bench.tick(20)
         assert [link.log for link in bench.opened] == [[], [b"closed"], []]
 
@@ -365,7 +378,7 @@ def test_what_free_connections_have_prepared_is_closed_on_demand() -> None:
         assert one.link is not None
         one.link.seen.statements = {Form(): 3, Form(): 4}
         assert not bench.pool.relieve(SERVER)
-        bench.pool.release(one.link, Told())
+        bench.pool.release(one.link, Told(), primary=False)
         assert bench.pool.relieve(SERVER)
         assert bench.opened[0].log == [b"\5\0\0\0\x19\3\0\0\0\5\0\0\0\x19\4\0\0\0"]
         assert not bench.pool.relieve(SERVER)
@@ -380,7 +393,7 @@ def test_figures() -> None:
             await bench.get(session)
         sessions[0].busy = True
         assert sessions[2].link is not None
-        bench.pool.release(sessions[2].link, Told())
+        bench.pool.release(sessions[2].link, Told(), primary=False)
         await bench.get(sessions[3], OTHER)
         assert list(bench.pool.figures()) == [
             PoolFigure("dbwrite", "app", 2, 1, 1, 0, 0, 3),
