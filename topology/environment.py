@@ -105,7 +105,7 @@ def _services(environment: Environment) -> dict[str, dict[str, str]]:
     return services
 
 
-def _primary_name(environment: Environment, services: Mapping[str, object]) -> str:
+def _primary_name(environment: Environment, services: Mapping[str, Mapping[str, str]]) -> str:
     named = environment.variables.get("MASTER", "").split()
     if len(named) > 1:
         raise ConfigError(f"MASTER names {len(named)} services", "name exactly one; the others belong in SLAVES")
@@ -139,8 +139,8 @@ def _is_database(keys: Mapping[str, str]) -> bool:
     return "LOGIN" in keys
 
 
-def _known(services: Mapping[str, object]) -> str:
-    return f" (services there: {', '.join(sorted(services))})"
+def _known(services: Mapping[str, Mapping[str, str]]) -> str:
+    return f" (services there: {', '.join(sorted(name for name, keys in services.items() if _is_database(keys)))})"
 
 
 def _server(environment: Environment, services: Mapping[str, Mapping[str, str]], name: str, role: Role) -> Server:

@@ -54,6 +54,17 @@ def test_an_open_port_named_mysql_is_no_database() -> None:
     assert found(RECIPE | proxy) == ["dbwrite", "dbread1", "dbread2"]
 
 
+def test_nor_is_it_offered_as_one() -> None:
+    proxy = {
+        "DOTCLOUD_PROXY_MYSQL_HOST": "h",
+        "DOTCLOUD_PROXY_MYSQL_PORT": "5",
+        "DOTCLOUD_PROXY_MYSQL_URL": "mysql://h:5",
+    }
+    with pytest.raises(ConfigError) as caught:
+        found(service("main", port="9") | proxy)
+    assert "(services there: main)" in caught.value.remedy
+
+
 @pytest.mark.parametrize(
     ("variables", "problem"),
     [
