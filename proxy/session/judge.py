@@ -28,6 +28,7 @@ from topology.servers import Observation, Vendor
 log = logging.getLogger(__name__)
 
 _NAMING_THE_HOST: Final = frozenset({c.ER_ACCESS_DENIED, c.ER_ACCESS_DENIED_NO_PASSWORD})
+_ACCOUNT_CHANGED: Final = (c.ER_ACCESS_DENIED, c.ER_NOT_SUPPORTED_AUTH_MODE, c.ER_ACCESS_DENIED_NO_PASSWORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +165,15 @@ class Judge:
 
     async def refused_by_primary(self, user: str, error: ServerRefused) -> SessionError:
         """What the client is told when the primary does not accept what was accepted here."""
-        if error.err.errno not in (c.ER_ACCESS_DENIED, c.ER_NOT_SUPPORTED_AUTH_MODE):
+        if error.err.errno not in _ACCOUNT_CHANGED:
             return error
         # The account has changed, or is gone, for which MySQL begins a dialogue with a method of its choice.
         before = self.context.directory.find(user, self.address)
         await self.context.directory.refresh_quietly()
-        if self.context.directory.find(user, self.address) != before:
+        now = self.context.directory.find(user, self.address)
+        if now is not None and (reason := self._refusal(now, user)) is not None:
+            return ClientFault(reason)
+        if now != before:
             return access_denied(user, host_names(self.address)[0], True)
         return error
 

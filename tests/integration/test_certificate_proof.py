@@ -91,7 +91,8 @@ def test_the_certificate_is_proved(
     for endpoint in ((primary.host, primary.port), (proxy.host, proxy.port)):
         text, nonce, fingerprint = text_after_login(endpoint, login, extra)
         proof = sha256(kept(admin, method) + nonce + fingerprint).hexdigest().upper().encode()
-        assert text == lenenc_bytes(b"\x01" + proof)
+        # The state of the session comes behind it for who asks for that, at MariaDB already in the request for TLS.
+        assert text.startswith(lenenc_bytes(b"\x01" + proof))
 
 
 def test_where_there_is_nothing_to_prove_it_with(cluster: Cluster, proxy: ProxyProcess) -> None:
