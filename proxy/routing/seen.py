@@ -16,12 +16,12 @@ class Seen:
     are those that the server sent last for the columns of prepared statements, where a client agreed to keep them.
     `insert_id` is what LAST_INSERT_ID() gives there, None when only the server knows. `tracked` says that it was told
     what to report of the session's state. `transaction` is the number of the read-only transaction that
-    has a twin there, 0 without one.
+    has a twin there, 0 without one. `was_reset` says that the connection was reset since its login.
     """
 
     __slots__ = (
         *("definitions", "detour", "insert_id", "most", "named", "resets", "statements", "tracked", "types"),
-        *("transaction", "variables", "version"),
+        *("transaction", "variables", "version", "was_reset"),
     )
 
     def __init__(self) -> None:
@@ -37,13 +37,14 @@ class Seen:
         self.insert_id: int | None = 0
         self.tracked = False
         self.transaction = 0
+        self.was_reset = False
 
     def passed_on(self) -> "Seen":
         """What is left of it for another session: what is prepared there."""
         seen = Seen()
         seen.statements = {form: number for form, number in self.statements.items() if number}
         seen.types, seen.definitions = self.types, self.definitions
-        seen.most, seen.tracked = self.most, self.tracked
+        seen.most, seen.tracked, seen.was_reset = self.most, self.tracked, self.was_reset
         return seen
 
     def used(self, form: Form) -> int:
@@ -67,3 +68,4 @@ class Seen:
         self.insert_id = 0
         self.tracked = False
         self.transaction = 0
+        self.was_reset = True

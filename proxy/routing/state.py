@@ -266,17 +266,23 @@ class SessionState:
             settings=self._settings.told if in_step else None,
             lasting=self._settings.lasting,
             bare=not (seen.variables or seen.named),
+            reset=seen.was_reset,
             insert_id=seen.insert_id,
         )
 
     def fit(self, told: Told, resettable: bool) -> Fit:
-        """How far a connection is from this session."""
-        return fit(told, self._settings.told, resettable)
+        """How far a connection is from this session; `resettable` says that a reset brings back what the login made."""
+        if told.reset and not self.resets and not resettable:
+            return Fit.UNFIT
+        if self.resets and not told.reset:
+            return min(Fit.RESET, fit(told, self._settings.told, resettable=True))
+        return fit(told, self._settings.told, resettable or bool(self.resets))
 
     def take_over(self, told: Told, seen: Seen) -> None:
         """A connection becomes this session's: what is to be told to it follows from `seen`."""
         seen.version, seen.resets, seen.insert_id = NOTHING, self.resets, told.insert_id
-        known = told_first(told.settings, self._settings.told) if told.bare and told.settings is not None else -1
+        alike = told.bare and (told.reset or not self.resets)
+        known = told_first(told.settings, self._settings.told) if alike and told.settings is not None else -1
         if known < 0:
             seen.resets = self.resets - 1
         elif told.settings == self._settings.told:

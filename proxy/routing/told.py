@@ -21,13 +21,14 @@ Settings = tuple[tuple[str, object], ...]
 @dataclass(frozen=True, slots=True)
 class Told:
     """`settings` are all that were set on the connection, None when that is not known. `lasting` are the names of those
-    that a reset leaves. `bare` says that there are no user variables and no statements prepared as text. `insert_id` is
-    what LAST_INSERT_ID() gives there, None when that is not known.
+    that a reset leaves. `reset` says that it was reset since its login, `bare` that there are no user variables and no
+    statements prepared as text. `insert_id` is what LAST_INSERT_ID() gives there, None when that is not known.
     """
 
     settings: Settings | None = ()
     lasting: frozenset[str] = frozenset()
     bare: bool = True
+    reset: bool = False
     insert_id: int | None = 0
 
 

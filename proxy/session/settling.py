@@ -51,8 +51,13 @@ async def _account(holder: Holder, link: BackendConnection, query: Query) -> byt
         if not over.done():
             over.set_result(b"" if exchange.errno else hashlib.blake2b(reply).digest())
 
+    # The trackers are asked for with the client's first command: that leaves a ROW_COUNT() as after a login.
+    link.seen.tracked = True
     PreludeRun(_Loss(holder, over), done).start(link, Prelude(query(b"SHOW GRANTS")))
-    return await over
+    try:
+        return await over
+    finally:
+        link.seen.tracked = False
 
 
 class _Loss:

@@ -18,7 +18,9 @@ def _after_an_error_of_the_proxy(steps: Sequence[Step]) -> bool:
 
 def _rows_of_an_earlier_select(steps: Sequence[Step]) -> bool:
     """FOUND_ROWS() when there were other statements since the SELECT that it is about, or no SELECT at all."""
-    return "FOUND_ROWS()" in steps[-1].text and not (len(steps) > 1 and "SELECT" in steps[-2].text)
+    before = [step for step in steps[:-1] if step.kind is not Kind.PREPARE]
+    asks = "FOUND_ROWS()" in steps[-1].text or any("FOUND_ROWS()" in step.text for step in steps[-2:])
+    return asks and not (before and "SELECT" in before[-1].text)
 
 
 def _set_by_a_trigger(steps: Sequence[Step]) -> bool:

@@ -144,19 +144,20 @@ def test_a_session_that_idles_too_long_hears_what_the_server_says(
 def test_a_session_without_state_does_not_notice_that_its_connections_idled_too_long(
     shared_cluster: Cluster, session_proxy: ProxyProcess
 ) -> None:
+    others = connections(shared_cluster)
     with client(shared_cluster, session_proxy) as raw:
         raw.query("SET SESSION wait_timeout = 1")
         for _ in range(2):
             for _ in range(4):
                 assert raw.query("SELECT id FROM item WHERE id = 1")[-2][1] == b"\x011"
-            wait_until(lambda: not connections(shared_cluster), "the servers have closed the connections")
+            wait_until(lambda: not connections(shared_cluster) - others, "the servers have closed the connections")
             assert raw.query("SELECT id FROM item WHERE id = 1 FOR UPDATE")[-2][1] == b"\x011"
 
 
-def connections(cluster: Cluster) -> int:
-    """How many connections of this test's client there are."""
-    count = 0
+def connections(cluster: Cluster) -> set[tuple[str, int]]:
+    """Those of clients of these tests, by server and thread."""
+    found = set()
     for server in cluster.servers:
         with direct(cluster, server) as connection:
-            count += sum(row[3] == SCHEMA for row in run(connection, "SHOW PROCESSLIST"))
-    return count
+            found |= {(server.name, row[0]) for row in run(connection, "SHOW PROCESSLIST") if row[3] == SCHEMA}
+    return found

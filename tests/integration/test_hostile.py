@@ -147,7 +147,8 @@ def place(shared_cluster: Cluster) -> Iterator[Place]:
         run(admin, f"CREATE USER {LOGIN.user}@'%' IDENTIFIED BY '{LOGIN.password}'")
         run(admin, f"GRANT SELECT, INSERT, DELETE ON {SCHEMA}.* TO {LOGIN.user}@'%'")
         try:
-            with running_proxy(shared_cluster) as proxy:
+            # What ended sessions leave for others is closed soon, so that a leak can be told from it.
+            with running_proxy(shared_cluster, "--server-connection-idle", "1") as proxy:
                 recordings = tuple((script, recorded(proxy, script)) for script in SCRIPTS)
                 yield Place(shared_cluster, proxy, admin, recordings)
         finally:

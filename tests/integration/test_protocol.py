@@ -128,15 +128,18 @@ def refused(client: WireClient, payload: bytes) -> list[Packet | str]:
 )
 @pytest.mark.parametrize("kind", ["query", "long data"])
 def test_a_command_above_max_allowed_packet(
-    shared_cluster: Cluster, shared_proxy: ProxyProcess, limit: int, size: int, kind: str
+    shared_cluster: Cluster, session_proxy: ProxyProcess, limit: int, size: int, kind: str
 ) -> None:
-    """The server says so and closes in the middle of it, and so does the proxy; nobody else is affected."""
+    """The server says so and closes in the middle of it, and so does the proxy; nobody else is affected.
+
+    The limit is one for connections that are new.
+    """
     if kind == "long data" and size <= MEBIBYTE:
         pytest.skip("held by the proxy until it is executed")
     primary = shared_cluster.servers[0]
     received = []
-    with connect(shared_cluster, shared_proxy) as other, limited_to(shared_cluster, limit):
-        for host, port in ((primary.host, primary.port), (shared_proxy.host, shared_proxy.port)):
+    with connect(shared_cluster, session_proxy) as other, limited_to(shared_cluster, limit):
+        for host, port in ((primary.host, primary.port), (session_proxy.host, session_proxy.port)):
             with WireClient(host, port) as client:
                 client.log_in(login(shared_cluster))
                 text = query(b"SELECT LENGTH('" + b"x" * (size - 18) + b"')")

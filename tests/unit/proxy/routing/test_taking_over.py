@@ -86,3 +86,26 @@ def test_which_sessions_can_do_without_their_connection() -> None:
     assert not in_transaction.state.transferable
     assert not Session("caf\u00e9").state.transferable
     assert not Session().run("PREPARE p FROM 'SELECT 1'", "SET NAMES latin1").state.transferable
+
+
+def after_reset() -> Session:
+    """A session that its client has reset, on a connection that was reset with it."""
+    one = Session()
+    one.state.reset()
+    one.seen.resets = one.state.resets
+    one.seen.forget_all()
+    return one
+
+
+def test_a_reset_that_does_not_bring_back_the_login() -> None:
+    told = after_reset().state.told(after_reset().seen)
+    assert told.reset
+    assert Session().state.fit(told, resettable=False) is Fit.UNFIT
+    assert Session().state.fit(told, resettable=True) > Fit.RESET
+
+
+def test_a_session_that_was_reset_resets_what_was_not() -> None:
+    two, one = after_reset(), Session()
+    assert two.state.fit(one.state.told(one.seen), resettable=False) is Fit.RESET
+    assert two.left_by(one)[0] == b"reset"
+    assert two.state.fit(after_reset().state.told(after_reset().seen), resettable=False) is Fit.SAME
