@@ -81,6 +81,8 @@ class TrackedConnection(BackendConnection):
             if chunk:
                 self._sink.reply_chunk(self, exchange, chunk)
             if exchange.done and data and self._exchange is not None:
+                # Said before the server has seen the next command, which is on its way by now.
+                self._hear(data)
                 self._break("bytes behind the end of a reply")
                 return
         if data:
