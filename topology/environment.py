@@ -3,6 +3,7 @@
 dotCloud writes one flat JSON object to /home/dotcloud/environment.json. A service `dbwrite` of type mysql appears in
 it as DOTCLOUD_DBWRITE_MYSQL_HOST, _PORT, _LOGIN, _PASSWORD and _URL; values may be strings or integers. Nothing in the
 file says which service is the primary: MASTER and SLAVES name the services, else the names dbwrite and dbread* do.
+Beyond dotCloud, a key ending in _PASSWORD_FILE names a file that holds the password, as container platforms mount them.
 This module is the only reader of os.environ.
 """
 
@@ -22,6 +23,7 @@ DEFAULT_REPLICA_PREFIX = "dbread"
 
 # Greedy on purpose: a service named `mysql` gives DOTCLOUD_MYSQL_MYSQL_HOST.
 _SERVICE_KEY = re.compile(r"^DOTCLOUD_(.+)_MYSQL_(HOST|PORT|LOGIN|PASSWORD)$")
+_SECRET_KEY = re.compile(r"^(DOTCLOUD_.+_MYSQL_PASSWORD)_FILE$")
 _DATABASE_KEYS = ("HOST", "PORT", "LOGIN", "PASSWORD")
 
 
@@ -56,9 +58,23 @@ def read_environment(variables: Mapping[str, str], file: Path | None = None) -> 
     `file` must exist when given; otherwise dotCloud's own file is read if it is there.
     """
     if file is None and not DOTCLOUD_FILE.exists():
-        return Environment(dict(variables), "the process's environment")
+        return Environment(_with_secrets(variables), "the process's environment")
     path = file or DOTCLOUD_FILE
-    return Environment({**_load(path), **variables}, str(path))
+    return Environment(_with_secrets({**_load(path), **variables}), str(path))
+
+
+def _with_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    named = {match[1]: key for key in variables if (match := _SECRET_KEY.match(key))}
+    read = {key: _secret(file_key, variables[file_key]) for key, file_key in named.items() if key not in variables}
+    return {**read, **variables}
+
+
+def _secret(key: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise EnvironmentFileError(f"cannot read {path}: {problem}", f"name the right file in {key}") from None
 
 
 def _load(path: Path) -> dict[str, str]:

@@ -107,3 +107,22 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str, problem:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFileError, match=r"cannot read .*nothere\.json"):
         read_environment({}, tmp_path / "nothere.json")
+
+
+def test_a_password_may_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from the file \n")
+    key = "DOTCLOUD_DBWRITE_MYSQL_PASSWORD"
+    variables = {name: value for name, value in RECIPE.items() if name != key} | {f"{key}_FILE": str(file)}
+    assert deployment(read_environment(variables)).primary.password == "from the file "
+    assert deployment(read_environment(variables | {key: "given"})).primary.password == "given"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_a_password_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match="cannot read") as caught:
+        read_environment({"DOTCLOUD_DBWRITE_MYSQL_PASSWORD_FILE": str(file)})
+    assert "DOTCLOUD_DBWRITE_MYSQL_PASSWORD_FILE" in caught.value.remedy
