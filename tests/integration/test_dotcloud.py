@@ -14,7 +14,7 @@ import pytest
 
 from replication.sandbox import Cluster, Flavor
 from replication.sandbox.cluster import free_ports
-from tests.support.clients import READS, WRITES, Connection, Counters, connect, own_writes, run
+from tests.support.clients import WRITES, Counters, connect, own_writes, run, spreads
 from tests.support.clusters import blank_cluster
 from tests.support.dotcloud import build, environment, running, services, variables, write_environment
 from tests.support.proxies import ProxyProcess
@@ -80,15 +80,6 @@ def deployed(
             assert process.wait(30) == 0, log.read_text()
 
 
-def spreads(cluster: Cluster, client: Connection) -> bool:
-    """Whether reads run on the replicas; the SELECTs of the proxy and the manager themselves come on top."""
-    counters = Counters(cluster, READS)
-    for _ in range(400):
-        run(client, "SELECT id FROM app.t WHERE id = 1")
-    counts = counters.difference()
-    return counts["dbread1"] >= 200 and counts["dbread2"] >= 200 and counts["dbwrite"] < 200
-
-
 def actions(report: dict[str, Any]) -> dict[str, str]:
     return {replica["name"]: replica["action"] for replica in report["replicas"]}
 
@@ -132,5 +123,5 @@ def test_the_proxy_listens_where_it_is_told_and_splits(deployed: Deployed, tmp_p
             # The replicas repeat the primary's writes; a write of their own would be one too many there.
             assert counters.difference()["dbwrite"] >= ROUNDS
             assert not any(own_writes(deployed.cluster, replica) for replica in deployed.cluster.servers[1:])
-            wait_until(lambda: spreads(deployed.cluster, client), "reads go to both replicas")
+            wait_until(lambda: spreads(deployed.cluster, client, "SELECT id FROM app.t"), "reads go to both replicas")
         assert proxy.stop() == 0, proxy.log

@@ -8,7 +8,7 @@ from pymysql.connections import Connection
 from replication.sandbox import Cluster, Flavor, LocalServer
 from tests.support.proxies import ProxyProcess
 
-__all__ = ["READS", "WRITES", "Connection", "Counters", "connect", "direct", "own_writes", "run"]
+__all__ = ["READS", "WRITES", "Connection", "Counters", "connect", "direct", "own_writes", "run", "spreads"]
 
 Rows = tuple[tuple[Any, ...], ...]
 
@@ -62,6 +62,15 @@ class Counters:
     def difference(self) -> dict[str, int]:
         """The count of each server, by name."""
         return {name: count - self._before[name] for name, count in self._read().items()}
+
+
+def spreads(cluster: Cluster, client: Connection, read: str) -> bool:
+    """Whether `read` runs on both replicas, and not on the primary; whoever looks after the servers comes on top."""
+    counters = Counters(cluster, READS)
+    for _ in range(400):
+        run(client, read)
+    counts = counters.difference()
+    return counts["dbread1"] >= 200 and counts["dbread2"] >= 200 and counts["dbwrite"] < 200
 
 
 def own_writes(cluster: Cluster, server: LocalServer) -> str:

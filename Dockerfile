@@ -1,0 +1,18 @@
+# Both the proxy and the manager: docker-compose.yml and deploy/kubernetes say which of them a container is.
+FROM python:3.11-slim AS build
+WORKDIR /src
+COPY pyproject.toml requirements-dev.lock README.md LICENSE ./
+COPY topology topology
+COPY proxy proxy
+COPY replication replication
+RUN python -m venv /opt/manyreads \
+    && /opt/manyreads/bin/pip install --no-cache-dir --constraint requirements-dev.lock .
+
+FROM python:3.11-slim
+RUN useradd --uid 10001 --create-home --home-dir /var/lib/manyreads manyreads
+COPY --from=build /opt/manyreads /opt/manyreads
+ENV PATH=/opt/manyreads/bin:$PATH STATE_DIRECTORY=/var/lib/manyreads
+USER 10001
+WORKDIR /var/lib/manyreads
+EXPOSE 6033 8080
+CMD ["python", "-m", "proxy", "--listen", "0.0.0.0:6033"]
