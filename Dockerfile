@@ -2,6 +2,7 @@
 FROM python:3.11-slim AS build
 WORKDIR /src
 COPY pyproject.toml requirements-dev.lock README.md LICENSE ./
+COPY manyreads manyreads
 COPY topology topology
 COPY proxy proxy
 COPY replication replication

@@ -1,0 +1,1 @@
+"""The command `manyreads`: proxy and replication kit under one name."""

@@ -1,0 +1,46 @@
+"""`manyreads NAME`: the commands of the proxy and of the replication kit under one roof."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from proxy.__main__ import explain
+from proxy.__main__ import main as proxy
+from replication.__main__ import app as replication
+from replication.errors import exit_code
+from topology.errors import ManyreadsError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("run")(proxy)
+app.command()(explain)
+app.add_typer(replication, name="replication")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"manyreads {version('manyreads')}")
+        raise typer.Exit
+
+
+@app.callback()
+def manyreads(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """One DSN for a MySQL or MariaDB primary and its replicas."""
+
+
+def main() -> None:
+    """Run the command named in sys.argv; an error for the user is one message, not a traceback."""
+    try:
+        app()
+    except ManyreadsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(exit_code(error))
+
+
+if __name__ == "__main__":
+    main()
