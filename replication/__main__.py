@@ -9,6 +9,7 @@ from replication.resync import resync
 from replication.sandbox.commands import app as sandbox
 from replication.startsync import startsync
 from replication.status import status
+from replication.verify import verify
 from replication.watch import watch
 from topology.errors import ManyreadsError
 
@@ -16,6 +17,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command()(startsync)
 app.command()(status)
 app.command()(resync)
+app.command()(verify)
 app.command()(watch)
 app.add_typer(sandbox, name="sandbox")
 

@@ -25,6 +25,10 @@ class Reporter(Protocol):
         """`rows` of about `of_rows` rows, `size` bytes of statements, have arrived at `server`."""
         ...
 
+    def compared(self, server: str, rows: int, of_rows: int) -> None:
+        """`rows` of about `of_rows` rows of `server` have been compared."""
+        ...
+
     def close(self) -> None:
         """Nothing more will come."""
         ...
@@ -38,6 +42,8 @@ class SilentReporter:
     def warn(self, server: str, message: str) -> None: ...
 
     def copied(self, server: str, rows: int, of_rows: int, size: int) -> None: ...
+
+    def compared(self, server: str, rows: int, of_rows: int) -> None: ...
 
     def close(self) -> None: ...
 
@@ -57,10 +63,16 @@ class PlainReporter:
         self.say(server, f"warning: {message}")
 
     def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
+        self._progress(server, progress_text(rows, of_rows, size))
+
+    def compared(self, server: str, rows: int, of_rows: int) -> None:
+        self._progress(server, compared_text(rows, of_rows))
+
+    def _progress(self, server: str, message: str) -> None:
         now = time.monotonic()
         if now - self._shown.get(server, self._started) >= _PROGRESS_EVERY:
             self._shown[server] = now
-            self.say(server, progress_text(rows, of_rows, size))
+            self.say(server, message)
 
     def close(self) -> None: ...
 
@@ -87,9 +99,14 @@ class TerminalReporter:
         self._progress.console.print(f"{server}: warning: {message}", style="yellow", markup=False, soft_wrap=True)
 
     def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
+        self._show(server, rows, of_rows, progress_text(rows, of_rows, size))
+
+    def compared(self, server: str, rows: int, of_rows: int) -> None:
+        self._show(server, rows, of_rows, compared_text(rows, of_rows))
+
+    def _show(self, server: str, rows: int, of_rows: int, detail: str) -> None:
         if server not in self._tasks:
             self._tasks[server] = self._progress.add_task(server, detail="")
-        detail = progress_text(rows, of_rows, size)
         self._progress.update(self._tasks[server], completed=rows, total=max(of_rows, rows, 1), detail=detail)
 
     def close(self) -> None:
@@ -99,3 +116,8 @@ class TerminalReporter:
 def progress_text(rows: int, of_rows: int, size: int) -> str:
     """One line about a copy that is under way; the row total is the server's estimate."""
     return f"copied {rows:,} of about {max(of_rows, rows):,} rows, {size / 1e6:,.1f} MB sent"
+
+
+def compared_text(rows: int, of_rows: int) -> str:
+    """One line about a comparison that is under way; the row total is the server's estimate."""
+    return f"compared {rows:,} of about {max(of_rows, rows):,} rows"

@@ -106,7 +106,7 @@ async def set_up(deployment: Deployment, options: Options, reporter: Reporter | 
     _check_names(deployment, options)
     primary, replicas = await wait_for_all(deployment, options.wait, reporter)
     async with connected(primary) as client:
-        await _take_turn(client)
+        await take_turn(client)
         facts, surveyed = await _survey_all(client, replicas)
         check_primary(facts)
         return await _carry_out(client, deployment, options, reporter, facts, surveyed)
@@ -156,7 +156,7 @@ def _check_names(deployment: Deployment, options: Options) -> None:
         )
 
 
-async def _take_turn(client: SqlClient) -> None:
+async def take_turn(client: SqlClient) -> None:
     """Keep a second run away for as long as this connection lives."""
     await client.execute("SET SESSION wait_timeout = 604800")
     if await client.value(f"SELECT GET_LOCK('{SETUP_LOCK}', 0)") != 1:

@@ -77,6 +77,18 @@ class Dialect(Protocol):
         """Stop and start the replication threads."""
         ...
 
+    def hold(self) -> list[Statement]:
+        """Stop applying, so that the replica stays where it is until `run_until` or `go_on`."""
+        ...
+
+    def run_until(self, gtid: str) -> list[Statement]:
+        """From `hold` on, apply everything up to the primary's position `gtid` and nothing beyond it."""
+        ...
+
+    def go_on(self) -> list[Statement]:
+        """Replicate on after `hold` or `run_until`, also when that has not got there."""
+        ...
+
     def writable(self) -> list[Statement]:
         """Let the service account write, and keep everybody else out as far as the server can."""
         ...
@@ -130,6 +142,17 @@ class MariaDb:
     def restart(self) -> list[Statement]:
         return [Statement("STOP SLAVE"), Statement("START SLAVE")]
 
+    def hold(self) -> list[Statement]:
+        # UNTIL a GTID is for both threads at once.
+        return [Statement("STOP SLAVE")]
+
+    def run_until(self, gtid: str) -> list[Statement]:
+        return [Statement(f"START SLAVE UNTIL master_gtid_pos = {text(gtid)}")]
+
+    def go_on(self) -> list[Statement]:
+        # The receiver may be about to stop at the position as well.
+        return self.restart()
+
     def writable(self) -> list[Statement]:
         return [Statement("SET GLOBAL read_only = 1")]
 
@@ -179,6 +202,16 @@ class MySql:
 
     def restart(self) -> list[Statement]:
         return [Statement("STOP REPLICA", "STOP SLAVE"), *self.start()]
+
+    def hold(self) -> list[Statement]:
+        return [Statement("STOP REPLICA SQL_THREAD", "STOP SLAVE SQL_THREAD")]
+
+    def run_until(self, gtid: str) -> list[Statement]:
+        until = f"SQL_THREAD UNTIL SQL_AFTER_GTIDS = {text(gtid)}"
+        return [Statement(f"START REPLICA {until}", f"START SLAVE {until}")]
+
+    def go_on(self) -> list[Statement]:
+        return [*self.hold(), *self.start()]
 
     def writable(self) -> list[Statement]:
         return [Statement("SET GLOBAL super_read_only = 0"), Statement("SET GLOBAL read_only = 1")]

@@ -11,7 +11,7 @@ from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watc
 from replication.lag import LagMeter
 from replication.look import Looker
 from replication.plan import Action
-from replication.report import progress_text
+from replication.report import compared_text, progress_text
 from replication.seen import PrimarySeen, Seen
 from replication.setup import Options, Result, set_up
 from replication.states import Limits, State, Verdict, is_last_healthy, judge
@@ -269,5 +269,8 @@ class _Told:
 
     def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
         self._progress[server] = progress_text(rows, of_rows, size)
+
+    def compared(self, server: str, rows: int, of_rows: int) -> None:
+        self._progress[server] = compared_text(rows, of_rows)
 
     def close(self) -> None: ...

@@ -16,7 +16,7 @@ from topology.sqlclient import SqlClient, connected
 _TRIES = 5
 _LOCK_WAIT_SECONDS = 5
 _LOCK_WAIT_TIMEOUT = frozenset({1205, 1969, 3024})
-_SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
+START_SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
 
 
 async def _nothing() -> None:
@@ -40,8 +40,15 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def snapshot(primary: Server, vendor: Vendor, turn: asyncio.Lock, *, accounts: bool) -> AsyncIterator[Snapshot]:
-    """Open a snapshot of the primary; nothing is written there.
+async def snapshot(
+    primary: Server,
+    vendor: Vendor,
+    turn: asyncio.Lock,
+    *,
+    accounts: bool,
+    before_it: Callable[[], Awaitable[None]] = _nothing,
+) -> AsyncIterator[Snapshot]:
+    """Open a snapshot of the primary; nothing is written there. `before_it` is called once, just before it is taken.
 
     `turn` is shared by all who copy from this primary: the short global lock of one would have to wait for the table
     locks of another. It is held as long as any lock is.
@@ -52,10 +59,11 @@ async def snapshot(primary: Server, vendor: Vendor, turn: asyncio.Lock, *, accou
     async with AsyncExitStack() as stack:
         session, control, lock = [await stack.enter_async_context(connected(primary)) for _ in range(3)]
         for client in (session, control, lock):
-            await _make_patient(client, vendor)
+            await make_patient(client, vendor)
         before = await read_catalog(control, vendor, accounts=accounts)
         held = await stack.enter_async_context(AsyncExitStack())
         await held.enter_async_context(turn)
+        await before_it()
         for _ in range(_TRIES):
             locked = tuple(table for table in before.tables if table.needs_lock)
             gtid = await _take(session, control, lock, vendor, locked)
@@ -74,7 +82,8 @@ async def snapshot(primary: Server, vendor: Vendor, turn: asyncio.Lock, *, accou
         )
 
 
-async def _make_patient(client: SqlClient, vendor: Vendor) -> None:
+async def make_patient(client: SqlClient, vendor: Vendor) -> None:
+    """Let a session read for hours, but wait for no lock longer than some seconds; its times are UTC."""
     limit = "max_statement_time = 0" if vendor is Vendor.MARIADB else "max_execution_time = 0"
     await client.execute(
         "SET SESSION wait_timeout = 604800, net_write_timeout = 86400, net_read_timeout = 86400, "
@@ -108,7 +117,7 @@ async def _take_without_lock(session: SqlClient) -> str | None:
 
     BINLOG_GTID_POS reads the log up to there, and gives up at an event larger than max_allowed_packet (10.11).
     """
-    await session.execute(_SNAPSHOT)
+    await session.execute(START_SNAPSHOT)
     rows = await session.query("SHOW STATUS LIKE 'Binlog_snapshot_%'")
     at = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in rows}
     position = f"{session.literal(at['binlog_snapshot_file'])}, {int(at['binlog_snapshot_position'])}"
@@ -131,7 +140,7 @@ async def _take_under_lock(
         await _bounded(control, "FLUSH TABLES WITH READ LOCK")
         try:
             await _lock_tables(lock, locked)
-            await session.execute(_SNAPSHOT)
+            await session.execute(START_SNAPSHOT)
             return await logged_gtid(control, vendor)
         finally:
             await control.execute("UNLOCK TABLES")

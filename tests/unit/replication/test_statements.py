@@ -54,3 +54,16 @@ def test_a_server_that_follows_nobody_has_nothing_to_forget(vendor: Vendor) -> N
 def test_the_marker_holds_identity_phase_and_position() -> None:
     last: Statement = write_marker(Marker("it's me", Phase.ATTACHING, "0-1-5"))[-1]
     assert "'it''s me', 'attaching', '0-1-5'" in last.sql
+
+
+def test_a_replica_is_held_run_up_to_a_position_and_let_go() -> None:
+    mariadb, mysql = dialect(Vendor.MARIADB), dialect(Vendor.MYSQL)
+    assert mariadb.run_until("0-1-5") == [Statement("START SLAVE UNTIL master_gtid_pos = '0-1-5'")]
+    assert [each.sql for each in mariadb.go_on()] == ["STOP SLAVE", "START SLAVE"]
+    assert mysql.run_until("u:1-5") == [
+        Statement(
+            "START REPLICA SQL_THREAD UNTIL SQL_AFTER_GTIDS = 'u:1-5'",
+            "START SLAVE SQL_THREAD UNTIL SQL_AFTER_GTIDS = 'u:1-5'",
+        )
+    ]
+    assert [each.sql for each in mysql.go_on()] == ["STOP REPLICA SQL_THREAD", "START REPLICA"]

@@ -1,0 +1,115 @@
+"""Bringing a replica to a standstill at exactly the position of a snapshot of its primary, for a short time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+from replication.copy.snapshot import START_SNAPSHOT, Snapshot, make_patient, snapshot
+from replication.errors import NotReady, ReplicationBroken
+from replication.gtid import beyond, covers
+from replication.perform import perform
+from replication.statements import dialect
+from replication.survey import applied_gtid, channels
+from topology.errors import ManyreadsError, ServerError
+from topology.servers import Server, Vendor
+from topology.sqlclient import SqlClient, connected
+
+_PAUSE = 0.005
+
+
+class Hold:
+    """The applier of one replica, stopped and started again; `paused` is for how many seconds it was not running on."""
+
+    def __init__(self, client: SqlClient, vendor: Vendor, limit: asyncio.Timeout, max_pause: float) -> None:
+        self.client = client
+        self.paused = 0.0
+        self._vendor = vendor
+        self._limit = limit
+        self._max_pause = max_pause
+        self._since: float | None = None
+
+    async def stop(self) -> None:
+        """Stop applying; from here on the time runs."""
+        self._limit.reschedule(asyncio.get_running_loop().time() + self._max_pause)
+        self._since = monotonic()
+        await perform(self.client, dialect(self._vendor).hold())
+
+    async def reach(self, gtid: str) -> None:
+        """Let it run up to `gtid`, a position of its primary that it cannot have passed."""
+        before = await applied_gtid(self.client, self._vendor)
+        has_own = beyond(self._vendor, before, gtid)
+        if not covers(self._vendor, before, gtid):
+            await perform(self.client, dialect(self._vendor).run_until(gtid))
+            await self._wait_at(gtid)
+        if not has_own and beyond(self._vendor, await applied_gtid(self.client, self._vendor), gtid):
+            raise NotReady(f"{self.client.server} went beyond {gtid}, where it should have stopped", "run this again")
+
+    async def _wait_at(self, gtid: str) -> None:
+        while True:
+            channel = next(iter(await channels(self.client, self._vendor)), None)
+            if channel is None or channel.sql_errno:
+                raise ReplicationBroken(
+                    f"replication on {self.client.server} stopped with {channel.error if channel else 'no source'}",
+                    f"look at it with status, or copy it again: resync {self.client.server.name} --full",
+                )
+            applied = await applied_gtid(self.client, self._vendor)
+            if channel.sql_running == "No" and covers(self._vendor, applied, gtid):
+                return
+            await asyncio.sleep(_PAUSE)
+
+    async def let_go(self) -> None:
+        """Replicate on; may be called twice."""
+        if self._since is None:
+            return
+        statements = dialect(self._vendor).go_on()
+        try:
+            await perform(self.client, statements)
+        except ServerError:
+            # Whatever broke this connection must not leave the replica behind.
+            async with connected(self.client.server) as client:
+                await perform(client, statements)
+        self.paused += monotonic() - self._since
+        self._since = None
+        if not self._limit.expired():
+            self._limit.reschedule(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """Sessions on both servers that see one position, `primary.gtid`; the replica is held until `hold.let_go`."""
+
+    primary: Snapshot
+    replica: SqlClient
+    hold: Hold
+
+
+@asynccontextmanager
+async def aligned(
+    primary: Server, replica: Server, vendor: Vendor, turn: asyncio.Lock, max_pause: float
+) -> AsyncIterator[Aligned]:
+    """Stop the replica, take a snapshot of the primary, let the replica run up to that, and take one there.
+
+    The replica goes on in any case, at the latest when the block ends. Raises NotReady when it would have to be held
+    for more than `max_pause` seconds, SchemaChanged as `snapshot` does.
+    """
+    async with connected(replica) as control, connected(replica) as session:
+        await make_patient(session, vendor)
+        try:
+            async with asyncio.timeout(None) as limit:
+                hold = Hold(control, vendor, limit, max_pause)
+                try:
+                    async with snapshot(primary, vendor, turn, accounts=False, before_it=hold.stop) as view:
+                        await hold.reach(view.gtid)
+                        await session.execute(START_SNAPSHOT)
+                        yield Aligned(view, session, hold)
+                finally:
+                    await hold.let_go()
+        except (TimeoutError, ManyreadsError) as error:
+            if not limit.expired():
+                raise
+            raise NotReady(
+                f"{replica} would have to be held for more than {max_pause:g} seconds",
+                "run this again when it is not behind, or allow more with --max-pause SECONDS",
+            ) from error

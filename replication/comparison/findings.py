@@ -1,0 +1,106 @@
+"""What a comparison found: frozen values that name tables, key ranges and rows. Pure."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+SHOWN_KEYS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionDifference:
+    """A schema, table, sequence or stored object that is not the same; `problem` is missing, extra or differs."""
+
+    kind: str
+    name: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}: {_PROBLEMS[self.problem]}"
+
+
+_PROBLEMS = {
+    "missing": "is not on the replica",
+    "extra": "is on the replica only",
+    "differs": "is defined differently",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDifference:
+    """One key range whose rows are not the same.
+
+    `after` and `upto` are the keys that bound it, the first outside, the second inside; None where it is open. Both are
+    written as SQL. `missing` rows are on the primary only, `extra` ones on the replica only; `changed` ones have the
+    same key. `keys` are the first of them, as SQL.
+    """
+
+    table: str
+    after: str | None
+    upto: str | None
+    primary_rows: int
+    replica_rows: int
+    missing: int
+    extra: int
+    changed: int
+    keys: tuple[str, ...] = ()
+
+    @property
+    def range(self) -> str:
+        """The key range in words of mathematics."""
+        left = f"({self.after}" if self.after is not None else "(-inf"
+        right = f"{self.upto}]" if self.upto is not None else "+inf)"
+        return f"{left}, {right}"
+
+    def __str__(self) -> str:
+        counts = f"{self.missing} missing, {self.extra} extra, {self.changed} changed"
+        keys = f": {', '.join(self.keys)}" if self.keys else ""
+        more = ", ..." if self.missing + self.extra + self.changed > len(self.keys) > 0 else ""
+        rows = f"{self.primary_rows:,} rows on the primary, {self.replica_rows:,} here"
+        return f"table {self.table} {self.range}: {rows}; {counts}{keys}{more}"
+
+    def as_object(self) -> dict[str, Any]:
+        """The values as JSON holds them."""
+        return {
+            "table": self.table,
+            "after": self.after,
+            "upto": self.upto,
+            "primary_rows": self.primary_rows,
+            "replica_rows": self.replica_rows,
+            "missing": self.missing,
+            "extra": self.extra,
+            "changed": self.changed,
+            "keys": list(self.keys),
+        }
+
+
+def difference(
+    table: str,
+    bounds: tuple[str | None, str | None],
+    primary: Counter[tuple[str | None, bytes]],
+    replica: Counter[tuple[str | None, bytes]],
+) -> ChunkDifference:
+    """What is not the same in a range, from how often each side has each pair of key and row hash.
+
+    The key is None in a table without one: there nothing is known to be changed, only missing and extra.
+    """
+    missing, extra = _by_key(primary - replica), _by_key(replica - primary)
+    changed = {key: min(count, extra[key]) for key, count in missing.items() if key is not None and key in extra}
+    both = sum(changed.values())
+    return ChunkDifference(
+        table,
+        *bounds,
+        primary_rows=primary.total(),
+        replica_rows=replica.total(),
+        missing=missing.total() - both,
+        extra=extra.total() - both,
+        changed=both,
+        keys=tuple(sorted(key for key in missing | extra if key is not None))[:SHOWN_KEYS],
+    )
+
+
+def _by_key(rows: Counter[tuple[str | None, bytes]]) -> Counter[str | None]:
+    counted: Counter[str | None] = Counter()
+    for (key, _), count in rows.items():
+        counted[key] += count
+    return counted

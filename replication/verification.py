@@ -1,0 +1,235 @@
+"""Whether each replica's data is equal to the primary's: the entry point for the command line and tests."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from replication.comparison.alignment import Aligned, aligned
+from replication.comparison.definitions import comparable_tables, differing
+from replication.comparison.findings import ChunkDifference, DefinitionDifference
+from replication.comparison.rows import Pace, compare_table, primary_keys
+from replication.copy.catalog import Catalog, Column, Table
+from replication.copy.definitions import read_catalog
+from replication.errors import ExitCode, Refused, ReplicationBroken, SchemaChanged, exit_code
+from replication.report import Reporter, SilentReporter
+from replication.setup import take_turn
+from replication.statements import Statement, dialect
+from replication.survey import channels
+from replication.waiting import wait_for_all
+from topology.environment import Deployment
+from topology.errors import ConfigError, ManyreadsError
+from topology.servers import Server, Vendor
+from topology.sqlclient import SqlClient, connected
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an operator can choose. `wait` and `max_pause` are in seconds, `throttle` in rows a second, 0 for no limit.
+
+    `names` are the replicas that are looked at, all if empty.
+    """
+
+    names: frozenset[str] = frozenset()
+    wait: float = 60.0
+    max_pause: float = 10.0
+    throttle: float = 0.0
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was found on one replica as of `gtid`. `paused` and `seconds` are how long it was held and all took."""
+
+    server: Server
+    error: ManyreadsError | None = None
+    gtid: str = ""
+    tables: int = 0
+    rows: int = 0
+    paused: float = 0.0
+    seconds: float = 0.0
+    definitions: tuple[DefinitionDifference, ...] = ()
+    chunks: tuple[ChunkDifference, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        return self.error is None and not self.definitions and not self.chunks
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.error is not None:
+            return exit_code(self.error)
+        return ExitCode.OK if self.equal else ExitCode.DIVERGED
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How a run ended, replica by replica."""
+
+    primary: Server
+    replicas: tuple[Comparison, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """DIVERGED if any replica is different, else the code of the first one that could not be compared."""
+        codes = [each.exit_code for each in self.replicas]
+        return ExitCode.DIVERGED if ExitCode.DIVERGED in codes else next(filter(None, codes), ExitCode.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    options: Options
+    reporter: Reporter
+    primary: Server
+    vendor: Vendor
+    turn: asyncio.Lock
+
+
+async def verify(deployment: Deployment, options: Options, reporter: Reporter | None = None) -> Verified:
+    """Compare the replicas with their primary, one after the other. Nothing is written anywhere.
+
+    One replica's failure is in its result; whatever keeps the primary from being used is raised as a ManyreadsError.
+    """
+    reporter = reporter or SilentReporter()
+    chosen = _chosen(deployment, options)
+    primary, replicas = await wait_for_all(chosen, options.wait, reporter)
+    async with connected(primary) as client:
+        vendor = await vendor_of(client)
+        await take_turn(client)
+        run = _Run(options, reporter, primary, vendor, asyncio.Lock())
+        return Verified(
+            primary, tuple([await _guarded(run, server, replicas[server.name]) for server in chosen.replicas])
+        )
+
+
+async def vendor_of(client: SqlClient) -> Vendor:
+    """The vendor of the server at the other end."""
+    version = str(await client.value("SELECT @@version"))
+    return Vendor.MARIADB if "mariadb" in version.lower() else Vendor.MYSQL
+
+
+def _chosen(deployment: Deployment, options: Options) -> Deployment:
+    known = {server.name for server in deployment.replicas}
+    if unknown := sorted(options.names - known):
+        raise ConfigError(f"{', '.join(unknown)} is no replica here", f"name one of: {', '.join(sorted(known))}")
+    wanted = options.names or known
+    return Deployment(deployment.primary, tuple(each for each in deployment.replicas if each.name in wanted))
+
+
+async def _guarded(run: _Run, named: Server, server: Server | ManyreadsError) -> Comparison:
+    if isinstance(server, ManyreadsError):
+        return Comparison(named, server)
+    started = monotonic()
+    try:
+        await _check_follows(run, server)
+        found = _shown(run, server) if run.options.dry_run else await _compare_patiently(run, server)
+    except ManyreadsError as error:
+        found = Comparison(server, error)
+    return replace(found, seconds=round(monotonic() - started, 1))
+
+
+async def _check_follows(run: _Run, server: Server) -> None:
+    async with connected(server) as client:
+        if await vendor_of(client) is not run.vendor:
+            raise Refused(f"{server} and {run.primary} are of different vendors", "compare servers of one vendor")
+        found = await channels(client, run.vendor)
+    if len(found) != 1 or found[0].name:
+        raise Refused(f"{server} does not follow exactly one primary", "run startsync, which makes a replica of it")
+    if not found[0].running:
+        raise ReplicationBroken(
+            f"{server} does not replicate: {found[0].error or 'it is stopped'}",
+            "mend that first: status names what helps",
+        )
+
+
+def _shown(run: _Run, server: Server) -> Comparison:
+    words = dialect(run.vendor)
+    steps: list[Statement] = [*words.hold(), *words.run_until("<GTID of the snapshot>"), *words.go_on()]
+    for statement in steps:
+        run.reporter.say(server.name, f"  {statement};")
+    return Comparison(server)
+
+
+async def _compare_patiently(run: _Run, server: Server) -> Comparison:
+    for _ in range(_TRIES - 1):
+        try:
+            return await _compare(run, server)
+        except SchemaChanged as error:
+            run.reporter.warn(server.name, f"{error.problem}; starting again")
+    return await _compare(run, server)
+
+
+async def _compare(run: _Run, server: Server) -> Comparison:
+    async with aligned(run.primary, server, run.vendor, run.turn, run.options.max_pause) as both:
+        run.reporter.say(server.name, f"comparing as of GTID {both.primary.gtid}")
+        work = _Work(run, server, both)
+        # A snapshot does not hold these still: they are compared while nobody writes to them on either side.
+        locked = {table.full_name for table in both.primary.locked}
+        if not locked:
+            await both.hold.let_go()
+        await work.look_at_definitions()
+        await work.compare([table for table in work.tables if table.full_name in locked])
+        await both.primary.release()
+        await both.hold.let_go()
+        await work.compare([table for table in work.tables if table.full_name not in locked])
+        return work.result()
+
+
+class _Work:
+    """One comparison as it goes on."""
+
+    def __init__(self, run: _Run, server: Server, both: Aligned) -> None:
+        self.tables: list[Table] = []
+        self._run = run
+        self._server = server
+        self._both = both
+        self._pace = Pace(run.options.throttle)
+        self._keys: Mapping[str, tuple[Column, ...]] = {}
+        self._definitions: tuple[DefinitionDifference, ...] = ()
+        self._chunks: list[ChunkDifference] = []
+        self._rows = 0
+
+    async def look_at_definitions(self) -> None:
+        """Compare all definitions, and find the tables whose rows can be compared."""
+        wanted = self._both.primary.catalog
+        client = self._both.hold.client
+        found = await read_catalog(client, self._run.vendor, accounts=False)
+        self._definitions = differing(wanted, found)
+        if self._definitions:
+            await self._check_unaltered(wanted)
+        self.tables = comparable_tables(wanted, found)
+        self._keys = await primary_keys(client, self.tables)
+
+    async def _check_unaltered(self, wanted: Catalog) -> None:
+        # The replica's definitions are those of some moment after the snapshot's.
+        async with connected(self._run.primary) as client:
+            if await read_catalog(client, self._run.vendor, accounts=False) != wanted:
+                raise SchemaChanged(
+                    f"the definitions on {self._run.primary} changed while they were compared",
+                    "run this again when no tables, views or routines are being changed",
+                )
+
+    async def compare(self, tables: Sequence[Table]) -> None:
+        """Compare the rows of these tables."""
+        for table in tables:
+            self._chunks += await compare_table(
+                self._both, table, self._keys[table.full_name], self._pace, self._progress
+            )
+
+    def _progress(self, rows: int) -> None:
+        self._rows += rows
+        self._run.reporter.compared(self._server.name, self._rows, self._both.primary.catalog.rows)
+
+    def result(self) -> Comparison:
+        """What was found."""
+        return Comparison(
+            self._server,
+            gtid=self._both.primary.gtid,
+            tables=len(self.tables),
+            rows=self._rows,
+            paused=round(self._both.hold.paused, 3),
+            definitions=self._definitions,
+            chunks=tuple(self._chunks),
+        )

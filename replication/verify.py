@@ -1,0 +1,106 @@
+"""`python -m replication.verify`: is each replica's data equal to the primary's?"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from replication.arguments import cancel_on_sigterm, fail, find_servers, make_reporter
+from replication.errors import ExitCode
+from replication.report import Reporter
+from replication.verification import Comparison, Options, Verified
+from replication.verification import verify as verify_all
+from topology.environment import Deployment
+from topology.errors import ManyreadsError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="The replicas; all if none is named")] = None,
+    writer: Annotated[str, typer.Option(help="The primary: mysql://user:password@host:port")] = "",
+    reader: Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")] = None,
+    environment: Annotated[Path | None, typer.Option(help="dotCloud's environment.json")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the servers to answer")] = 60,
+    max_pause: Annotated[float, typer.Option(min=0.1, help="Seconds that a replica may be held")] = 10,
+    throttle: Annotated[float, typer.Option(min=0, help="Rows a second at most; 0: as fast as it goes")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what stops and starts a replica, do nothing")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
+) -> None:
+    """Compare replicas with their primary, definitions and rows, as of one position. Nothing is written."""
+    reporter = make_reporter(as_json)
+    try:
+        servers = find_servers(writer, reader or [], environment)
+        options = Options(frozenset(names or ()), wait, max_pause, throttle, dry_run)
+        result = asyncio.run(_interruptible(servers, options, reporter))
+    except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
+        reporter.close()
+        raise typer.Exit(fail("verify", error, as_json)) from None
+    reporter.close()
+    if as_json:
+        print(json.dumps(as_object(result)))
+    elif not dry_run or result.exit_code:
+        show(result)
+    raise typer.Exit(result.exit_code)
+
+
+async def _interruptible(servers: Deployment, options: Options, reporter: Reporter) -> Verified:
+    cancel_on_sigterm()
+    return await verify_all(servers, options, reporter)
+
+
+def show(result: Verified) -> None:
+    """Print what was found on each replica, errors to standard error."""
+    for replica in result.replicas:
+        server = replica.server
+        if replica.error is not None:
+            print(f"verify: {server.name}: {replica.error}", file=sys.stderr)
+            continue
+        verdict = "equal" if replica.equal else "DIFFERENT"
+        print(
+            f"{server.name} ({server.address}): {verdict}, {replica.tables} tables, {replica.rows:,} rows "
+            f"as of GTID {replica.gtid} in {replica.seconds:.1f} s, replication held for {replica.paused:.3f} s"
+        )
+        for difference in (*replica.definitions, *replica.chunks):
+            print(f"  {difference}")
+
+
+def as_object(result: Verified) -> dict[str, Any]:
+    """The result as `--json` prints it; docs/replication.md describes the keys."""
+    return {
+        "ok": result.exit_code is ExitCode.OK,
+        "exit_code": result.exit_code,
+        "primary": {"name": result.primary.name, "address": result.primary.address},
+        "replicas": [_replica_object(replica) for replica in result.replicas],
+    }
+
+
+def _replica_object(replica: Comparison) -> dict[str, Any]:
+    error = replica.error
+    return {
+        "name": replica.server.name,
+        "address": replica.server.address,
+        "exit_code": replica.exit_code,
+        "equal": replica.equal if error is None and replica.gtid else None,
+        "error": error.problem if error else "",
+        "remedy": error.remedy if error else "",
+        "gtid": replica.gtid,
+        "tables": replica.tables,
+        "rows": replica.rows,
+        "seconds": replica.seconds,
+        "paused_seconds": replica.paused,
+        "definitions": [
+            {"kind": each.kind, "name": each.name, "problem": each.problem} for each in replica.definitions
+        ],
+        "chunks": [each.as_object() for each in replica.chunks],
+    }
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,177 @@
+"""verify on real servers of both vendors. The tests of one vendor share a cluster and run in order."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+from typer.testing import CliRunner
+
+from replication.errors import ExitCode
+from replication.sandbox import Cluster, Flavor
+from replication.verify import app
+from tests.integration.schema_zoo import statements
+from tests.support.clusters import blank_cluster, start_replication
+from tests.support.waiting import wait_until
+
+ROWS = 60_000
+
+
+@pytest.fixture(scope="module", params=list(Flavor))
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    with blank_cluster(Flavor(request.param), readers=1) as cluster:
+        run(cluster, "dbwrite", *statements(cluster.flavor))
+        run(
+            cluster,
+            "dbwrite",
+            "CREATE TABLE zoo.big (a VARCHAR(20) COLLATE utf8mb4_unicode_ci, b INT, v DOUBLE, PRIMARY KEY (a, b))",
+            "INSERT INTO zoo.big WITH RECURSIVE s AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM s WHERE i < 1000) "
+            "SELECT CONCAT(CHAR(65 + b.i % 57 USING utf8mb4), 'é', b.i), a.i, a.i / 3 "
+            f"FROM s a JOIN s b ON b.i <= {ROWS // 1000}",
+            "CREATE TABLE zoo.load_target (id INT AUTO_INCREMENT PRIMARY KEY, v INT)",
+        )
+        start_replication(cluster)
+        yield cluster
+
+
+def run(cluster: Cluster, name: str, *sql: str) -> list[dict[str, Any]]:
+    """Run the statements in one connection with the primary's login, once replicas have that; the rows of the last."""
+    server, login = cluster.server(name), cluster.server("dbwrite")
+    with (
+        pymysql.connect(
+            host=server.host,
+            port=server.port,
+            user=login.user,
+            password=login.password,
+            autocommit=True,
+            cursorclass=pymysql.cursors.DictCursor,
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+        for statement in sql:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def damage(cluster: Cluster, *sql: str) -> None:
+    """Change the replica behind the primary's back, and behind its own binary log's."""
+    if cluster.flavor is Flavor.MARIADB:
+        run(cluster, "dbread1", "SET sql_log_bin = 0", *sql)
+        return
+    run(
+        cluster,
+        "dbread1",
+        "SET GLOBAL super_read_only = 0",
+        "SET sql_log_bin = 0",
+        *sql,
+        "SET GLOBAL super_read_only = 1",
+    )
+
+
+def verify(cluster: Cluster, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run the command with --json; exit code and what it found on the one replica."""
+    environment = str(cluster.environment_file)
+    result = CliRunner().invoke(app, ["--environment", environment, "--json", *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    print(result.output)
+    found = json.loads(result.output.splitlines()[-1])
+    assert found["exit_code"] == result.exit_code
+    return result.exit_code, found["replicas"][0]
+
+
+def replicating(cluster: Cluster) -> bool:
+    words = "SHOW ALL SLAVES STATUS" if cluster.flavor is Flavor.MARIADB else "SHOW REPLICA STATUS"
+    row = run(cluster, "dbread1", words)[0]
+    threads = [value for key, value in row.items() if key.endswith(("IO_Running", "SQL_Running"))]
+    return threads == ["Yes", "Yes"]
+
+
+def executed(cluster: Cluster) -> str:
+    variable = "gtid_binlog_pos" if cluster.flavor is Flavor.MARIADB else "gtid_executed"
+    return str(run(cluster, "dbwrite", f"SELECT @@GLOBAL.{variable} AS g")[0]["g"])
+
+
+def transactions(gtid: str) -> int:
+    return int(re.findall(r"\d+", gtid)[-1])
+
+
+@contextmanager
+def load(cluster: Cluster) -> Iterator[list[int]]:
+    """One client that writes; the list grows by one with each transaction."""
+    done: list[int] = []
+    stop = threading.Event()
+
+    def write() -> None:
+        server = cluster.server("dbwrite")
+        with (
+            pymysql.connect(
+                host=server.host, port=server.port, user=server.user, password=server.password, autocommit=True
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            while not stop.is_set():
+                cursor.execute(f"INSERT INTO zoo.load_target (v) VALUES ({len(done)})")
+                done.append(1)
+                cursor.execute(f"UPDATE zoo.big SET v = v + 1 WHERE b = {len(done) % 1000}")
+                done.append(1)
+                time.sleep(0.001)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        wait_until(lambda: len(done) > 10, "the client writes", lambda: str(len(done)))
+        yield done
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+def test_one_of_everything_is_equal_under_load(cluster: Cluster) -> None:
+    before = transactions(executed(cluster))
+    with load(cluster) as done:
+        code, found = verify(cluster)
+        assert len(done) > 10
+    assert code == ExitCode.OK, found
+    assert found["equal"]
+    assert found["rows"] > ROWS + 20_000
+    assert found["paused_seconds"] < found["seconds"]
+    assert transactions(executed(cluster)) - before == len(done), "only the load wrote on the primary"
+    wait_until(lambda: replicating(cluster), "the replica goes on")
+
+
+def test_the_documented_privileges_are_enough(cluster: Cluster) -> None:
+    documentation = (Path(__file__).parents[2] / "docs" / "replication.md").read_text()
+    section = documentation.split("For `verify`, on MySQL")[1].split("For startsync with")[0]
+    mysql, mariadb = section.split("On MariaDB:")
+    grants = re.findall(r"GRANT [^;]+", mariadb if cluster.flavor is Flavor.MARIADB else mysql)
+    run(cluster, "dbwrite", "CREATE USER verifier@'%' IDENTIFIED BY 'v'", *grants)
+    arrived = "SELECT 1 FROM mysql.user WHERE User = 'verifier'"
+    wait_until(lambda: bool(run(cluster, "dbread1", arrived)), "the account arrives")
+    servers = [cluster.server(name) for name in ("dbwrite", "dbread1")]
+    writer, reader = (f"mysql://verifier:v@{server.host}:{server.port}" for server in servers)
+    result = CliRunner().invoke(app, ["--writer", writer, "--reader", reader, "--json"])
+    assert result.exit_code == ExitCode.OK, result.output
+
+
+def test_missing_extra_and_different_tables_are_named(cluster: Cluster) -> None:
+    damage(
+        cluster,
+        "DROP TABLE zoo.choices",
+        "CREATE TABLE zoo.stray (id INT PRIMARY KEY)",
+        "ALTER TABLE zoo.keyless MODIFY b VARCHAR(10)",
+        "DROP VIEW zoo.aaa_needs_zzz",
+    )
+    code, found = verify(cluster, "dbread1")
+    assert code == ExitCode.DIVERGED
+    assert {(each["kind"], each["name"], each["problem"]) for each in found["definitions"]} == {
+        ("table", "`zoo`.`choices`", "missing"),
+        ("table", "`zoo`.`stray`", "extra"),
+        ("table", "`zoo`.`keyless`", "differs"),
+        ("view", "`zoo`.`aaa_needs_zzz`", "missing"),
+    }
