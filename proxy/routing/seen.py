@@ -16,12 +16,13 @@ class Seen:
     are those that the server sent last for the columns of prepared statements, where a client agreed to keep them.
     `insert_id` is what LAST_INSERT_ID() gives there, None when only the server knows. `tracked` says that it was told
     what to report of the session's state. `transaction` is the number of the read-only transaction that
-    has a twin there, 0 without one. `was_reset` says that the connection was reset since its login.
+    has a twin there, 0 without one. `warned` says that a
+    statement has left warnings since, `was_reset` that the connection was reset since its login.
     """
 
     __slots__ = (
         *("definitions", "detour", "insert_id", "most", "named", "resets", "statements", "tracked", "types"),
-        *("transaction", "variables", "version", "was_reset"),
+        *("transaction", "variables", "version", "warned", "was_reset"),
     )
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class Seen:
         self.insert_id: int | None = 0
         self.tracked = False
         self.transaction = 0
+        self.warned = False
         self.was_reset = False
 
     def passed_on(self) -> "Seen":
@@ -68,4 +70,5 @@ class Seen:
         self.insert_id = 0
         self.tracked = False
         self.transaction = 0
+        self.warned = False
         self.was_reset = True

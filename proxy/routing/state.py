@@ -1,6 +1,7 @@
 """What a session has set: the state that can be repeated on another connection, and the reasons that tie it down."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from proxy.routing.named import NamedStatements
@@ -33,6 +34,9 @@ _NO_SCHEMA: Final = "dropped-schema"
 _STATE_CHANGE: Final = "state-change"
 # LAST_INSERT_ID() with an argument, or SET last_insert_id
 _SETS_INSERT_ID: Final = frozenset({"function", "insert-id"})
+# ER_NO_DEFAULT: the one error that both vendors find when they have made the assignments before (observed)
+_NO_DEFAULT: Final = 1230
+_HALF_SET: Final = "set-unknown"
 # ER_PARSE_ERROR, ER_UNKNOWN_STMT_HANDLER: not even begun
 _NOT_BEGUN: Final = frozenset({1064, 1243})
 
@@ -172,7 +176,9 @@ class SessionState:
         """A statement was answered with an error, `begun` after it had given a result; it may have done a part."""
         not_begun = errno in _NOT_BEGUN and not begun
         for effect in statement.effects:
-            if isinstance(effect, e.Prepare):
+            if errno == _NO_DEFAULT:
+                self._half_set(effect, seen)
+            elif isinstance(effect, e.Prepare):
                 # The error can be that of the text to be prepared, and what had the name before is gone then, too.
                 self.named.forget(effect.name)
             elif not_begun:
@@ -182,6 +188,13 @@ class SessionState:
         if statement.writes and not not_begun:
             self.insert_id = seen.insert_id = None
         self._judge()
+
+    def _half_set(self, effect: e.Effect, seen: Seen) -> None:
+        """One of several assignments failed when those before it had been made."""
+        if isinstance(effect, e.SetVariable):
+            self._set_variable(replace(effect, value=""), b"", seen)
+        elif isinstance(effect, e.SetNames):
+            self.pins.add(_HALF_SET)
 
     def _may_have_happened(self, effect: e.Effect, seen: Seen) -> None:
         if isinstance(effect, e.Pin):

@@ -6,7 +6,7 @@ FOUND_ROWS(), but ROW_COUNT(); a SELECT changes all of them. Pure.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.wire.errors import MalformedPacket
@@ -39,6 +39,8 @@ _LOST: Final = Err(
     "What this asks about the statement before is not known any more, because its server connection serves another "
     "session; ask in a form like SELECT ROW_COUNT() or SHOW WARNINGS, or set connection_sharing = session",
 )
+# As servers have them: the one with a sign, the other without.
+_VALUE: Final = {b"ROW_COUNT": b"%s = %d", b"NUMBER": b"%s = CAST(%d AS UNSIGNED)"}
 # Leaves no warnings.
 _NOTHING: Final = b"DO 0"
 # Of a row in the binary protocol: 0x00 and a bit for each column, from the third bit on.
@@ -58,6 +60,16 @@ class Kept:
     error_count: int = 0
     warnings: bytes = b""
     errors: bytes = b""
+
+
+def kept_after(kept: Kept, *, selects: bool, mariadb: bool) -> Kept | None:
+    """What stays known after a question was answered by another connection; `selects` tells a SELECT from others.
+
+    MariaDB's SELECT without a table leaves the warnings; MySQL's does not.
+    """
+    if not selects:
+        return replace(kept, row_count=0)
+    return replace(kept, row_count=-1, found_rows=1) if mariadb else None
 
 
 # By column, the value that a row is given; None leaves what the server has said.
@@ -130,7 +142,7 @@ def _assignments(items: bytes, kept: Kept) -> bytes:
     """What GET DIAGNOSTICS of the statement as a whole does to user variables; empty when it is about conditions."""
     found = [_GIVEN.fullmatch(item.strip()) for item in items.split(b",")]
     values = {b"ROW_COUNT": kept.row_count, b"NUMBER": kept.warning_count}
-    told = [b"%s = %d" % (item[1].lower(), values[item[2]]) for item in found if item]
+    told = [_VALUE[item[2]] % (item[1].lower(), values[item[2]]) for item in found if item]
     return b"SET " + b", ".join(told) if all(found) else b""
 
 

@@ -83,7 +83,7 @@ class Lending:
             done(None)
         else:
             self._servers.links.remove(link)
-            done(self._machine.state.told(link.seen))
+            done(self._machine.left(link.seen, warned=False))
         self._done()
 
     def give_up(self) -> None:

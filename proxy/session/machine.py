@@ -8,7 +8,8 @@ from proxy.routing.policy import REPLICA, Route, Target, decide, route_to
 from proxy.routing.readonly import sees_snapshot
 from proxy.routing.rules import Rules
 from proxy.routing.state import Seen, SessionState
-from proxy.session.diagnostics import QUESTIONS, QUESTIONS_WARNED, Kept, WholeReply, kept_from, retell
+from proxy.routing.told import Told
+from proxy.session.diagnostics import QUESTIONS, QUESTIONS_WARNED, Kept, WholeReply, kept_after, kept_from, retell
 from proxy.session.prepared import Prepared
 from proxy.session.request import Asked, Explained, Prelude, Request
 from proxy.session.statements import Limits, Statements
@@ -285,6 +286,15 @@ class Machine:
             return False
         return not on_primary or (self.state.transferable and not self.statements.bound_to(self.state.texts))
 
+    def left(self, seen: Seen, *, warned: bool) -> Told:
+        """What a connection has of the session; `warned` says that its last statement there has left warnings.
+
+        MariaDB keeps them through statements without a table, and nobody else may see them.
+        """
+        told = self.state.told(seen)
+        leftover = warned or (seen.warned and self._vendor is Vendor.MARIADB)
+        return replace(told, bare=False) if leftover else told
+
     def questions(self, on_primary: bool, *, last: bool, warned: bool) -> list[bytes]:
         """What a connection has to be asked before it goes; `last` says that it ran the last statement."""
         if not (last and self.kept is None) and not (on_primary and self.state.wrote):
@@ -312,9 +322,15 @@ class Machine:
         request.before = retold.before
         if retold.values:
             request.whole = WholeReply(retold.values, binary=request.prepared is not None)
+        selects = bool(retold.values)
+        request.kept = kept_after(self.kept, selects=selects, mariadb=self._vendor is Vendor.MARIADB)
         if retold.text:
             request.packet = self.steps.query(retold.text)
         return request
+
+    def leaves_warnings(self, request: Request) -> bool:
+        """Whether the warnings of the statement before are there after this one, too."""
+        return self._vendor is Vendor.MARIADB and request.statement.kind is DIAGNOSTIC
 
     def gone(self, request: Request) -> Err:
         """The error for a request whose connection is gone: the statement's cursor, or its long data, went with it."""

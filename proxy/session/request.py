@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from proxy.routing.forms import Form
 from proxy.routing.policy import Route
 from proxy.routing.state import Seen
-from proxy.session.diagnostics import WholeReply
+from proxy.session.diagnostics import Kept, WholeReply
 from proxy.session.prepared import Prepared
 from proxy.sql.hints import Hint
 from proxy.sql.kill import Kill
@@ -33,7 +33,8 @@ class Request:
     not serve it. `wish` is what a hint, or the rule of number `rule`, says about the replica. `repeats` counts what was
     tried again on one server. Of a COM_STMT_PREPARE, `made` is the statement that it made, and `definitions` are its
     columns', if the client keeps them. `before` is a text that its connection has to run right before
-    it, and `whole` makes its reply what the connection of the statement before would have said.
+    it, and `whole` makes its reply what the connection of the statement before would have said; `kept` is what stays
+    known of that statement.
     """
 
     at: Seen | Server | None = None
@@ -48,6 +49,7 @@ class Request:
     made: Prepared | None = None
     before: bytes = b""
     whole: WholeReply | None = None
+    kept: Kept | None = None
 
     def __init__(
         self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None

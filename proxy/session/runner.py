@@ -141,7 +141,7 @@ class Runner:
         self._killer.over(c.CR_SERVER_LOST)
         self._request = self._postponed = None
         self._lending.give_up()
-        self._servers.close(self._may_leave_behind)
+        self._servers.close(self._may_leave_behind, self._left)
 
     # --- a request in ------------------------------------------------------------------------------------------------
 
@@ -355,8 +355,10 @@ class Runner:
         self._exchange = exchange
         self._held = b""
         if request.code in _REMEMBERED:
-            self._servers.last, self._servers.warned = link.server.name, False
-            self._machine.kept = None
+            self._servers.last = link.server.name
+            if request.plain or not self._machine.leaves_warnings(request):
+                self._servers.warned = False
+            self._machine.kept = request.kept
         if self._client_slow:
             link.pause_reading()
         if request.streamed:
@@ -404,7 +406,7 @@ class Runner:
         on_primary = self._servers.is_primary(connection.server)
         count(request, connection, exchange.errno, on_primary)
         if exchange.warned:
-            self._servers.warned = True
+            self._servers.warned = connection.seen.warned = True
         if on_primary or not request.plain:
             self._machine.replied(request, exchange, connection.seen, on_primary)
             if self._machine.state.released:
@@ -440,7 +442,7 @@ class Runner:
 
     def accept(self, request: Request, exchange: Exchange, link: BackendConnection, reply: bytes) -> None:
         """The error `reply` is for the client after all."""
-        self._servers.warned = True
+        self._servers.warned = link.seen.warned = True
         on_primary = self._servers.is_primary(link.server)
         count(request, link, exchange.errno, on_primary)
         self._machine.replied(request, exchange, link.seen, on_primary)
@@ -507,6 +509,9 @@ class Runner:
 
     def _may_leave_behind(self, link: BackendConnection) -> bool:
         return self._lending.may_leave_behind(link, self._link)
+
+    def _left(self, link: BackendConnection) -> Told:
+        return self._machine.left(link.seen, warned=self._lending.owes(link))
 
     def _go_on(self) -> None:
         """Begin what had to wait."""

@@ -53,14 +53,16 @@ class Servers:
             self.remove(link)
             self._context.reaper.take(link, self._identity)
 
-    def close(self, may_part: Callable[[BackendConnection], bool]) -> None:
-        """Give up all connections: those that others can have go to them. Safe to call twice."""
+    def close(self, may_part: Callable[[BackendConnection], bool], left: Callable[[BackendConnection], Told]) -> None:
+        """Give up all connections: those that others can have go to them, with what is `left` in them of the session.
+
+        Safe to call twice.
+        """
         self._closed = True
         self.give_up()
         for link in list(self.links.values()):
             if self._context.pool is not None and may_part(link):
-                told = self._state.told(link.seen)
-                self._context.pool.release(link, told, primary=self.is_primary(link.server))
+                self._context.pool.release(link, left(link), primary=self.is_primary(link.server))
             else:
                 link.close()
         self.links.clear()

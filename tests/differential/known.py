@@ -13,7 +13,18 @@ _SET_BY_PROGRAMS: Final = re.compile(r"@(seen|in_function)")
 def _after_an_error_of_the_proxy(steps: Sequence[Step]) -> bool:
     """A question about a command on a prepared statement or cursor that does not exist, which the proxy answers."""
     asked = bool(_DIAGNOSTICS.search(steps[-1].text))
-    return asked and len(steps) > 1 and steps[-2].kind in (Kind.EXECUTE, Kind.FETCH, Kind.RESET, Kind.PING)
+    before = [step for step in steps[:-1] if not _without_a_table(step)]
+    return asked and bool(before) and before[-1].kind in (Kind.EXECUTE, Kind.FETCH, Kind.RESET, Kind.PING)
+
+
+def _without_a_table(step: Step) -> bool:
+    """A SELECT that leaves the warnings before it where they are, on MariaDB."""
+    return step.text.startswith("SELECT") and "FROM" not in step.text
+
+
+def _behind_a_select_without_a_table(steps: Sequence[Step]) -> bool:
+    """What MariaDB still knows of a statement when such a SELECT, which ran elsewhere, is behind it."""
+    return bool(_DIAGNOSTICS.search(steps[-1].text)) and len(steps) > 1 and _without_a_table(steps[-2])
 
 
 def _rows_of_an_earlier_select(steps: Sequence[Step]) -> bool:
@@ -49,9 +60,29 @@ def _next_number(steps: Sequence[Step]) -> bool:
     return steps[-1].text.startswith("SHOW CREATE TABLE")
 
 
+def _in_front_of_others(steps: Sequence[Step]) -> bool:
+    """A question about the statement before, as the first of several statements in one text."""
+    return bool(re.match(r"(SELECT ROW_COUNT\(\)|SHOW WARNINGS|SHOW ERRORS|GET DIAGNOSTICS[^;]*) *;", steps[-1].text))
+
+
+def _got_on_a_replica(steps: Sequence[Step]) -> bool:
+    """What GET DIAGNOSTICS has put into a variable on the replica that ran the read before."""
+    got = any("GET DIAGNOSTICS @a" in step.text for step in steps[:-1])
+    return got and bool(re.search(r"@[ab]\b", steps[-1].text))
+
+
+def _about_a_condition(steps: Sequence[Step]) -> bool:
+    """GET DIAGNOSTICS CONDITION, refused when the connection of the statement before has gone to another session."""
+    return steps[-1].text.startswith("GET DIAGNOSTICS CONDITION")
+
+
 KNOWN: Final = (
+    _in_front_of_others,
+    _got_on_a_replica,
+    _about_a_condition,
     _next_number,
     _after_an_error_of_the_proxy,
+    _behind_a_select_without_a_table,
     _rows_of_an_earlier_select,
     _set_by_a_trigger,
     _beside_the_insert_id,

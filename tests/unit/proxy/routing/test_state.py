@@ -356,3 +356,13 @@ def test_a_schema_that_is_left_is_gone_back_to() -> None:
 def test_a_statement_that_failed_may_hold_something_all_the_same() -> None:
     session = Session().fail("SELECT 1 +")
     assert session.state.pins.holds
+
+
+def test_a_set_that_fails_half_way() -> None:
+    """The assignments in front of the one without a default were made."""
+    session = Session().fail("SET character_set_results = latin1, insert_id = DEFAULT", errno=1230)
+    assert session.state.pins.reasons()[0] == "set-expression:character_set_results"
+    assert session.run("SET character_set_results = utf8mb4, insert_id = 0").state.pins.reasons() == [
+        "connection-variable:insert_id"
+    ]
+    assert "set-unknown" in Session().fail("SET NAMES latin1, insert_id = DEFAULT", errno=1230).state.pins.reasons()

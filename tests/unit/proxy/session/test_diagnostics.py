@@ -8,6 +8,7 @@ from proxy.session.diagnostics import (
     Kept,
     Values,
     WholeReply,
+    kept_after,
     kept_from,
     retell,
     with_values,
@@ -68,8 +69,8 @@ def test_lists_of_warnings() -> None:
     assert retell(b"SHOW WARNINGS", QUIET, prepared=True).before == b"DO 0"
     assert retell(b"SHOW COUNT(*) ERRORS", WARNED, prepared=False).values == (1,)
     get = b"GET CURRENT DIAGNOSTICS @N = NUMBER, @r = ROW_COUNT"
-    assert retell(get, QUIET, prepared=False).text == b"SET @n = 0, @r = 3"
-    assert retell(get, WARNED, prepared=False).text == b"SET @n = 2, @r = -1"
+    assert retell(get, QUIET, prepared=False).text == b"SET @n = CAST(0 AS UNSIGNED), @r = 3"
+    assert retell(get, WARNED, prepared=False).text == b"SET @n = CAST(2 AS UNSIGNED), @r = -1"
 
 
 @pytest.mark.parametrize(
@@ -118,3 +119,13 @@ def test_a_reply_is_changed_once_it_is_whole() -> None:
     assert whole.feed(reply[:7], over=False, failed=False) == b""
     assert whole.feed(reply[7:], over=True, failed=False) == result((b"9",))
     assert WholeReply((9,), binary=False).feed(b"an error", over=True, failed=True) == b"an error"
+
+
+def test_what_stays_known_behind_a_question() -> None:
+    after_get = kept_after(WARNED, selects=False, mariadb=False)
+    assert after_get is not None
+    assert (after_get.warnings, after_get.row_count) == (WARNED.warnings, 0)
+    assert kept_after(WARNED, selects=True, mariadb=False) is None
+    after_select = kept_after(WARNED, selects=True, mariadb=True)
+    assert after_select is not None
+    assert (after_select.warnings, after_select.row_count, after_select.found_rows) == (WARNED.warnings, -1, 1)
