@@ -15,6 +15,7 @@ from proxy.routing.variables import UserVariables, Variable
 from proxy.sql import effects as e
 from proxy.sql.meaning import DEFAULT_MEANING, meaning_of
 from proxy.sql.statement import SERVER_SCHEMAS, Statement, Variables
+from proxy.sql.transactions import SAVEPOINTS
 from proxy.wire.constants import (
     SERVER_STATUS_AUTOCOMMIT,
     SERVER_STATUS_IN_TRANS,
@@ -371,6 +372,7 @@ class SessionState:
 
     def _end(self, effect: e.End, text: bytes, seen: Seen) -> None:
         self.pins.end_every(_NEXT_TRANSACTION)
+        self.pins.holds.discard(SAVEPOINTS)
         self.read_only.end()
         self.released = effect.release
 

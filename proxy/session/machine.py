@@ -330,7 +330,8 @@ class Machine:
 
     def leaves_warnings(self, request: Request) -> bool:
         """Whether the warnings of the statement before are there after this one, too."""
-        return self._vendor is Vendor.MARIADB and request.statement.kind is DIAGNOSTIC
+        statement = request.statement
+        return self._vendor is Vendor.MARIADB and not statement.reads and not statement.written
 
     def gone(self, request: Request) -> Err:
         """The error for a request whose connection is gone: the statement's cursor, or its long data, went with it."""

@@ -128,6 +128,10 @@ class Runner:
         link = self._links.get(server.name)
         if link is not None:
             self._servers.remove(link)
+            if self._lending.under_way is link:
+                # It is just being asked for what the session leaves, and its answers are not what comes next.
+                self._lending.give_up()
+                link.close()
         # What it had to say of its back-pressure, it said.
         self._client.resume_client()
         return link if link is not None and link.alive else None
@@ -355,8 +359,9 @@ class Runner:
         self._exchange = exchange
         self._held = b""
         if request.code in _REMEMBERED:
-            self._servers.last = link.server.name
-            if request.plain or not self._machine.leaves_warnings(request):
+            if self._servers.last != link.server.name:
+                self._servers.last, self._servers.warned = link.server.name, False
+            if request.statement.reads or not self._machine.leaves_warnings(request):
                 self._servers.warned = False
             self._machine.kept = request.kept
         if self._client_slow:

@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from proxy.sql.effects import Begin, Effect, End, Pin, SetTransaction, Unpin
+from proxy.sql.effects import Begin, Effect, End, Hold, Pin, SetTransaction, Unpin
 from proxy.sql.statement import Kind, Statement, primary
 from proxy.sql.words import Words
 
+SAVEPOINTS: Final = "savepoint"
 TABLE_LOCKS: Final = "table-locks"
 XA: Final = "xa"
 _ISOLATION: Final = {
@@ -56,8 +57,8 @@ def end(words: Words) -> Statement:
 
 
 def savepoint(_: Words) -> Statement:
-    """SAVEPOINT and RELEASE SAVEPOINT."""
-    return _transaction()
+    """SAVEPOINT and RELEASE SAVEPOINT; the server's status does not tell of savepoints without a transaction (observed)."""
+    return _transaction(Hold(SAVEPOINTS))
 
 
 def xa(words: Words) -> Statement:
