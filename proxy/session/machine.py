@@ -386,6 +386,9 @@ class Machine:
         if on_primary and exchange.status >= 0:
             self.state.status = exchange.status
             self._dirty = self._dirty and self.state.in_transaction
+        elif on_primary and exchange.errno and not self.state.status & c.SERVER_STATUS_AUTOCOMMIT:
+            # An error does not tell the status, and what failed may have begun a transaction all the same.
+            self.state.status |= c.SERVER_STATUS_IN_TRANS
         if request.code == c.COM_STMT_PREPARE:
             if exchange.errno:
                 self.statements.failed()

@@ -57,7 +57,7 @@ def end(words: Words) -> Statement:
 
 
 def savepoint(_: Words) -> Statement:
-    """SAVEPOINT and RELEASE SAVEPOINT; the server's status does not tell of savepoints without a transaction (observed)."""
+    """SAVEPOINT and RELEASE SAVEPOINT. Without a transaction the server's status does not tell of them (observed)."""
     return _transaction(Hold(SAVEPOINTS))
 
 

@@ -24,7 +24,8 @@ def _without_a_table(step: Step) -> bool:
 
 def _behind_a_select_without_a_table(steps: Sequence[Step]) -> bool:
     """What MariaDB still knows of a statement when such a SELECT, which ran elsewhere, is behind it."""
-    return bool(_DIAGNOSTICS.search(steps[-1].text)) and len(steps) > 1 and _without_a_table(steps[-2])
+    asked = bool(_DIAGNOSTICS.search(steps[-1].text)) or "shows()" in steps[-1].text
+    return asked and len(steps) > 1 and (_without_a_table(steps[-1]) or _without_a_table(steps[-2]))
 
 
 def _rows_of_an_earlier_select(steps: Sequence[Step]) -> bool:
@@ -50,8 +51,9 @@ def _beside_a_table(steps: Sequence[Step]) -> bool:
 
 
 def _never_set(steps: Sequence[Step]) -> bool:
-    """A user variable without a value is of another type on MySQL once a write has read it."""
-    written = any(re.search(r"(INSERT|UPDATE) .*@\w", step.text) for step in steps[:-1])
+    """A user variable without a value is of another type on MySQL once a write has read it; on MariaDB while it
+    is on the connection where it had one before."""
+    written = any(re.search(r"(INSERT|UPDATE) .*@\w|@\w+`? :?= NULL", step.text) for step in steps[:-1])
     return written and bool(re.search(r"@[abcA]\b", steps[-1].text))
 
 

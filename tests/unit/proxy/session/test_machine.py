@@ -403,3 +403,21 @@ def test_what_is_not_known_to_be_prepared_may_be_anything() -> None:
 
 def test_a_request_made_before_a_route_was_known_sees_diagnostics_last() -> None:
     assert Session().request(query("SHOW WARNINGS")).route.target is Target.LAST
+
+
+@pytest.mark.parametrize(
+    ("replies", "transferable"),
+    [
+        ([("SET autocommit = 0", ok(0))], True),
+        ([("SET autocommit = 0", ok(0)), ("INSERT INTO t VALUES (1)", err(1406))], False),
+        ([("SET autocommit = 0", ok(0)), ("INSERT INTO t VALUES (1)", err(1406)), ("ROLLBACK", ok(0))], True),
+        ([("SELECT a FROM t FOR UPDATE", err(1146))], True),
+    ],
+)
+def test_an_error_may_leave_a_transaction_behind_with_autocommit_off(
+    replies: list[tuple[str, bytes]], transferable: bool
+) -> None:
+    session = Session()
+    for text, reply in replies:
+        session.query(text, reply)
+    assert session.state.transferable is transferable
