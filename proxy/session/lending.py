@@ -18,8 +18,9 @@ Parted = Callable[[Told | None], None]
 
 
 class Lending:
-    """What one session lends. `kills` counts the KILLs under way to threads of its connections; `done` is called after
-    each connection that was asked for, and `name` is the client's, for the log."""
+    """What one session lends. `kills` counts the KILLs under way to threads of its connections; `under_way` is the
+    connection that is asked for what only it knows, before it goes. `done` is called after each that was asked for, and
+    `name` is the client's, for the log."""
 
     def __init__(self, owner: Owner, servers: Servers, machine: Machine, name: str, done: Callable[[], None]) -> None:
         self.kills = 0
@@ -29,12 +30,8 @@ class Lending:
         self._name = name
         self._done = done
         self._handover: Handover | None = None
+        self.under_way: BackendConnection | None = None
         self._kept_back: BackendConnection | None = None
-
-    @property
-    def under_way(self) -> BackendConnection | None:
-        """The connection that is asked for what only it knows, before it goes."""
-        return self._handover.link if self._handover is not None else None
 
     def may_part(self, link: BackendConnection, at_work: BackendConnection | None) -> bool:
         """Whether another session can have `link`; `at_work` is what runs the session's statement."""
@@ -64,6 +61,7 @@ class Lending:
         if questions:
             link.resume_reading()
             self._handover = Handover(self._owner, link, questions, parted)
+            self.under_way = link
             self._handover.start()
         else:
             parted([])
@@ -71,7 +69,7 @@ class Lending:
     def _parted(
         self, link: BackendConnection, done: Parted, last: bool, on_primary: bool, replies: list[bytes] | None
     ) -> None:
-        self._handover = None
+        self._handover = self.under_way = None
         try:
             if replies:
                 self._machine.keep(replies, link.seen, on_primary, last=last)
