@@ -159,6 +159,35 @@ def test_the_documented_privileges_are_enough(cluster: Cluster) -> None:
     assert result.exit_code == ExitCode.OK, result.output
 
 
+def test_planted_damage_is_named_to_the_row_under_load(cluster: Cluster) -> None:
+    damage(
+        cluster,
+        "DELETE FROM zoo.numbers WHERE id = 3",
+        "INSERT INTO zoo.parts VALUES (500, 1999)",
+        "UPDATE zoo.big SET v = NULL WHERE a = 'yé56' AND b = 100",
+        "UPDATE zoo.big SET a = UPPER(a) WHERE a = 'yé56' AND b = 500",
+    )
+    with load(cluster):
+        code, found = verify(cluster)
+    assert code == ExitCode.DIVERGED
+    assert found["equal"] is False
+    assert found["definitions"] == []
+    by_table = {each["table"]: each for each in found["chunks"]}
+    assert set(by_table) == {"`zoo`.`numbers`", "`zoo`.`parts`", "`zoo`.`big`"}
+    assert counts(by_table["`zoo`.`numbers`"]) == (1, 0, 0)
+    assert by_table["`zoo`.`numbers`"]["keys"] == ["3"]
+    assert counts(by_table["`zoo`.`parts`"]) == (0, 1, 0)
+    assert by_table["`zoo`.`parts`"]["keys"] == ["(500, 1999)"]
+    big = [each for each in found["chunks"] if each["table"] == "`zoo`.`big`"]
+    assert len(big) == 1, "both rows are close to each other"
+    assert big[0]["after"] is not None
+    assert big[0]["primary_rows"] <= 20_000
+
+
+def counts(chunk: dict[str, Any]) -> tuple[int, int, int]:
+    return chunk["missing"], chunk["extra"], chunk["changed"]
+
+
 def test_missing_extra_and_different_tables_are_named(cluster: Cluster) -> None:
     damage(
         cluster,
@@ -175,3 +204,32 @@ def test_missing_extra_and_different_tables_are_named(cluster: Cluster) -> None:
         ("table", "`zoo`.`keyless`", "differs"),
         ("view", "`zoo`.`aaa_needs_zzz`", "missing"),
     }
+
+
+def delay(cluster: Cluster, seconds: int) -> None:
+    """Let the replica apply everything so much later."""
+    if cluster.flavor is Flavor.MARIADB:
+        run(cluster, "dbread1", "STOP SLAVE", f"CHANGE MASTER TO MASTER_DELAY = {seconds}", "START SLAVE")
+        return
+    change = f"CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {seconds}"
+    run(cluster, "dbread1", "STOP REPLICA SQL_THREAD", change, "START REPLICA SQL_THREAD")
+
+
+def test_a_replica_that_cannot_be_held_so_long_goes_on(cluster: Cluster) -> None:
+    delay(cluster, 60)
+    run(cluster, "dbwrite", "INSERT INTO zoo.load_target (v) VALUES (1)")
+    code, found = verify(cluster, "--max-pause", "1.5")
+    assert code == ExitCode.NOT_READY
+    assert "held for more than 1.5 seconds" in found["error"]
+    assert found["equal"] is None
+    assert replicating(cluster)
+    delay(cluster, 0)
+    wait_until(lambda: replicating(cluster), "the replica goes on")
+
+
+def test_a_dry_run_shows_the_sql_and_stops_nothing(cluster: Cluster) -> None:
+    result = CliRunner().invoke(app, ["--environment", str(cluster.environment_file), "--dry-run"])
+    assert result.exit_code == ExitCode.OK
+    assert re.search(r"STOP (SLAVE|REPLICA SQL_THREAD);", result.output)
+    assert re.search(r"UNTIL (master_gtid_pos|SQL_AFTER_GTIDS) = ", result.output)
+    assert replicating(cluster)
