@@ -8,13 +8,14 @@ from time import monotonic
 from replication.comparison.alignment import Aligned, aligned
 from replication.comparison.definitions import comparable_tables, differing
 from replication.comparison.findings import ChunkDifference, DefinitionDifference
+from replication.comparison.repair import REWRITING, check_repairable, check_unchanged, repairing_session, rewrite
 from replication.comparison.rows import Pace, compare_table, primary_keys
 from replication.copy.catalog import Catalog, Column, Table
 from replication.copy.definitions import read_catalog
 from replication.errors import ExitCode, Refused, ReplicationBroken, SchemaChanged, exit_code
 from replication.report import Reporter, SilentReporter
 from replication.setup import take_turn
-from replication.statements import Statement, dialect
+from replication.statements import dialect
 from replication.survey import channels
 from replication.waiting import wait_for_all
 from topology.environment import Deployment
@@ -29,7 +30,7 @@ _TRIES = 3
 class Options:
     """What an operator can choose. `wait` and `max_pause` are in seconds, `throttle` in rows a second, 0 for no limit.
 
-    `names` are the replicas that are looked at, all if empty.
+    `names` are the replicas that are looked at, all if empty. With `repair` the ranges that differ are written anew.
     """
 
     names: frozenset[str] = frozenset()
@@ -37,11 +38,16 @@ class Options:
     max_pause: float = 10.0
     throttle: float = 0.0
     dry_run: bool = False
+    repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was found on one replica as of `gtid`. `paused` and `seconds` are how long it was held and all took."""
+    """What was found on one replica as of `gtid`.
+
+    `paused` and `seconds` are how long it was held at most, and all took. `repaired` are the ranges that were written
+    anew; then all others are those of the comparison after that.
+    """
 
     server: Server
     error: ManyreadsError | None = None
@@ -52,6 +58,7 @@ class Comparison:
     seconds: float = 0.0
     definitions: tuple[DefinitionDifference, ...] = ()
     chunks: tuple[ChunkDifference, ...] = ()
+    repaired: tuple[ChunkDifference, ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -88,7 +95,7 @@ class _Run:
 
 
 async def verify(deployment: Deployment, options: Options, reporter: Reporter | None = None) -> Verified:
-    """Compare the replicas with their primary, one after the other. Nothing is written anywhere.
+    """Compare the replicas with their primary, one after the other. Nothing is ever written on the primary.
 
     One replica's failure is in its result; whatever keeps the primary from being used is raised as a ManyreadsError.
     """
@@ -124,7 +131,7 @@ async def _guarded(run: _Run, named: Server, server: Server | ManyreadsError) ->
     started = monotonic()
     try:
         await _check_follows(run, server)
-        found = _shown(run, server) if run.options.dry_run else await _compare_patiently(run, server)
+        found = _shown(run, server) if run.options.dry_run else await _look_and_repair(run, server)
     except ManyreadsError as error:
         found = Comparison(server, error)
     return replace(found, seconds=round(monotonic() - started, 1))
@@ -146,10 +153,38 @@ async def _check_follows(run: _Run, server: Server) -> None:
 
 def _shown(run: _Run, server: Server) -> Comparison:
     words = dialect(run.vendor)
-    steps: list[Statement] = [*words.hold(), *words.run_until("<GTID of the snapshot>"), *words.go_on()]
-    for statement in steps:
-        run.reporter.say(server.name, f"  {statement};")
+    steps = [*words.hold(), *words.run_until("<GTID of the snapshot>"), *words.go_on()]
+    for step in steps:
+        run.reporter.say(server.name, f"  {step};")
+    if run.options.repair:
+        run.reporter.say(server.name, "if rows differ, the same again, and before it goes on, in a transaction:")
+        for sql in REWRITING:
+            run.reporter.say(server.name, f"  {sql};")
     return Comparison(server)
+
+
+async def _look_and_repair(run: _Run, server: Server) -> Comparison:
+    found = await _compare_patiently(run, server)
+    if not run.options.repair or not found.chunks:
+        return found
+    paused = await _repair(run, server, found.chunks)
+    proved = await _compare_patiently(run, server)
+    return replace(proved, repaired=found.chunks, paused=max(paused, proved.paused, found.paused))
+
+
+async def _repair(run: _Run, server: Server, different: Sequence[ChunkDifference]) -> float:
+    """Write what differs anew; returns for how many seconds the replica was held."""
+    options = run.options
+    run.reporter.say(server.name, f"{len(different)} ranges differ; writing them anew")
+    async with repairing_session(server) as session:
+        await check_repairable(session, [each.chunk.table for each in different])
+        async with aligned(run.primary, server, run.vendor, run.turn, options.max_pause) as both:
+            check_unchanged(both.primary, [each.chunk.table for each in different])
+            if not any(each.chunk.table.needs_lock for each in different):
+                await both.primary.release()
+            rows = await rewrite(both, session, run.vendor, [each.chunk for each in different])
+        run.reporter.say(server.name, f"wrote {rows:,} rows as of GTID {both.primary.gtid}; comparing again")
+    return round(both.hold.paused, 3)
 
 
 async def _compare_patiently(run: _Run, server: Server) -> Comparison:

@@ -26,6 +26,7 @@ def verify(
     reader: Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")] = None,
     environment: Annotated[Path | None, typer.Option(help="dotCloud's environment.json")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the servers to answer")] = 60,
+    repair: Annotated[bool, typer.Option("--repair", help="Write anew what differs, then compare again")] = False,
     max_pause: Annotated[float, typer.Option(min=0.1, help="Seconds that a replica may be held")] = 10,
     throttle: Annotated[float, typer.Option(min=0, help="Rows a second at most; 0: as fast as it goes")] = 0,
     dry_run: Annotated[
@@ -33,11 +34,11 @@ def verify(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
 ) -> None:
-    """Compare replicas with their primary, definitions and rows, as of one position. Nothing is written."""
+    """Compare replicas with their primary, definitions and rows, as of one position."""
     reporter = make_reporter(as_json)
     try:
         servers = find_servers(writer, reader or [], environment)
-        options = Options(frozenset(names or ()), wait, max_pause, throttle, dry_run)
+        options = Options(frozenset(names or ()), wait, max_pause, throttle, dry_run, repair)
         result = asyncio.run(_interruptible(servers, options, reporter))
     except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
         reporter.close()
@@ -63,6 +64,8 @@ def show(result: Verified) -> None:
             print(f"verify: {server.name}: {replica.error}", file=sys.stderr)
             continue
         verdict = "equal" if replica.equal else "DIFFERENT"
+        for mended in replica.repaired:
+            print(f"{server.name}: repaired {mended}")
         print(
             f"{server.name} ({server.address}): {verdict}, {replica.tables} tables, {replica.rows:,} rows "
             f"as of GTID {replica.gtid} in {replica.seconds:.1f} s, replication held for {replica.paused:.3f} s"
@@ -99,6 +102,7 @@ def _replica_object(replica: Comparison) -> dict[str, Any]:
             {"kind": each.kind, "name": each.name, "problem": each.problem} for each in replica.definitions
         ],
         "chunks": [each.as_object() for each in replica.chunks],
+        "repaired": [each.as_object() for each in replica.repaired],
     }
 
 

@@ -60,6 +60,11 @@ def row_hashes(chunk: Chunk) -> str:
     return f"SELECT {', '.join([*keys, row_hash(chunk.table.columns)])} FROM {_source(chunk)}"
 
 
+def delete(chunk: Chunk) -> str:
+    """Take all rows of the range away."""
+    return f"DELETE FROM {chunk.table.full_name}{condition(chunk)}"
+
+
 def row_hash(columns: Sequence[Column]) -> str:
     """64 bits of the row's SHA-256, as an integer. MySQL 9 has MD5 and SHA1 no longer."""
     row = f"CONCAT_WS(',', {', '.join(_value(column) for column in columns)})"

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from replication.comparison.chunks import Chunk, key_text
+
 SHOWN_KEYS = 10
 
 
@@ -30,20 +32,31 @@ _PROBLEMS = {
 class ChunkDifference:
     """One key range whose rows are not the same.
 
-    `after` and `upto` are the keys that bound it, the first outside, the second inside; None where it is open. Both are
-    written as SQL. `missing` rows are on the primary only, `extra` ones on the replica only; `changed` ones have the
-    same key. `keys` are the first of them, as SQL.
+    `missing` rows are on the primary only, `extra` ones on the replica only; `changed` ones have the same key. `keys`
+    are the first of them, as SQL.
     """
 
-    table: str
-    after: str | None
-    upto: str | None
+    chunk: Chunk
     primary_rows: int
     replica_rows: int
     missing: int
     extra: int
     changed: int
     keys: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> str:
+        return self.chunk.table.full_name
+
+    @property
+    def after(self) -> str | None:
+        """The key before the range, as SQL; None where it is open."""
+        return key_text(self.chunk.keys, self.chunk.after)
+
+    @property
+    def upto(self) -> str | None:
+        """The last key of the range, as SQL; None where it is open."""
+        return key_text(self.chunk.keys, self.chunk.upto)
 
     @property
     def range(self) -> str:
@@ -75,8 +88,7 @@ class ChunkDifference:
 
 
 def difference(
-    table: str,
-    bounds: tuple[str | None, str | None],
+    chunk: Chunk,
     primary: Counter[tuple[str | None, bytes]],
     replica: Counter[tuple[str | None, bytes]],
 ) -> ChunkDifference:
@@ -88,8 +100,7 @@ def difference(
     changed = {key: min(count, extra[key]) for key, count in missing.items() if key is not None and key in extra}
     both = sum(changed.values())
     return ChunkDifference(
-        table,
-        *bounds,
+        chunk,
         primary_rows=primary.total(),
         replica_rows=replica.total(),
         missing=missing.total() - both,

@@ -86,7 +86,7 @@ async def _differences(
 ) -> AsyncIterator[ChunkDifference]:
     async for chunk in chunks(both.primary.session, table, keys):
         (rows, ours), (_, theirs) = await asyncio.gather(
-            _checksum(both.primary.session, chunk), _checksum(both.replica, chunk)
+            checksum_of(both.primary.session, chunk), checksum_of(both.replica, chunk)
         )
         if ours != theirs:
             yield await _look_closer(both, chunk)
@@ -108,19 +108,15 @@ async def chunks(session: SqlClient, table: Table, keys: tuple[Column, ...]) -> 
     yield Chunk(table, keys, after)
 
 
-async def _checksum(session: SqlClient, chunk: Chunk) -> tuple[int, tuple[bytes | None, ...]]:
+async def checksum_of(session: SqlClient, chunk: Chunk) -> tuple[int, tuple[bytes | None, ...]]:
+    """How many rows there are in the range, and what has to be the same on both sides."""
     row = (await session.raw(checksum(chunk)))[0]
     return int(row[0] or 0), row
 
 
 async def _look_closer(both: Aligned, chunk: Chunk) -> ChunkDifference:
     ours, theirs = await asyncio.gather(_hashes(both.primary.session, chunk), _hashes(both.replica, chunk))
-    return difference(
-        chunk.table.full_name,
-        (key_text(chunk.keys, chunk.after), key_text(chunk.keys, chunk.upto)),
-        ours,
-        theirs,
-    )
+    return difference(chunk, ours, theirs)
 
 
 async def _hashes(session: SqlClient, chunk: Chunk) -> Counter[tuple[str | None, bytes]]:

@@ -44,10 +44,10 @@ async def _move_table(source: SqlClient, target: SqlClient, table: Table, vendor
     await source.execute("SAVEPOINT table_read")
     sending: asyncio.Task[None] | None = None
     try:
-        async for batch in _batches(source, table, vendor):
+        async for batch in batches(source, table, vendor):
             if sending is not None:
                 await sending
-            sending = asyncio.create_task(_send(target, table, batch, progress))
+            sending = asyncio.create_task(send(target, table, batch, progress))
         if sending is not None:
             await sending
     except StatementRefused as error:
@@ -70,11 +70,15 @@ def _explained(error: StatementRefused, table: Table, source: SqlClient) -> Many
     )
 
 
-async def _batches(source: SqlClient, table: Table, vendor: Vendor) -> AsyncIterator[rows.Batch]:
+async def batches(source: SqlClient, table: Table, vendor: Vendor, condition: str = "") -> AsyncIterator[rows.Batch]:
+    """The rows of a table as INSERT statements; `condition` is a WHERE clause with a space before it.
+
+    The session must not convert character sets: character_set_results = NULL.
+    """
     head = rows.insert_head(table, table.columns)
     forms = rows.formatters(vendor, table.columns)
     batch = rows.Batch(head, _BATCH_BYTES)
-    async for row in source.stream(rows.select(table, table.columns)):
+    async for row in source.stream(rows.select(table, table.columns) + condition):
         literal = rows.row_literal(forms, row)
         if not batch.fits(literal):
             yield batch
@@ -84,7 +88,8 @@ async def _batches(source: SqlClient, table: Table, vendor: Vendor) -> AsyncIter
         yield batch
 
 
-async def _send(target: SqlClient, table: Table, batch: rows.Batch, progress: Progress) -> None:
+async def send(target: SqlClient, table: Table, batch: rows.Batch, progress: Progress) -> None:
+    """Store one batch in a loading session, exactly; raises ServerError if a row did not arrive."""
     try:
         stored = await target.execute(batch.statement())
     except StatementRefused as error:

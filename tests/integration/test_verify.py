@@ -188,6 +188,53 @@ def counts(chunk: dict[str, Any]) -> tuple[int, int, int]:
     return chunk["missing"], chunk["extra"], chunk["changed"]
 
 
+def test_only_what_differs_is_written_anew_under_load(cluster: Cluster) -> None:
+    before, own = transactions(executed(cluster)), own_transactions(cluster)
+    with load(cluster) as done:
+        code, found = verify(cluster, "--repair")
+    assert code == ExitCode.OK, found
+    assert found["equal"]
+    assert len(found["repaired"]) == 3
+    assert sum(each["primary_rows"] for each in found["repaired"]) <= 20_010, "no other ranges"
+    assert transactions(executed(cluster)) - before == len(done), "only the load wrote on the primary"
+    assert own_transactions(cluster) == own, "nothing got into the replica's own binary log"
+    assert read_only(cluster)
+    code, found = verify(cluster)
+    assert code == ExitCode.OK, found
+
+
+def own_transactions(cluster: Cluster) -> str:
+    """What the replica has executed beyond what it got from its primary."""
+    if cluster.flavor is Flavor.MARIADB:
+        row = run(cluster, "dbread1", "SELECT @@server_id AS id, @@gtid_binlog_state AS g")[0]
+        return ",".join(each for each in str(row["g"]).split(",") if f"-{row['id']}-" in each)
+    uuid = run(cluster, "dbread1", "SELECT @@server_uuid AS id, @@GLOBAL.gtid_executed AS g")[0]
+    return ",".join(each for each in str(uuid["g"]).split(",") if uuid["id"] in each)
+
+
+def read_only(cluster: Cluster) -> bool:
+    variable = "read_only" if cluster.flavor is Flavor.MARIADB else "super_read_only"
+    return bool(run(cluster, "dbread1", f"SELECT @@GLOBAL.{variable} AS v")[0]["v"])
+
+
+def test_a_table_whose_triggers_would_change_the_rows_is_not_repaired(cluster: Cluster) -> None:
+    damage(cluster, "UPDATE zoo.counted SET v = 5 WHERE id = 77")
+    code, found = verify(cluster, "--repair")
+    assert code == ExitCode.REFUSED
+    assert "`zoo`.`counted`" in found["error"]
+    assert replicating(cluster)
+    row = run(cluster, "dbwrite", "SELECT v FROM zoo.counted WHERE id = 77")[0]
+    damage(cluster, f"UPDATE zoo.counted SET v = {row['v']} WHERE id = 77")
+
+
+def test_tables_of_every_kind_are_repaired(cluster: Cluster) -> None:
+    damaged = ("numbers", "strings", "choices", "times", "shapes", "documents", "keyless", "derived", "old_style")
+    damage(cluster, "SET foreign_key_checks = 0", *(f"DELETE FROM zoo.{table} LIMIT 2" for table in damaged))
+    code, found = verify(cluster, "--repair")
+    assert code == ExitCode.OK, found
+    assert {each["table"] for each in found["repaired"]} >= {f"`zoo`.`{table}`" for table in damaged}
+
+
 def test_missing_extra_and_different_tables_are_named(cluster: Cluster) -> None:
     damage(
         cluster,

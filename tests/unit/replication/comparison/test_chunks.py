@@ -1,6 +1,6 @@
 """The SQL that compares key ranges."""
 
-from replication.comparison.chunks import Chunk, boundary, checksum, condition, key_text, row_hash, usable_keys
+from replication.comparison.chunks import Chunk, boundary, checksum, condition, delete, key_text, row_hash, usable_keys
 from replication.copy.catalog import Column, Table
 
 ID = Column("id", "int")
@@ -57,3 +57,7 @@ def test_floats_are_compared_with_all_their_digits_and_bits_as_integers() -> Non
     sql = row_hash((Column("f", "float"), Column("b", "bit"), Column("l", "longblob")))
     assert "IFNULL(`f` + 0e0, 'N'), IFNULL(CAST(`b` AS UNSIGNED), 'N')" in sql
     assert "SHA2(CAST(`l` AS BINARY), 256)" in sql
+
+
+def test_only_the_range_is_taken_away() -> None:
+    assert delete(Chunk(TABLE, (ID,), (b"1",), (b"2",))) == "DELETE FROM `s`.`t` WHERE `id` > 1 AND `id` <= 2"
