@@ -78,7 +78,8 @@ ROWS: Final[dict[str, tuple[Case, ...]]] = {
     ),
     "inside a transaction": (
         to(PRIMARY, ITEMS, "BEGIN"),
-        to(PRIMARY, ITEMS, "START TRANSACTION READ ONLY"),
+        to(REPLICA, ITEMS, "START TRANSACTION READ ONLY"),
+        to(PRIMARY, ITEMS, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"),
         to(PRIMARY, ITEMS, "SET autocommit = 0"),
         to(PRIMARY, ITEMS, "XA START '~#x'"),
         to(PRIMARY, ITEMS, "CALL begins()"),
