@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from replication.comparison.repair import REWRITING
 from replication.facts import Marker, Phase, ServerFacts
 from replication.plan import Action, ReplicaPlan, Users, losses
 from replication.statements import HIDDEN, Dialect, Source, Statement, dialect, write_marker
@@ -19,7 +20,7 @@ def describe(
     shown = replace(source, password=HIDDEN)
     statements = dialect(primary.vendor)
     plans = [decision for decision in decisions if isinstance(decision, ReplicaPlan)]
-    if any(plan.action in (Action.COPY, Action.ATTACH, Action.REPOINT) for plan in plans):
+    if any(plan.action in (Action.COPY, Action.RENEW, Action.ATTACH, Action.REPOINT) for plan in plans):
         yield primary.name, "make the replication account, unless it is there and fits:"
         yield from _sql(primary.name, statements.create_replicator(shown.user, shown.password))
     for plan in plans:
@@ -36,6 +37,9 @@ def _steps(
     match plan.action:
         case Action.COPY:
             yield from _copying(primary, plan.facts, users, statements)
+            yield from _attaching(plan.facts, source, _LATER, statements)
+        case Action.RENEW:
+            yield from _renewing(primary, plan.facts, statements)
             yield from _attaching(plan.facts, source, _LATER, statements)
         case Action.ATTACH:
             gtid = plan.facts.marker.gtid if plan.facts.marker else ""
@@ -62,6 +66,18 @@ def _copying(primary: ServerFacts, target: ServerFacts, users: Users, statements
         yield name, f"copy schema {schema.name}: {schema.tables} tables, about {schema.rows:,} rows"
     if users is Users.COPY:
         yield name, f"replace its accounts with those of {primary.name}"
+    yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
+
+
+def _renewing(primary: ServerFacts, target: ServerFacts, statements: Dialect) -> Iterator[Line]:
+    name = target.name
+    yield from _sql(name, statements.stop())
+    yield name, f"compare all rows with those of {primary.name}"
+    yield from _sql(name, statements.forget_source([channel.name for channel in target.channels]))
+    yield from _sql(name, statements.writable())
+    yield from _marking(name, Marker(primary.identity, Phase.COPYING))
+    for sql in REWRITING:
+        yield name, f"  {sql};"
     yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
 
 

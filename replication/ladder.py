@@ -18,6 +18,7 @@ class Repair(StrEnum):
     NONE = "none"
     RESTART = "restart"
     REPOINT = "repoint"
+    CHUNKS = "chunks"
     FULL = "full"
 
 
@@ -26,16 +27,23 @@ class Rung(IntEnum):
 
     RESTART = 1
     REPOINT = 2
-    FULL = 3
+    CHUNKS = 3
+    FULL = 4
 
 
-_ALLOWED = {Repair.NONE: 0, Repair.RESTART: Rung.RESTART, Repair.REPOINT: Rung.REPOINT, Repair.FULL: Rung.FULL}
+_ALLOWED = {
+    Repair.NONE: 0,
+    Repair.RESTART: Rung.RESTART,
+    Repair.REPOINT: Rung.REPOINT,
+    Repair.CHUNKS: Rung.CHUNKS,
+    Repair.FULL: Rung.FULL,
+}
 
 _LADDER: Mapping[State, tuple[Rung, ...]] = {
     State.BROKEN_RETRY: (Rung.RESTART, Rung.REPOINT, Rung.FULL),
     State.BROKEN_REPOINT: (Rung.REPOINT, Rung.FULL),
-    State.DIVERGED: (Rung.FULL,),
-    State.PURGED: (Rung.FULL,),
+    State.DIVERGED: (Rung.CHUNKS, Rung.FULL),
+    State.PURGED: (Rung.CHUNKS, Rung.FULL),
     # Those that carry our marker only.
     State.STANDALONE_DATA: (Rung.REPOINT, Rung.FULL),
 }
@@ -67,7 +75,9 @@ History = Mapping[str, Past]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One repair: what is done to the replicas named. Rung 0 is a run of startsync; with `recopy` they are copied."""
+    """One repair: what is done to the replicas named. Rung 0 is a run of startsync; with `recopy` they are copied,
+    on the rung CHUNKS only what differs.
+    """
 
     names: tuple[str, ...]
     rung: int
@@ -119,6 +129,11 @@ def tried(past: Past, rung: int, now: float) -> Past:
     tries = past.tries + 1 if past.rung == rung else 1
     pause = min(_FIRST_PAUSE * 2 ** (tries - 1), _LONGEST_PAUSE)
     return replace(past, rung=rung, tries=tries, not_before=now + pause)
+
+
+def given_up(past: Past, rung: int, now: float) -> Past:
+    """The past of a replica to which a repair does not apply: the next rung's turn comes."""
+    return replace(past, rung=rung, tries=_TRIES_ON_A_RUNG, not_before=now + _FIRST_PAUSE)
 
 
 def plan(situation: Situation, policy: Policy, now: float) -> Step | None:
@@ -176,10 +191,14 @@ def _climb(watched: Watched, past: Past, policy: Policy, now: float) -> Step | N
     for rung in _untired(rungs, past):
         if rung > _ALLOWED[policy.repair] or (rung is Rung.FULL and now - past.broken_since < policy.full_after):
             continue
-        return Step((watched.name,), rung, watched.verdict.reason, recopy=rung is Rung.FULL)
+        return _step(watched, rung)
     # Nothing better is allowed, so what there is is tried again, at its pauses.
-    lower = [rung for rung in rungs if rung <= _ALLOWED[policy.repair] and rung is not Rung.FULL]
-    return Step((watched.name,), lower[-1], watched.verdict.reason) if lower else None
+    lower = [rung for rung in rungs if rung <= _ALLOWED[policy.repair] and rung < Rung.CHUNKS]
+    return _step(watched, lower[-1]) if lower else None
+
+
+def _step(watched: Watched, rung: Rung) -> Step:
+    return Step((watched.name,), rung, watched.verdict.reason, recopy=rung in (Rung.CHUNKS, Rung.FULL))
 
 
 def _untired(rungs: Sequence[Rung], past: Past) -> list[Rung]:

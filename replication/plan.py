@@ -35,6 +35,7 @@ class Action(StrEnum):
     RESTART = "restart replication"
     REPOINT = "attach again"
     ATTACH = "attach"
+    RENEW = "write anew what differs"
     COPY = "copy"
 
 
@@ -42,14 +43,16 @@ class Action(StrEnum):
 class Wanted:
     """What the operator asked for; `host` and `port` are where the replicas reach the primary.
 
-    Replicas in `recopy` are copied whatever they are, as far as they may be. `taken` are server_ids of servers that are
-    not looked at. `least` and `most` bound what may be done, in the order in which Action lists it.
+    Replicas in `recopy` are copied whatever they are, as far as they may be; with `renew` only what differs. `taken`
+    are server_ids of servers that are not looked at. `least` and `most` bound what may be done, in the order in which
+    Action lists it.
     """
 
     host: str
     port: int
     force: frozenset[str] = frozenset()
     recopy: frozenset[str] = frozenset()
+    renew: bool = False
     taken: frozenset[int] = frozenset()
     least: Action = Action.LEAVE
     most: Action = Action.COPY
@@ -93,7 +96,8 @@ def decide(primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> Replica
     if len(ours) < len(target.channels) and not forced:
         raise _foreign(target, next(channel for channel in target.channels if channel not in ours), primary)
     if target.name in wanted.recopy:
-        return _recopy(primary, target, bool(ours), forced)
+        copy = _recopy(primary, target, bool(ours), forced)
+        return replace(copy, action=Action.RENEW) if wanted.renew else copy
     if ours and len(ours) == len(target.channels) and not _was_interrupted(target, primary):
         return _following(primary, target, ours[0], forced)
     return _not_following(primary, target, forced)

@@ -29,6 +29,7 @@ def resync(
     writer: Annotated[str, typer.Option(help="The primary: mysql://user:password@host:port")] = "",
     reader: Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")] = None,
     environment: Annotated[Path | None, typer.Option(help="dotCloud's environment.json")] = None,
+    chunks: Annotated[bool, typer.Option("--chunks", help="Allow it: write anew only the rows that differ")] = False,
     full: Annotated[bool, typer.Option("--full", help="Allow it: drop its data and copy everything")] = False,
     force: Annotated[str, typer.Option(help="NAME again: what is not in the primary may be lost, too")] = "",
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers, and for catching up")] = 600,
@@ -38,23 +39,26 @@ def resync(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the steps and the SQL, change nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
 ) -> None:
-    """Copy one replica again from the beginning. Without --full it only shows what that would do."""
+    """Copy one replica again from the beginning. Without --full or --chunks it only shows what that would do."""
     reporter = make_reporter(as_json)
     try:
         servers = find_servers(writer, reader or [], environment)
         check_names(servers, name, force)
+        if chunks and full:
+            raise ConfigError("--chunks and --full exclude each other", "give one of them")
         options = Options(
             wait=wait,
             users=users,
             force=frozenset({force} if force else ()),
-            dry_run=dry_run or not full,
+            dry_run=dry_run or not (full or chunks),
             replication_user=replication_user,
             primary_address=host_and_port("--primary-address", primary_address) if primary_address else None,
             recopy=frozenset({name}),
+            renew=chunks,
         )
         result = asyncio.run(_resync(servers, name, options, reporter))
-        if not full and not dry_run and not result.exit_code:
-            raise Refused(f"{name} would be copied again, as shown", "to do it, run again with --full")
+        if not (full or chunks) and not dry_run and not result.exit_code:
+            raise Refused(f"{name} would be copied again, as shown", "to do it, run again with --full or --chunks")
     except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
         reporter.close()
         raise typer.Exit(fail("resync", error, as_json)) from None

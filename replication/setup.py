@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from replication.attach import wait_until_caught_up
+from replication.comparison.renewal import renew_replica
 from replication.copy.engine import Engine
 from replication.copy.replica import Copied, CopyJob, copy_replica, mark
 from replication.copy.stream import StreamEngine
@@ -28,6 +29,7 @@ from topology.sqlclient import SqlClient, connected
 
 REPLICATION_USER = "manyreads_repl"
 _COPY_TRIES = 3
+_LOGGING_IN = (Action.COPY, Action.RENEW, Action.ATTACH, Action.REPOINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Options:
     """What an operator can choose. `wait` is in seconds and bounds each wait: for servers, and for catching up.
 
     `primary_address` is host and port under which the replicas reach the primary, when that is not ours. `recopy`,
-    `taken`, `least` and `most` are those of `plan.Wanted`.
+    `renew`, `taken`, `least` and `most` are those of `plan.Wanted`.
     """
 
     wait: float = 600.0
@@ -45,6 +47,7 @@ class Options:
     replication_user: str = REPLICATION_USER
     primary_address: tuple[str, int] | None = None
     recopy: frozenset[str] = frozenset()
+    renew: bool = False
     taken: frozenset[int] = frozenset()
     least: Action = Action.LEAVE
     most: Action = Action.COPY
@@ -140,11 +143,11 @@ async def _carry_out(
 
 
 def _wanted(options: Options, host: str, port: int) -> Wanted:
-    return Wanted(host, port, options.force, options.recopy, options.taken, options.least, options.most)
+    return Wanted(host, port, options.force, options.recopy, options.renew, options.taken, options.least, options.most)
 
 
 def _logs_in(decision: ReplicaPlan | ManyreadsError) -> bool:
-    return isinstance(decision, ReplicaPlan) and decision.action in (Action.COPY, Action.ATTACH, Action.REPOINT)
+    return isinstance(decision, ReplicaPlan) and decision.action in _LOGGING_IN
 
 
 def _check_names(deployment: Deployment, options: Options) -> None:
@@ -211,7 +214,7 @@ async def _bring_into_step(run: _Run, plan: ReplicaPlan) -> ReplicaResult:
     for warning in plan.warnings:
         run.reporter.warn(plan.facts.name, warning)
     await _renumber(run, plan)
-    copied = await _copy(run, plan) if plan.action is Action.COPY else None
+    copied = await _copy(run, plan) if plan.action in (Action.COPY, Action.RENEW) else None
     server = copied.server if copied else plan.facts.server
     await _connect_to_source(run, plan, server, copied)
     if plan.action is not Action.LEAVE:
@@ -236,21 +239,22 @@ async def _renumber(run: _Run, plan: ReplicaPlan) -> None:
 
 async def _copy(run: _Run, plan: ReplicaPlan) -> Copied:
     job = CopyJob(run.primary, plan.facts, run.options.users, run.options.engine, run.reporter, run.turn)
+    copy = renew_replica if plan.action is Action.RENEW else copy_replica
     for _ in range(_COPY_TRIES - 1):
         try:
-            return await copy_replica(job)
+            return await copy(job)
         except SchemaChanged as error:
             run.reporter.warn(plan.facts.name, f"{error.problem}; starting again")
             # The source was forgotten in the first try.
             job = replace(job, target=replace(job.target, channels=()))
-    return await copy_replica(job)
+    return await copy(job)
 
 
 async def _connect_to_source(run: _Run, plan: ReplicaPlan, server: Server, copied: Copied | None) -> None:
     statements = dialect(plan.facts.vendor)
     async with connected(server) as client:
         match plan.action:
-            case Action.COPY | Action.ATTACH:
+            case Action.COPY | Action.RENEW | Action.ATTACH:
                 marker = plan.facts.marker
                 gtid = copied.gtid if copied else marker.gtid if marker else ""
                 await perform(client, statements.follow(run.source, gtid, has_binlog=plan.facts.on("log_bin")))

@@ -73,6 +73,10 @@ class Dialect(Protocol):
         """Start the replication threads."""
         ...
 
+    def stop(self) -> list[Statement]:
+        """Stop the replication threads."""
+        ...
+
     def restart(self) -> list[Statement]:
         """Stop and start the replication threads."""
         ...
@@ -139,12 +143,15 @@ class MariaDb:
     def start(self) -> list[Statement]:
         return [Statement("START SLAVE")]
 
+    def stop(self) -> list[Statement]:
+        return [Statement("STOP SLAVE")]
+
     def restart(self) -> list[Statement]:
-        return [Statement("STOP SLAVE"), Statement("START SLAVE")]
+        return [*self.stop(), *self.start()]
 
     def hold(self) -> list[Statement]:
         # UNTIL a GTID is for both threads at once.
-        return [Statement("STOP SLAVE")]
+        return self.stop()
 
     def run_until(self, gtid: str) -> list[Statement]:
         return [Statement(f"START SLAVE UNTIL master_gtid_pos = {text(gtid)}")]
@@ -200,8 +207,11 @@ class MySql:
     def start(self) -> list[Statement]:
         return [Statement("START REPLICA", "START SLAVE")]
 
+    def stop(self) -> list[Statement]:
+        return [Statement("STOP REPLICA", "STOP SLAVE")]
+
     def restart(self) -> list[Statement]:
-        return [Statement("STOP REPLICA", "STOP SLAVE"), *self.start()]
+        return [*self.stop(), *self.start()]
 
     def hold(self) -> list[Statement]:
         return [Statement("STOP REPLICA SQL_THREAD", "STOP SLAVE SQL_THREAD")]

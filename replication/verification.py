@@ -9,7 +9,7 @@ from replication.comparison.alignment import Aligned, aligned
 from replication.comparison.definitions import comparable_tables, differing
 from replication.comparison.findings import ChunkDifference, DefinitionDifference
 from replication.comparison.repair import REWRITING, check_repairable, check_unchanged, repairing_session, rewrite
-from replication.comparison.rows import Pace, compare_table, primary_keys
+from replication.comparison.rows import Pace, Pair, compare_table, primary_keys
 from replication.copy.catalog import Catalog, Column, Table
 from replication.copy.definitions import read_catalog
 from replication.errors import ExitCode, Refused, ReplicationBroken, SchemaChanged, exit_code
@@ -182,7 +182,7 @@ async def _repair(run: _Run, server: Server, different: Sequence[ChunkDifference
             check_unchanged(both.primary, [each.chunk.table for each in different])
             if not any(each.chunk.table.needs_lock for each in different):
                 await both.primary.release()
-            rows = await rewrite(both, session, run.vendor, [each.chunk for each in different])
+            rows = await rewrite(both.primary.session, session, run.vendor, [each.chunk for each in different])
         run.reporter.say(server.name, f"wrote {rows:,} rows as of GTID {both.primary.gtid}; comparing again")
     return round(both.hold.paused, 3)
 
@@ -249,9 +249,8 @@ class _Work:
     async def compare(self, tables: Sequence[Table]) -> None:
         """Compare the rows of these tables."""
         for table in tables:
-            self._chunks += await compare_table(
-                self._both, table, self._keys[table.full_name], self._pace, self._progress
-            )
+            pair = Pair(self._both.primary.session, self._both.replica)
+            self._chunks += await compare_table(pair, table, self._keys[table.full_name], self._pace, self._progress)
 
     def _progress(self, rows: int) -> None:
         self._rows += rows

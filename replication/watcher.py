@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from replication.errors import Refused
-from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, plan, remember, tried
+from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, given_up, plan, remember, tried
 from replication.lag import LagMeter
 from replication.look import Looker
 from replication.plan import Action
@@ -28,6 +28,7 @@ _SURE_OF_AHEAD = 3
 _BOUNDS = {
     Rung.RESTART: (Action.LEAVE, Action.RESTART),
     Rung.REPOINT: (Action.REPOINT, Action.REPOINT),
+    Rung.CHUNKS: (Action.LEAVE, Action.RENEW),
     Rung.FULL: (Action.LEAVE, Action.COPY),
 }
 
@@ -175,9 +176,11 @@ class Watcher:
     async def _mend(self, step: Step) -> None:
         for name in step.names:
             self._tell(Event(name, f"repair begins: {step.reason}"))
+        refused: frozenset[str] = frozenset()
         try:
             result = await set_up(self._chosen(step), self._set_up_options(step), _Told(self._tell, self._progress))
             self._tell_result(result)
+            refused = frozenset(each.name for each in result.replicas if isinstance(each.error, Refused))
         except ManyreadsError as error:
             self._failed(step.names, error)
         except Exception:
@@ -186,7 +189,8 @@ class Watcher:
         finally:
             now = asyncio.get_running_loop().time()
             for name in step.names:
-                self._history[name] = tried(self._history.get(name, Past()), step.rung, now)
+                after = given_up if step.rung == Rung.CHUNKS and name in refused else tried
+                self._history[name] = after(self._history.get(name, Past()), step.rung, now)
                 self._progress.pop(name, None)
             self._repairing, self._repair = (), None
 
@@ -200,7 +204,8 @@ class Watcher:
         others = report.replicas if report else ()
         taken = frozenset(each.replica.server_id for each in others if each.name not in step.names)
         recopy = frozenset(step.names) if step.recopy else frozenset()
-        return replace(self._options.set_up, recopy=recopy, taken=taken, least=least, most=most)
+        renew = step.rung == Rung.CHUNKS
+        return replace(self._options.set_up, recopy=recopy, renew=renew, taken=taken, least=least, most=most)
 
     def _tell_result(self, result: Result) -> None:
         for each in result.replicas:

@@ -65,12 +65,16 @@ class ChunkDifference:
         right = f"{self.upto}]" if self.upto is not None else "+inf)"
         return f"{left}, {right}"
 
+    @property
+    def counts(self) -> str:
+        """How many rows there are, and what is wrong with how many, without any value of them."""
+        rows = f"{self.primary_rows:,} rows on the primary, {self.replica_rows:,} here"
+        return f"{rows}; {self.missing} missing, {self.extra} extra, {self.changed} changed"
+
     def __str__(self) -> str:
-        counts = f"{self.missing} missing, {self.extra} extra, {self.changed} changed"
         keys = f": {', '.join(self.keys)}" if self.keys else ""
         more = ", ..." if self.missing + self.extra + self.changed > len(self.keys) > 0 else ""
-        rows = f"{self.primary_rows:,} rows on the primary, {self.replica_rows:,} here"
-        return f"table {self.table} {self.range}: {rows}; {counts}{keys}{more}"
+        return f"table {self.table} {self.range}: {self.counts}{keys}{more}"
 
     def as_object(self) -> dict[str, Any]:
         """The values as JSON holds them."""

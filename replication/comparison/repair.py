@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 
-from replication.comparison.alignment import Aligned
 from replication.comparison.chunks import Chunk, condition, delete
 from replication.comparison.rows import checksum_of
 from replication.copy.catalog import Table
@@ -70,21 +69,21 @@ def check_unchanged(primary: Snapshot, tables: Iterable[Table]) -> None:
             )
 
 
-async def rewrite(both: Aligned, target: SqlClient, vendor: Vendor, chunks: Sequence[Chunk]) -> int:
+async def rewrite(source: SqlClient, target: SqlClient, vendor: Vendor, chunks: Sequence[Chunk]) -> int:
     """Make these ranges equal to the primary's, table by table in a transaction each; returns the number of rows.
 
-    `target` is a loading session on the replica, which both sides of `both` hold still. Raises Diverged, having changed
-    nothing in that table, if the rows are not equal afterwards.
+    `target` is a loading session on the replica, which stands still; `source` is the session of the primary's snapshot.
+    Raises Diverged, having changed nothing in that table, if the rows are not equal afterwards.
     """
-    await both.primary.session.execute("SET SESSION character_set_results = NULL")
+    await source.execute("SET SESSION character_set_results = NULL")
     written = 0
     for table, group in groupby(chunks, key=lambda chunk: chunk.table):
-        written += await _rewrite_table(both, target, vendor, table, list(group))
+        written += await _rewrite_table(source, target, vendor, table, list(group))
     return written
 
 
 async def _rewrite_table(
-    both: Aligned, target: SqlClient, vendor: Vendor, table: Table, chunks: Sequence[Chunk]
+    source: SqlClient, target: SqlClient, vendor: Vendor, table: Table, chunks: Sequence[Chunk]
 ) -> int:
     written = 0
 
@@ -97,10 +96,10 @@ async def _rewrite_table(
     for chunk in chunks:
         await target.execute(delete(chunk))
     for chunk in chunks:
-        async for batch in batches(both.primary.session, table, vendor, condition(chunk)):
+        async for batch in batches(source, table, vendor, condition(chunk)):
             await send(target, table, batch, count)
     for chunk in chunks:
-        if await checksum_of(both.primary.session, chunk) != await checksum_of(target, chunk):
+        if await checksum_of(source, chunk) != await checksum_of(target, chunk):
             await target.execute("ROLLBACK")
             raise Diverged(
                 f"{table.full_name} on {target.server} is not equal after it was written anew",

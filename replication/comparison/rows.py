@@ -3,9 +3,9 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic
 
-from replication.comparison.alignment import Aligned
 from replication.comparison.chunks import Chunk, Key, boundary, checksum, key_text, row_hashes, usable_keys
 from replication.comparison.findings import ChunkDifference, difference
 from replication.copy.catalog import Column, Table
@@ -17,6 +17,15 @@ from topology.sqlclient import SqlClient
 CHUNK_ROWS = 20_000
 # ER_BAD_FIELD_ERROR, ER_NO_SUCH_TABLE, ER_TABLE_DEF_CHANGED, ER_BAD_DB_ERROR
 _ALTERED = frozenset({1054, 1146, 1412, 1049})
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Sessions on both servers, each of which sees one and the same state as long as it is used."""
+
+    primary: SqlClient
+    replica: SqlClient
+
 
 Progress = Callable[[int], None]
 """Called with the rows that were compared since the last call."""
@@ -59,10 +68,10 @@ def _keys(table: Table, names: Sequence[str]) -> tuple[Column, ...]:
 
 
 async def compare_table(
-    both: Aligned, table: Table, keys: tuple[Column, ...], pace: Pace, progress: Progress
+    both: Pair, table: Table, keys: tuple[Column, ...], pace: Pace, progress: Progress
 ) -> list[ChunkDifference]:
     """Every key range of `table` that is not the same on both sides. Raises SchemaChanged if it was altered."""
-    sessions = (both.primary.session, both.replica)
+    sessions = (both.primary, both.replica)
     # Rolling back to a savepoint gives up the metadata lock on the table but not the snapshot, so that an ALTER TABLE
     # waits for one table at most.
     for session in sessions:
@@ -82,11 +91,11 @@ async def compare_table(
 
 
 async def _differences(
-    both: Aligned, table: Table, keys: tuple[Column, ...], pace: Pace, progress: Progress
+    both: Pair, table: Table, keys: tuple[Column, ...], pace: Pace, progress: Progress
 ) -> AsyncIterator[ChunkDifference]:
-    async for chunk in chunks(both.primary.session, table, keys):
+    async for chunk in chunks(both.primary, table, keys):
         (rows, ours), (_, theirs) = await asyncio.gather(
-            checksum_of(both.primary.session, chunk), checksum_of(both.replica, chunk)
+            checksum_of(both.primary, chunk), checksum_of(both.replica, chunk)
         )
         if ours != theirs:
             yield await _look_closer(both, chunk)
@@ -114,8 +123,8 @@ async def checksum_of(session: SqlClient, chunk: Chunk) -> tuple[int, tuple[byte
     return int(row[0] or 0), row
 
 
-async def _look_closer(both: Aligned, chunk: Chunk) -> ChunkDifference:
-    ours, theirs = await asyncio.gather(_hashes(both.primary.session, chunk), _hashes(both.replica, chunk))
+async def _look_closer(both: Pair, chunk: Chunk) -> ChunkDifference:
+    ours, theirs = await asyncio.gather(_hashes(both.primary, chunk), _hashes(both.replica, chunk))
     return difference(chunk, ours, theirs)
 
 

@@ -43,13 +43,14 @@ async def create_tables(source: SqlClient, target: SqlClient, catalog: Catalog) 
     for sequence in catalog.sequences:
         await _use(target, sequence.schema)
         await target.execute(sequence.create)
-        await _advance(source, target, sequence.full_name)
+        await advance(source, target, sequence.full_name)
     for table in catalog.tables:
         await _use(target, table.schema)
         await target.execute(table.create)
 
 
-async def _advance(source: SqlClient, target: SqlClient, sequence: str) -> None:
+async def advance(source: SqlClient, target: SqlClient, sequence: str) -> None:
+    """Bring a sequence to where it is on the source."""
     # SETVAL cannot express every state, such as that of a cycling sequence at its end (error 4084); its row can.
     row = await source.one(f"SELECT * FROM {sequence}")
     await target.execute(f"INSERT INTO {sequence} VALUES ({', '.join(str(value) for value in row.values())})")

@@ -62,13 +62,13 @@ async def copy_replica(job: CopyJob) -> Copied:
 
     The target's marker says `copying` from before the first loss until everything is there, then `attaching`.
     """
-    await _take_over(job)
+    await take_over(job)
     copying_users = job.users is Users.COPY
     async with snapshot(job.primary.server, job.primary.vendor, job.turn, accounts=copying_users) as view:
         login = await current_account(view.session) if copying_users else None
         tally = await _move(job, view)
         catalog, gtid = view.catalog, view.gtid
-    server = await _install_login(job, catalog, login) if login else job.target.server
+    server = await install_service_login(job, catalog, login) if login else job.target.server
     await _finish(job, server, catalog, login)
     await mark(server, Marker(job.primary.identity, Phase.ATTACHING, gtid))
     return Copied(gtid, len(catalog.tables), tally.rows, tally.bytes, server)
@@ -81,7 +81,8 @@ async def mark(server: Server, marker: Marker) -> None:
         await perform(client, write_marker(marker))
 
 
-async def _take_over(job: CopyJob) -> None:
+async def take_over(job: CopyJob) -> None:
+    """Let the target follow nobody, and mark it as one whose data is not whole."""
     statements = dialect(job.target.vendor)
     async with connected(job.target.server) as client:
         await perform(client, statements.forget_source([channel.name for channel in job.target.channels]))
@@ -106,7 +107,7 @@ async def _move(job: CopyJob, view: Snapshot) -> _Tally:
     return tally
 
 
-async def _install_login(job: CopyJob, catalog: Catalog, login: tuple[str, str]) -> Server:
+async def install_service_login(job: CopyJob, catalog: Catalog, login: tuple[str, str]) -> Server:
     """Make the primary's service account valid on the replica and return the replica with those credentials."""
     service = job.primary.server
     server = replace(job.target.server, user=service.user, password=service.password)

@@ -115,9 +115,12 @@ def test_a_lost_source_is_found_again_without_a_copy(place: Site, watcher: Watch
     assert place.wipes("dbread1") == wipes
 
 
-@pytest.mark.parametrize("damage", ["1062", "1032", "1146"])
-def test_a_diverged_replica_is_copied_again(place: Site, watcher: WatcherProcess, damage: str) -> None:
-    before = len(watcher.log)
+@pytest.mark.parametrize(
+    ("damage", "repair"),
+    [("1062", "write anew what differs"), ("1032", "write anew what differs"), ("1146", "copy")],
+)
+def test_a_diverged_replica_is_mended(place: Site, watcher: WatcherProcess, damage: str, repair: str) -> None:
+    before, wipes = len(watcher.log), place.wipes("dbread1")
     place.query("dbwrite", "CREATE TABLE app.d (id INT PRIMARY KEY)", "INSERT INTO app.d VALUES (1)")
     wait_until(lambda: _has_table(place, "dbread1", "d"), "app.d arrives")
     statement = {
@@ -130,8 +133,10 @@ def test_a_diverged_replica_is_copied_again(place: Site, watcher: WatcherProcess
     place.query("dbread1", "SET SESSION sql_log_bin = 0", statement)
     place.query("dbwrite", "SET SESSION binlog_format = ROW", "DELETE FROM app.d", "INSERT INTO app.d VALUES (424242)")
     watcher.wait_for_log(f"dbread1: HEALTHY -> DIVERGED: its data differs from the primary's: error {damage}", before)
-    watcher.wait_for_log("dbread1: repair done: copy", before)
+    watcher.wait_for_log(f"dbread1: repair done: {repair}", before)
     in_step(place, "dbread1")
+    assert place.query("dbread1", "SELECT id FROM app.d") == [{"id": 424242}]
+    assert (place.wipes("dbread1") > wipes) is (repair == "copy")
     assert "424242" not in watcher.log, "values of statements are not logged"
     place.query("dbwrite", "DROP TABLE app.d")
 
@@ -140,13 +145,14 @@ def _has_table(place: Site, name: str, table: str) -> bool:
     return bool(place.query(name, f"SHOW TABLES IN app LIKE '{table}'"))
 
 
-def test_a_replica_that_is_purged_is_copied_again(place: Site, watcher: WatcherProcess) -> None:
+def test_a_replica_that_is_purged_is_mended_without_a_copy(place: Site, watcher: WatcherProcess) -> None:
     before = len(watcher.log)
     server = place.cluster.server("dbread1")
     server.stop()
     watcher.wait_for_log("-> UNREACHABLE", before)
     place.query("dbwrite", "INSERT INTO app.t VALUES (1000, 0)", "FLUSH BINARY LOGS")
     place.query("dbwrite", "INSERT INTO app.t VALUES (1001, 0)", "FLUSH BINARY LOGS")
+    place.query("dbwrite", "CREATE USER unheard_of@localhost IDENTIFIED BY 'x'", "FLUSH BINARY LOGS")
     in_step(place, "dbread2")
     last = place.query("dbwrite", "SHOW BINARY LOGS")[-1]["Log_name"]
 
@@ -158,8 +164,9 @@ def test_a_replica_that_is_purged_is_copied_again(place: Site, watcher: WatcherP
     wait_until(purged, "what the replica lacks is purged")
     server.start()
     watcher.wait_for_log("-> PURGED", before)
-    watcher.wait_for_log("dbread1: repair done: copy", before)
+    watcher.wait_for_log("dbread1: repair done: write anew what differs", before)
     in_step(place, "dbread1")
+    assert place.query("dbread1", "SELECT 1 FROM mysql.user WHERE User = 'unheard_of'")
 
 
 def test_a_server_of_another_primary_is_left_alone(place: Site, watcher: WatcherProcess) -> None:
@@ -204,6 +211,25 @@ def test_resync_shows_asks_and_copies(place: Site, watcher: WatcherProcess) -> N
     assert resync(place, "dbread1", "--force", "dbread1", "--dry-run")[0] == ExitCode.OK
     assert resync(place, "dbread1", "--full", "--force", "dbread1")[0] == ExitCode.OK
     assert not place.query("dbread1", "SHOW DATABASES LIKE 'errant'")
+    watcher.wait_for_log("dbread1: AHEAD ->", before)
+    in_step(place, "dbread1")
+
+
+def test_resync_of_chunks_writes_just_what_differs(place: Site, watcher: WatcherProcess) -> None:
+    before, wipes = len(watcher.log), place.wipes("dbread1")
+    code, output = resync(place, "dbread1", "--chunks", "--dry-run")
+    assert code == ExitCode.OK, output
+    assert "compare all rows with those of dbwrite" in output
+    place.writable("dbread1")
+    number = "SET SESSION gtid_seq_no = 2000000" if place.mariadb else "SELECT 1"
+    place.query("dbread1", number, "UPDATE app.t SET v = 77 LIMIT 1")
+    watcher.wait_for_log("dbread1: HEALTHY -> AHEAD", before)
+    assert resync(place, "dbread1", "--chunks")[0] == ExitCode.REFUSED
+    code, output = resync(place, "dbread1", "--chunks", "--force", "dbread1")
+    assert code == ExitCode.OK, output
+    assert "0 missing, 0 extra, 1 changed" in output
+    assert place.wipes("dbread1") == wipes
+    assert not place.query("dbread1", "SELECT 1 FROM app.t WHERE v = 77")
     watcher.wait_for_log("dbread1: AHEAD ->", before)
     in_step(place, "dbread1")
 

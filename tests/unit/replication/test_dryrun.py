@@ -32,5 +32,20 @@ def test_a_copy_says_what_is_lost_and_what_comes() -> None:
     assert shown.index("RESET MASTER") < shown.index("CHANGE MASTER TO") < shown.index("START SLAVE")
 
 
+def test_what_is_written_anew_is_compared_first_and_the_position_set_last() -> None:
+    shown = lines(Action.RENEW)
+    assert "drop" not in shown
+    order = (
+        "STOP SLAVE",
+        "compare all rows",
+        "'copying'",
+        "DELETE FROM",
+        "'attaching'",
+        "gtid_slave_pos",
+        "START SLAVE",
+    )
+    assert sorted(order, key=shown.index) == list(order)
+
+
 def test_nothing_is_planned_for_a_refused_replica() -> None:
     assert list(describe(PRIMARY, [Refused("no")], SOURCE, Users.COPY)) == []

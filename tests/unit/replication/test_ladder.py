@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from replication.facts import Marker, Phase
-from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, plan, remember, tried
+from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, given_up, plan, remember, tried
 from replication.seen import PrimarySeen, ReplicaSeen, Seen
 from replication.states import State, Verdict
 from topology.servers import Role, Server
@@ -37,8 +37,8 @@ def step(
         (State.BROKEN_RETRY, Rung.RESTART),
         (State.BROKEN_REPOINT, Rung.REPOINT),
         (State.STANDALONE_DATA, Rung.REPOINT),
-        (State.DIVERGED, Rung.FULL),
-        (State.PURGED, Rung.FULL),
+        (State.DIVERGED, Rung.CHUNKS),
+        (State.PURGED, Rung.CHUNKS),
         (State.HEALTHY, None),
         (State.LAGGING, None),
         (State.CATCHING_UP, None),
@@ -51,7 +51,7 @@ def step(
 def test_each_state_has_its_cheapest_repair(state: State, rung: int | None) -> None:
     found = step(watched(state))
     assert (found.rung if found else None) == rung
-    assert found is None or found.recopy is (rung == Rung.FULL)
+    assert found is None or found.recopy is (rung == Rung.CHUNKS)
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -66,7 +66,8 @@ def test_nothing_is_done_when_nothing_is_allowed(state: State) -> None:
         (Repair.RESTART, State.BROKEN_REPOINT, None),
         (Repair.REPOINT, State.BROKEN_REPOINT, Rung.REPOINT),
         (Repair.REPOINT, State.DIVERGED, None),
-        (Repair.FULL, State.DIVERGED, Rung.FULL),
+        (Repair.CHUNKS, State.DIVERGED, Rung.CHUNKS),
+        (Repair.FULL, State.DIVERGED, Rung.CHUNKS),
     ],
 )
 def test_it_goes_no_further_than_it_may(repair: Repair, state: State, expected: Rung | None) -> None:
@@ -75,8 +76,21 @@ def test_it_goes_no_further_than_it_may(repair: Repair, state: State, expected: 
 
 
 def test_a_full_copy_waits_until_a_replica_was_broken_long_enough() -> None:
-    assert step(watched(State.DIVERGED), past=Past(since=NOW - 599, broken_since=NOW - 599)) is None
-    assert step(watched(State.DIVERGED), past=Past(since=NOW - 600, broken_since=NOW - 600)) is not None
+    chunks_failed = Past(rung=Rung.CHUNKS, tries=3)
+    early = replace(chunks_failed, since=NOW - 599, broken_since=NOW - 599)
+    assert step(watched(State.DIVERGED), past=early) is None
+    found = step(watched(State.DIVERGED), past=replace(early, since=NOW - 600, broken_since=NOW - 600))
+    assert found is not None
+    assert found.rung == Rung.FULL
+    assert found.recopy
+
+
+def test_a_repair_that_does_not_apply_is_tried_once() -> None:
+    past = replace(given_up(LONG_AGO, Rung.CHUNKS, NOW), not_before=0)
+    found = step(watched(State.DIVERGED), past=past)
+    assert found is not None
+    assert found.rung == Rung.FULL
+    assert step(watched(State.DIVERGED), past=past, policy=Policy(Repair.CHUNKS)) is None
 
 
 def test_the_servers_may_first_try_again_by_themselves() -> None:
@@ -92,7 +106,7 @@ def test_it_climbs_when_a_repair_has_not_helped_three_times() -> None:
         assert found is not None
         rungs.append(found.rung)
         past = replace(tried(past, found.rung, NOW), not_before=0)
-    assert rungs == [1, 1, 1, 2, 2, 2, 3, 3, 3, 2]
+    assert rungs == [1, 1, 1, 2, 2, 2, 4, 4, 4, 2]
 
 
 def test_pauses_double_up_to_five_minutes() -> None:

@@ -262,3 +262,11 @@ def test_a_damaged_relay_log_is_fetched_again() -> None:
     damaged = replace(CHANNEL, sql_running="No", sql_errno=1594, sql_error="Relay log read failure")
     primary = replace(PRIMARY, gtid="0-1-90", variables={**PRIMARY.variables, "gtid_binlog_state": "0-1-90"})
     assert decide(primary, replace(AT_90, channels=(damaged,)), WANTED).action is Action.REPOINT
+
+
+def test_only_what_differs_is_written_anew_where_that_was_asked_for() -> None:
+    wanted = replace(WANTED, recopy=frozenset({"dbread1"}), renew=True)
+    primary, target = replace(PRIMARY, schemas=DATA), replace(MARKED, channels=(CHANNEL,))
+    assert decide(primary, target, wanted).action is Action.RENEW
+    with pytest.raises(Refused, match="holds data"):
+        decide(primary, replace(BLANK, schemas=DATA), wanted)
