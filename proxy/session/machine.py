@@ -55,6 +55,8 @@ _LONG_DATA: Final = route_to(Target.PRIMARY, "long-data")
 _OTHER_MEANING: Final = route_to(Target.PRIMARY, "prepared-before-a-setting")
 _OTHER_SCHEMA: Final = route_to(Target.PRIMARY, "server-local")
 _BULK: Final = route_to(Target.PRIMARY, "bulk")
+# In a transaction these commit first.
+_COMMITTING: Final = frozenset({"lock", "flush-lock", "backup"})
 _LARGE: Final = route_to(Target.PRIMARY, "too-large")
 
 
@@ -374,7 +376,7 @@ class Machine:
         statement = request.statement
         if request.code == c.COM_STMT_PREPARE:
             return False
-        if statement.kind is TRANSACTION or statement.kind is SESSION:
+        if statement.kind is TRANSACTION or statement.kind is SESSION or statement.reason in _COMMITTING:
             # COMMIT, or a SET autocommit that commits: counts only if something was written in the transaction.
             return self._dirty
         if statement.writes:

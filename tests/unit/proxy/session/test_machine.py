@@ -421,3 +421,16 @@ def test_an_error_may_leave_a_transaction_behind_with_autocommit_off(
     for text, reply in replies:
         session.query(text, reply)
     assert session.state.transferable is transferable
+
+
+def test_locking_tables_commits_what_was_written() -> None:
+    session = Session()
+    lock = query("LOCK TABLES t READ")
+    session.query("BEGIN", ok(IN_TRANS))
+    insert = session.request(query("INSERT INTO t VALUES (1)"))
+    assert session.machine.wrote(insert)
+    session.run(query("INSERT INTO t VALUES (1)"), ok(IN_TRANS))
+    locking = session.request(lock)
+    assert session.machine.wrote(locking)
+    session.run(lock, ok(AUTOCOMMIT))
+    assert not session.machine.wrote(session.request(lock))
