@@ -242,11 +242,10 @@ def test_a_statement_that_would_see_another_snapshot_is_refused_once(shared_clus
     run(other, "COMMIT")
 
 
-@pytest.mark.parametrize("vendor", Flavor)
-def test_a_lost_replica(vendor: Flavor) -> None:
+def test_a_lost_replica(shared_cluster: Cluster) -> None:
     """What the client has seen of a snapshot cannot be had elsewhere."""
     with ExitStack() as stack:
-        cluster = stack.enter_context(replicating_cluster(vendor))
+        cluster = stack.enter_context(replicating_cluster(shared_cluster.flavor))
         proxy = stack.enter_context(running_proxy(cluster))
         other, client = (stack.enter_context(connect(cluster, proxy)) for _ in range(2))
         make_schema(other)
