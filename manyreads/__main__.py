@@ -1,6 +1,5 @@
 """`manyreads NAME`: the commands of the proxy and of the replication kit under one roof."""
 
-import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -9,8 +8,7 @@ import typer
 from proxy.__main__ import explain
 from proxy.__main__ import main as proxy
 from replication.__main__ import app as replication
-from replication.errors import exit_code
-from topology.errors import ManyreadsError
+from replication.__main__ import run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("run")(proxy)
@@ -34,12 +32,8 @@ def manyreads(
 
 
 def main() -> None:
-    """Run the command named in sys.argv; an error for the user is one message, not a traceback."""
-    try:
-        app()
-    except ManyreadsError as error:
-        print(error, file=sys.stderr)
-        sys.exit(exit_code(error))
+    """Run the command named in sys.argv."""
+    run(app)
 
 
 if __name__ == "__main__":

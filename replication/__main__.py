@@ -28,9 +28,14 @@ def replication() -> None:
 
 
 def main() -> None:
-    """Run the command named in sys.argv; an error for the user is one message, not a traceback."""
+    """Run the command named in sys.argv."""
+    run(app)
+
+
+def run(application: typer.Typer) -> None:
+    """Run the command of `application` named in sys.argv; an error for the user is one message, not a traceback."""
     try:
-        app()
+        application()
     except ManyreadsError as error:
         print(error, file=sys.stderr)
         sys.exit(exit_code(error))
