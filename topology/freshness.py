@@ -1,20 +1,71 @@
-"""Which replicas have everything that was written through this proxy.
+"""Which replicas have what was written through this proxy, as far as a read depends on it.
 
 Each acknowledged write gets the next number. A replica is fresh when it is confirmed up to the last number: it was seen
-to have applied a position that the primary reported after that write had been acknowledged.
+to have applied a position that the primary reported after that write had been acknowledged. Until then it covers the
+reads whose tables were last written before. That is known only of ordinary tables, where a write to one shows in no
+other; anything else counts for all.
 """
+
+from typing import Final, TypeAlias
+
+# (schema, table), the schema empty for the default one. Once resolved: both in lower case, the schema never empty.
+Table: TypeAlias = tuple[str, str]
+# None: any table may be meant.
+Tables: TypeAlias = frozenset[Table] | None
+
+# So many tables are told apart; which of those written longest ago was written when is forgotten.
+_MOST_TABLES: Final = 10_000
+
+
+def resolved(tables: Tables, schema: str) -> Tables:
+    """The tables by their full names, compared as a server does that takes no notice of case."""
+    if tables is None:
+        return None
+    full = frozenset(((of or schema).lower(), name.lower()) for of, name in tables)
+    # What other letters are equal depends on the server.
+    return full if all(of and of.isascii() and name.isascii() for of, name in full) else None
 
 
 class Freshness:
-    """The count of writes, and up to which of them each replica (by name) is known to be."""
+    """The numbers of the last writes, and up to which of them each replica (by name) is known to be.
+
+    `definitions` counts what may have changed the tables' definitions.
+    """
 
     def __init__(self) -> None:
         self.written = 0
+        self.definitions = 0
         self._confirmed: dict[str, int] = {}
+        self._ordinary: frozenset[Table] | None = None
+        # The table written longest ago comes first.
+        self._by_table: dict[Table, int] = {}
+        self._elsewhere = 0
 
-    def note_write(self) -> None:
-        """A write was acknowledged, or is about to be."""
+    def note_write(self, tables: Tables = None, *, defines: bool = False) -> None:
+        """A write to `tables` (resolved) was acknowledged, or is about to be. `defines`: it may have been DDL."""
         self.written += 1
+        if defines:
+            self.definitions += 1
+            self._ordinary = None
+        if tables is None or self._ordinary is None or not tables <= self._ordinary:
+            self._elsewhere = self.written
+            return
+        for table in tables:
+            self._by_table.pop(table, None)
+            self._by_table[table] = self.written
+        while len(self._by_table) > _MOST_TABLES:
+            oldest = next(iter(self._by_table))
+            self._elsewhere = max(self._elsewhere, self._by_table.pop(oldest))
+
+    def learn(self, ordinary: frozenset[Table] | None, definitions: int) -> None:
+        """`ordinary` are the tables (resolved) that are such, asked for when `definitions` were counted; None: unknown.
+
+        What was written before may have been more than it seemed if they are others now.
+        """
+        if definitions != self.definitions or ordinary == self._ordinary:
+            return
+        self._ordinary = ordinary
+        self._elsewhere = self.written
 
     def confirm(self, replica: str, written: int) -> None:
         """`replica` has all writes up to number `written`."""
@@ -25,9 +76,18 @@ class Freshness:
         self._confirmed.pop(replica, None)
 
     def fresh(self, replica: str) -> bool:
-        """Whether a read on `replica` sees every acknowledged write."""
+        """Whether any read on `replica` sees every acknowledged write."""
         return self._confirmed.get(replica, -1) >= self.written
 
-    def behind(self, replicas: tuple[str, ...]) -> bool:
-        """Whether any of these replicas is not fresh."""
-        return not all(self.fresh(name) for name in replicas)
+    def covers(self, replica: str, reads: Tables, schema: str) -> bool:
+        """Whether a read of `reads`, with the default schema `schema`, sees on `replica` every acknowledged write.
+
+        A read of no table may depend on anything.
+        """
+        confirmed = self._confirmed.get(replica, -1)
+        return confirmed >= self.written or (bool(reads) and confirmed >= self._last_write(resolved(reads, schema)))
+
+    def _last_write(self, tables: Tables) -> int:
+        if tables is None or self._ordinary is None or not tables <= self._ordinary:
+            return self.written
+        return max(self._elsewhere, *(self._by_table.get(table, 0) for table in tables))

@@ -2,6 +2,7 @@
 
 A read may be answered by a replica only if it has every write that was acknowledged before the read came. After each
 write the monitor asks the primary for its GTID position, waits on each replica until that is applied, and confirms it.
+It also keeps known which tables are such that a write to one shows in no other.
 """
 
 import asyncio
@@ -12,14 +13,19 @@ from collections.abc import Callable
 from topology import health
 from topology.environment import Deployment
 from topology.errors import ServerError
-from topology.freshness import Freshness
+from topology.freshness import Freshness, Table, Tables
 from topology.probe import Prober
 from topology.servers import Health, Observation, Server, Snapshot
 
 log = logging.getLogger(__name__)
 
-# A replica that does not get there is asked again with a newer position rather than waited for.
+# So long at once a replica is waited for.
 _WAIT_SECONDS = 1.0
+# Tables may be defined past the proxy.
+_DEFINITIONS_SECONDS = 30.0
+# Of its time, asking for definitions takes a twentieth at most, and it pauses so long at least.
+_DEFINITIONS_SHARE = 20
+_DEFINITIONS_PAUSE = 0.05
 # Under a steady write load one confirmation covers all writes of such a time; it bounds what the asking costs.
 _PAUSE_SECONDS = 0.005
 
@@ -38,10 +44,12 @@ class Monitor:
         self._first_round = asyncio.Event()
         self._unseen = {server.name for server in deployment.servers}
         self._written = asyncio.Event()
+        self._defined = asyncio.Event()
         self._position = (-1, "")
         self._position_lock = asyncio.Lock()
         self._primary_asked = Prober(deployment.primary, within)
         self._warned = False
+        self._warned_of_tables = False
         self.freshness = Freshness()
         self.snapshot = self._judged()
 
@@ -52,6 +60,7 @@ class Monitor:
                 group.create_task(self._watch(server))
             for server in self._deployment.replicas:
                 group.create_task(self._confirm(server))
+            group.create_task(self._learn_definitions())
 
     async def first_round(self) -> None:
         """Wait until every server was probed once."""
@@ -65,10 +74,12 @@ class Monitor:
         """Call `listener` with each server that went down because its probes were not answered."""
         self._silence_listeners.append(listener)
 
-    def note_write(self) -> None:
-        """A write was acknowledged by the primary."""
-        self.freshness.note_write()
+    def note_write(self, tables: Tables, *, defines: bool) -> None:
+        """A write to `tables` (resolved) was acknowledged by the primary; `defines`: it may have been DDL."""
+        self.freshness.note_write(tables, defines=defines)
         self._written.set()
+        if defines:
+            self._defined.set()
 
     def report_failure(self, server: Server, reason: str) -> None:
         """The data path could not use `server`: counts at once, without waiting for the next probe."""
@@ -145,16 +156,30 @@ class Monitor:
             return False
         written = self.freshness.written
         try:
-            async with asyncio.timeout(self._within + _WAIT_SECONDS):
+            async with asyncio.timeout(self._within):
                 position = await self._primary_position(written)
-                if not position or not await prober.wait_for(position, _WAIT_SECONDS):
-                    return False
+            if not position or not await self._reaches(server, prober, position):
+                return False
         except (ServerError, TimeoutError) as error:
             log.debug("cannot confirm %s: %s", server, error)
             return False
         if self._tracks[server.name].state.usable:
             self.freshness.confirm(server.name, written)
         return True
+
+    async def _reaches(self, server: Server, prober: Prober, position: str) -> bool:
+        """Whether `server` applies `position` before it would lag too much.
+
+        It is waited for again: under a steady load a newer one is no nearer.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._max_lag + _WAIT_SECONDS
+        while self._tracks[server.name].state.usable and clock() < until:
+            async with asyncio.timeout(self._within + _WAIT_SECONDS):
+                if await prober.wait_for(position, _WAIT_SECONDS):
+                    return True
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return False
 
     async def _primary_position(self, written: int) -> str:
         """A position of the primary that covers write number `written`, asked once for all replicas."""
@@ -173,3 +198,34 @@ class Monitor:
                 "switch on log_bin (MariaDB) or gtid_mode (MySQL)",
                 self._deployment.primary,
             )
+
+    async def _learn_definitions(self) -> None:
+        """Keep known which tables are ordinary: asked for after each DDL, and regularly."""
+        prober = Prober(self._deployment.primary, self._within)
+        clock = asyncio.get_running_loop().time
+        with contextlib.closing(prober):
+            while True:
+                self._defined.clear()
+                began = clock()
+                definitions = self.freshness.definitions
+                self.freshness.learn(await self._ordinary_tables(prober), definitions)
+                await asyncio.sleep(max(_DEFINITIONS_PAUSE, _DEFINITIONS_SHARE * (clock() - began)))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._defined.wait(), _DEFINITIONS_SECONDS)
+
+    async def _ordinary_tables(self, prober: Prober) -> frozenset[Table] | None:
+        try:
+            async with asyncio.timeout(_DEFINITIONS_SECONDS):
+                found = await prober.ordinary_tables()
+        except (ServerError, TimeoutError) as error:
+            log.debug("cannot ask %s for its tables: %s", prober.server, error)
+            return None
+        if found is None and not self._warned_of_tables:
+            self._warned_of_tables = True
+            log.warning(
+                "%s: the account %r has no global TRIGGER privilege, or there are too many tables; "
+                "so each write counts for all tables",
+                prober.server,
+                prober.server.user,
+            )
+        return found

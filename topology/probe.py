@@ -1,6 +1,8 @@
 """Asking one server how it is, and up to where it has the primary's writes. Both vendors."""
 
+from topology.definitions import PRIVILEGE, QUESTIONS, ordinary_tables
 from topology.errors import ServerError, StatementRefused
+from topology.freshness import Table
 from topology.replicastatus import replica_status
 from topology.servers import Observation, ReplicaStatus, Role, Server, Vendor
 from topology.sqlclient import SqlClient, connect
@@ -56,6 +58,21 @@ class Prober:
         client = await self._connected()
         sql = _WAIT[self._vendor].format(position=client.literal(position), seconds=seconds)
         return await self._value({self._vendor: sql}) == 0
+
+    async def ordinary_tables(self) -> frozenset[Table] | None:
+        """Those of the server; None when they are too many, or the account may not see all that matters."""
+        client = await self._connected()
+        try:
+            if not await client.value(PRIVILEGE):
+                return None
+            tables, *exceptions = [[tuple(row.values()) for row in await client.query(sql)] for sql in QUESTIONS]
+        except BaseException:
+            self.close()
+            raise
+        return ordinary_tables(
+            ((str(of), str(name), bool(alone)) for of, name, alone in tables),
+            ((str(of), str(name)) for rows in exceptions for of, name in rows),
+        )
 
     def close(self) -> None:
         """Drop the connection."""

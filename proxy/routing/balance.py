@@ -1,6 +1,7 @@
-"""Which replica serves the next read: round robin over those that are healthy and fresh."""
+"""Which replica serves the next read: round robin over those that are healthy, and fresh enough for it."""
 
 from proxy.sql.hints import Hint
+from proxy.sql.statement import Tables
 from topology.freshness import Freshness
 from topology.servers import Server, ServerState, Snapshot
 
@@ -13,24 +14,38 @@ class RoundRobin:
     def __init__(self) -> None:
         self.turn = 0
 
-    def pick(self, snapshot: Snapshot, freshness: Freshness, avoid: frozenset[str]) -> Server | None:
-        """The next healthy replica that is fresh and not in `avoid` (names), or None."""
+    def pick(
+        self, snapshot: Snapshot, freshness: Freshness, avoid: frozenset[str], reads: Tables = None, schema: str = ""
+    ) -> Server | None:
+        """The next healthy replica that is not in `avoid` (names), or None.
+
+        It has all that was written to the tables `reads`, with the default schema `schema`; None: to any.
+        """
         readers = snapshot.readers
         for _ in readers:
             self.turn += 1
             server = readers[self.turn % len(readers)]
-            if freshness.fresh(server.name) and server.name not in avoid:
+            fit = freshness.fresh(server.name) or freshness.covers(server.name, reads, schema)
+            if fit and server.name not in avoid:
                 return server
         return None
 
-    def pick_wished(self, snapshot: Snapshot, freshness: Freshness, avoid: frozenset[str], wish: Hint) -> Server | None:
+    def pick_wished(
+        self,
+        snapshot: Snapshot,
+        freshness: Freshness,
+        avoid: frozenset[str],
+        wish: Hint,
+        reads: Tables = None,
+        schema: str = "",
+    ) -> Server | None:
         """The same among those that a hint or a rule allows, the one that it names before the others."""
         fit = [
             state.server
             for state in snapshot.replicas
             if state.usable
             and state.server.name not in avoid
-            and (wish.eventual or freshness.fresh(state.server.name))
+            and (wish.eventual or freshness.covers(state.server.name, reads, schema))
             and (wish.max_lag is None or _lag(state) <= wish.max_lag)
         ]
         named = [server for server in fit if server.name.lower() == wish.server]

@@ -16,7 +16,7 @@ from proxy.session.statements import Limits, Statements
 from proxy.session.steps import Steps
 from proxy.session.wording import malformed, no_clone, no_cursor, too_many_statements, unknown_command
 from proxy.sql.cache import StatementCache
-from proxy.sql.classify import UNKNOWN
+from proxy.sql.classify import MULTI_STATEMENT, UNKNOWN
 from proxy.sql.comments import Unreadable
 from proxy.sql.digest import digest_text
 from proxy.sql.effects import Execute
@@ -28,12 +28,14 @@ from proxy.sql.prepares import EXECUTE, with_parameters
 from proxy.sql.settings import SET_STATEMENT
 from proxy.sql.statement import (
     DIAGNOSTIC,
+    NO_TABLES,
     OWN,
     READ,
     SERVER_SCHEMAS,
     SESSION,
     TRANSACTION,
     Statement,
+    Tables,
     primary,
 )
 from proxy.wire import constants as c
@@ -44,6 +46,7 @@ from proxy.wire.framing import frame
 from proxy.wire.queryattributes import text_of
 from proxy.wire.replies import Err
 from proxy.wire.sessiontrack import SessionTrack
+from topology.freshness import resolved
 from topology.servers import Vendor
 
 _RESULT: Final = Reply.RESULT
@@ -57,6 +60,8 @@ _OTHER_SCHEMA: Final = route_to(Target.PRIMARY, "server-local")
 _BULK: Final = route_to(Target.PRIMARY, "bulk")
 # In a transaction these commit first.
 _COMMITTING: Final = frozenset({"lock", "flush-lock", "backup"})
+# Of a transaction that has written to more, any table is taken for written.
+_MOST_WRITTEN: Final = 100
 _LARGE: Final = route_to(Target.PRIMARY, "too-large")
 
 
@@ -64,7 +69,8 @@ class Machine:
     """One session. `cache` classifies its texts, `vendor` is that of the servers, `flags` the capabilities agreed.
 
     `rules` are for `user`, whose session it is. `steps` is its part about what connections lack. `kept` is there when
-    the connection that ran the last statement has gone to another session.
+    the connection that ran the last statement has gone to another session. `written` are the tables, by their full
+    names, that have been written since the last commit, the one under way included.
     """
 
     def __init__(
@@ -87,6 +93,7 @@ class Machine:
         self._statement_of = cache.reader(state.reading)
         self._vendor = vendor
         self._dirty = False
+        self.written: Tables = NO_TABLES
         self._rules = rules
         self._user = user
         self.kept: Kept | None = None
@@ -381,13 +388,28 @@ class Machine:
             return self._dirty
         if statement.writes:
             self._dirty = True
+            self._add_written(request)
         return statement.writes
+
+    def _add_written(self, request: Request) -> None:
+        statement, schema = request.statement, self.state.schema
+        if request.prepared is not None:
+            schema = request.prepared.schema
+        # The text that is executed may have been prepared, and one of several may be run, in another schema.
+        uncertain = bool(request.named) or statement.reason == MULTI_STATEMENT
+        tables = None if uncertain else resolved(statement.written, schema)
+        if self.written is None or tables is None or len(self.written) > _MOST_WRITTEN:
+            self.written = None
+        else:
+            self.written |= tables
 
     def replied(self, request: Request, exchange: Exchange, seen: Seen, on_primary: bool) -> None:
         """The reply to `request` is complete."""
         if on_primary and exchange.status >= 0:
             self.state.status = exchange.status
             self._dirty = self._dirty and self.state.in_transaction
+            if not self._dirty:
+                self.written = NO_TABLES
         elif on_primary and exchange.errno and not self.state.status & c.SERVER_STATUS_AUTOCOMMIT:
             # An error does not tell the status, and what failed may have begun a transaction all the same.
             self.state.status |= c.SERVER_STATUS_IN_TRANS

@@ -401,7 +401,7 @@ class Runner:
             if self._held or exchange.prepared is not None:
                 chunk = self._first_chunk(request, connection, exchange, chunk)
         if not request.plain and self._machine.wrote(request):
-            self._context.monitor.note_write()
+            self._note_write(request)
         if not exchange.done:
             self._write(chunk)
             if exchange.file_wanted:
@@ -424,6 +424,9 @@ class Runner:
                 return
         self._write(chunk)
         self._over()
+
+    def _note_write(self, request: Request) -> None:
+        self._context.monitor.note_write(self._machine.written, defines=request.statement.defines)
 
     def _whole(self, whole: WholeReply, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bytes:
         try:
@@ -555,7 +558,7 @@ class Runner:
             # A server that says why it closes a connection speaks of this one: its client has sent too much, for one.
             self._context.monitor.report_failure(link.server, reason)
         if self._machine.wrote(request):
-            self._context.monitor.note_write()
+            self._note_write(request)
         if link.farewell and request.streamed:
             self._client.state_lost(link.farewell)
             self._over()

@@ -113,10 +113,13 @@ class Servers:
             if request.route is READ_ONLY and (twin := self.links.of_transaction(self._state.read_only.number)):
                 return twin.server
             balancer, freshness = self._context.balancer, self._context.monitor.freshness
+            # Later reads of a transaction see the same snapshot, whatever they read.
+            reads = request.statement.reads if request.route is not READ_ONLY else None
+            schema = self._state.schema if request.prepared is None else request.prepared.schema
             if request.wish is None:
-                picked = balancer.pick(snapshot, freshness, request.avoid)
+                picked = balancer.pick(snapshot, freshness, request.avoid, reads, schema)
             else:
-                picked = balancer.pick_wished(snapshot, freshness, request.avoid, request.wish)
+                picked = balancer.pick_wished(snapshot, freshness, request.avoid, request.wish, reads, schema)
             if picked is not None:
                 return picked
             if request.route is READ_ONLY:

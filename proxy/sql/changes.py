@@ -65,17 +65,17 @@ def create(words: Words) -> Statement:
         _skip_existence(words)
         table = words.table()
         written = _one(table)
-        return primary("temp-table", Pin(TEMP_TABLE, table=table or ("", "")), written=written)
+        return primary("temp-table", Pin(TEMP_TABLE, table=table or ("", "")), written=written, defines=False)
     if words.take("TABLE"):
         _skip_existence(words)
         table = words.table()
-        return primary("write", written=None if "SELECT" in words.upper else _one(table))
+        return primary("write", written=None if "SELECT" in words.upper else _one(table), defines=True)
     return primary("write")
 
 
 def drop(words: Words) -> Statement:
     """DROP, behind that word."""
-    words.take("TEMPORARY")
+    temporary = words.take("TEMPORARY")
     if words.take_any("DATABASE", "SCHEMA"):
         _skip_existence(words)
         name = words.name()
@@ -84,7 +84,8 @@ def drop(words: Words) -> Statement:
         return primary("write")
     _skip_existence(words)
     tables = _list(words)
-    return primary("write", *(Unpin(TEMP_TABLE, table=table) for table in tables), written=frozenset(tables) or None)
+    effects = (Unpin(TEMP_TABLE, table=table) for table in tables)
+    return primary("write", *effects, written=frozenset(tables) or None, defines=not temporary)
 
 
 def _list(words: Words) -> list[Table]:
@@ -107,7 +108,7 @@ def alter(words: Words) -> Statement:
         word == "RENAME" and behind not in ("COLUMN", "INDEX", "KEY") for word, behind in pairwise(words.upper)
     )
     effects: tuple[Effect, ...] = (Renamed(table),) if table and moves else ()
-    return primary("write", *effects, written=None if moves else _one(table))
+    return primary("write", *effects, written=None if moves else _one(table), defines=True)
 
 
 def rename(words: Words) -> Statement:

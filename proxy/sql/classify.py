@@ -31,6 +31,7 @@ logging.getLogger("sqlglot").disabled = True
 MAX_PARSED: Final = 32 * 1024
 # Servers remove this from both ends before they look at a text.
 _GARBAGE: Final = b"; \t\n\v\f\r"
+MULTI_STATEMENT: Final = "multi-statement"
 UNKNOWN: Final = Pin("unknown-statement")
 
 _EMPTY: Final = primary("empty", writes=False)
@@ -161,7 +162,7 @@ class Classifier:
             effects.append(SetUserVariable(UNTOLD))
         if _GET_LOCK.search(text):
             effects.append(Pin(NAMED_LOCK, UNTOLD))
-        return primary(reason, *effects, variables=None)
+        return primary(reason, *effects, variables=None, defines=False)
 
     # --- statements that change data, and calls --------------------------------------------------------------------
 
@@ -176,6 +177,7 @@ class Classifier:
                 *found.effects(),
                 written=None if found.unknown else written,
                 variables=None if found.unknown else found.told_variables(),
+                defines=False,
             )
 
         return classify
@@ -187,7 +189,8 @@ class Classifier:
         words.at = words.upper.index("SET", words.at) if "SET" in words.upper[words.at :] else len(words.texts)
         found = mentions(words, self._builtins)
         found.assigned |= variables
-        return primary("write", *found.effects(), written=None if found.unknown else written, variables=None)
+        written = None if found.unknown else written
+        return primary("write", *found.effects(), written=written, variables=None, defines=False)
 
     def _call(self, words: Words) -> Statement:
         words.table()
@@ -243,10 +246,11 @@ def several(verdicts: list[Verdict]) -> Verdict:
         reads = _union(statement.reads for statement in statements)
         return Verdict(Statement(Kind.READ, "read", reads=reads, variables=variables), alone)
     statement = primary(
-        "multi-statement",
+        MULTI_STATEMENT,
         *(effect for statement in statements for effect in statement.effects),
         writes=any(statement.writes for statement in statements),
         written=_union(statement.written for statement in statements),
+        defines=any(statement.defines for statement in statements),
         variables=variables,
     )
     return Verdict(statement, alone)

@@ -59,7 +59,8 @@ class Statement:
     """One classified text.
 
     `reason` is a stable code: `read`, or why the statement is not one. `effects` are what it changes in the session, in
-    order. `writes` tells whether data may have changed once it was answered, and `written` in which tables. `reads` are
+    order. `writes` tells whether data may have changed once it was answered, and `written` in which tables; `defines`
+    that tables, triggers or views may be others then. `reads` are
     the tables that a read depends on, and `variables` the user variables that the statement asks for. `tally` counts
     the executions of its digest; statements are equal without regard to it.
     """
@@ -70,15 +71,29 @@ class Statement:
     writes: bool = False
     reads: Tables = NO_TABLES
     written: Tables = NO_TABLES
+    defines: bool = False
     variables: Variables = NO_VARIABLES
     hint: Hint = NO_HINT
     tally: Tally = field(default=UNREMEMBERED, compare=False, repr=False)
 
 
 def primary(
-    reason: str, *effects: Effect, writes: bool = True, written: Tables = None, variables: Variables = NO_VARIABLES
+    reason: str,
+    *effects: Effect,
+    writes: bool = True,
+    written: Tables = None,
+    variables: Variables = NO_VARIABLES,
+    defines: bool | None = None,
 ) -> Statement:
-    """A statement for the primary."""
+    """A statement for the primary. Where it is not told where it writes, it may define tables, unless that is said."""
+    if not writes:
+        return Statement(Kind.PRIMARY, reason, effects, variables=variables)
     return Statement(
-        Kind.PRIMARY, reason, effects, writes, written=written if writes else NO_TABLES, variables=variables
+        Kind.PRIMARY,
+        reason,
+        effects,
+        writes=True,
+        written=written,
+        defines=written is None if defines is None else defines,
+        variables=variables,
     )

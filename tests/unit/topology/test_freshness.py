@@ -1,6 +1,8 @@
 """Which replicas have every acknowledged write."""
 
-from topology.freshness import Freshness
+import pytest
+
+from topology.freshness import Freshness, Table, Tables, resolved
 
 
 def test_a_replica_is_fresh_once_it_is_confirmed_up_to_the_last_write() -> None:
@@ -33,9 +35,106 @@ def test_a_forgotten_replica_has_to_be_confirmed_anew() -> None:
     assert not freshness.fresh("a")
 
 
-def test_any_replica_behind() -> None:
+T, U, V = ("s", "t"), ("s", "u"), ("s", "v")
+
+
+def learned(*ordinary: Table) -> Freshness:
+    freshness = Freshness()
+    freshness.learn(frozenset(ordinary), 0)
+    freshness.confirm("a", 0)
+    return freshness
+
+
+def covers(freshness: Freshness, *reads: Table) -> bool:
+    return freshness.covers("a", frozenset(reads), "s")
+
+
+def test_a_read_needs_what_was_written_to_its_tables() -> None:
+    freshness = learned(T, U)
+    freshness.note_write(frozenset([T]))
+    assert covers(freshness, U)
+    assert covers(freshness, ("", "U"))
+    assert not covers(freshness, T)
+    assert not covers(freshness, T, U)
+    assert not freshness.fresh("a")
+    freshness.note_write(frozenset([U]))
+    freshness.confirm("a", 1)
+    assert covers(freshness, T)
+    assert not covers(freshness, U)
+
+
+@pytest.mark.parametrize("reads", [None, frozenset(), frozenset([V]), frozenset([("", "\u00fc")]), frozenset([T, V])])
+def test_reads_that_may_depend_on_anything(reads: Tables) -> None:
+    freshness = learned(T, U)
+    freshness.note_write(frozenset([U]))
+    assert not freshness.covers("a", reads, "s")
+    freshness.confirm("a", 1)
+    assert freshness.covers("a", reads, "s")
+
+
+@pytest.mark.parametrize("tables", [None, frozenset([V]), frozenset([T, V])])
+def test_writes_that_count_for_all_tables(tables: Tables) -> None:
+    freshness = learned(T, U)
+    freshness.note_write(tables)
+    freshness.note_write(frozenset([T]))
+    assert not covers(freshness, U)
+    freshness.confirm("a", 1)
+    assert covers(freshness, U)
+    assert not covers(freshness, T)
+
+
+def test_nothing_is_told_apart_while_definitions_are_unknown() -> None:
     freshness = Freshness()
     freshness.confirm("a", 0)
-    assert not freshness.behind(())
-    assert not freshness.behind(("a",))
-    assert freshness.behind(("a", "b"))
+    assert covers(freshness, U)
+    freshness.note_write(frozenset([T]))
+    assert not covers(freshness, U)
+    freshness.learn(frozenset([T, U]), 0)
+    assert not covers(freshness, U)
+    freshness.confirm("a", 1)
+    freshness.note_write(frozenset([T]))
+    assert covers(freshness, U)
+
+
+def test_definitions_that_changed_while_they_were_asked_for() -> None:
+    freshness = learned(T, U)
+    freshness.note_write(frozenset([T]), defines=True)
+    freshness.learn(frozenset([T, U]), 0)
+    freshness.confirm("a", 1)
+    freshness.note_write(frozenset([T]))
+    assert not covers(freshness, U)
+    freshness.learn(frozenset([T, U]), 1)
+    freshness.confirm("a", 2)
+    freshness.note_write(frozenset([T]))
+    assert covers(freshness, U)
+
+
+def test_definitions_that_were_found_changed() -> None:
+    freshness = learned(T, U)
+    freshness.note_write(frozenset([T]))
+    freshness.learn(frozenset([T, U]), 0)
+    assert covers(freshness, U)
+    freshness.learn(frozenset([U]), 0)
+    assert not covers(freshness, U)
+
+
+def test_what_was_forgotten_is_taken_for_as_new_as_it_may_be() -> None:
+    many = [("s", f"t{number}") for number in range(10_001)]
+    freshness = learned(T, U, *many)
+    freshness.note_write(frozenset([U]))
+    for table in many:
+        freshness.note_write(frozenset([table]))
+    freshness.confirm("a", 1)
+    assert not covers(freshness, T)
+    freshness.confirm("a", 2)
+    assert covers(freshness, U)
+    assert covers(freshness, T)
+    assert not covers(freshness, many[-1])
+
+
+def test_names_in_full() -> None:
+    assert resolved(frozenset([("", "T"), ("B", "u")]), "A") == frozenset([("a", "t"), ("b", "u")])
+    assert resolved(frozenset([("", "t")]), "") is None
+    assert resolved(frozenset([("s", "\u00e9")]), "") is None
+    assert resolved(frozenset([("\u00e9", "t")]), "") is None
+    assert resolved(None, "s") is None

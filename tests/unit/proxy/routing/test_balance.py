@@ -50,3 +50,19 @@ def test_wishes(wish: Hint, names: set[str]) -> None:
 
 def test_nobody_fits() -> None:
     assert picked(Hint(max_lag=1.0), "r2") == {""}
+
+
+def test_replicas_that_have_all_of_a_quiet_table() -> None:
+    freshness, balancer = Freshness(), RoundRobin()
+    freshness.learn(frozenset([("s", "busy"), ("s", "quiet")]), 0)
+    for name in ("r1", "r2"):
+        freshness.confirm(name, 0)
+    freshness.note_write(frozenset([("s", "busy")]))
+    for reads, schema, names in (
+        (frozenset([("", "quiet")]), "s", {"r1", "r2"}),
+        (frozenset([("", "busy")]), "s", {None}),
+        (None, "s", {None}),
+    ):
+        found = [balancer.pick(SNAPSHOT, freshness, frozenset(), reads, schema) for _ in range(4)]
+        found += [balancer.pick_wished(SNAPSHOT, freshness, frozenset(), Hint(), reads, schema) for _ in range(4)]
+        assert {server.name if server else None for server in found} == names

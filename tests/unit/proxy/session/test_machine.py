@@ -18,6 +18,7 @@ from tests.support.machines import (
     ok,
     query,
 )
+from topology.freshness import Tables
 
 # --- settings ---------------------------------------------------------------------------------------------------------
 
@@ -423,14 +424,71 @@ def test_an_error_may_leave_a_transaction_behind_with_autocommit_off(
     assert session.state.transferable is transferable
 
 
+# --- which tables were written ---------------------------------------------------------------------------------------
+
+
+def written_by(session: Session, text: str, status: int = AUTOCOMMIT) -> Tables:
+    """The tables that a write counts for once its reply is here."""
+    request = session.request(query(text))
+    assert session.machine.wrote(request)
+    written = session.machine.written
+    session.run(query(text), ok(status))
+    return written
+
+
+def test_a_write_counts_for_its_tables_alone() -> None:
+    session = Session()
+    assert written_by(session, "INSERT INTO T VALUES (1)") == frozenset([("app", "t")])
+    assert written_by(session, "DELETE FROM other.u") == frozenset([("other", "u")])
+    assert written_by(session, "CALL p()") is None
+    assert written_by(session, "DELETE FROM t; DELETE FROM u") is None
+    assert written_by(session, "DELETE FROM t") == frozenset([("app", "t")])
+
+
+def test_a_commit_counts_for_all_tables_of_its_transaction() -> None:
+    session = Session()
+    session.query("BEGIN", ok(IN_TRANS))
+    written_by(session, "INSERT INTO t VALUES (1)", IN_TRANS)
+    session.query("USE other", ok(IN_TRANS))
+    assert written_by(session, "INSERT INTO t VALUES (1)", IN_TRANS) == frozenset([("app", "t"), ("other", "t")])
+    assert written_by(session, "COMMIT") == frozenset([("app", "t"), ("other", "t")])
+    assert written_by(session, "INSERT INTO u VALUES (1)") == frozenset([("other", "u")])
+
+
+def test_a_transaction_that_held_an_uncertain_write_counts_for_all() -> None:
+    session = Session()
+    session.query("BEGIN", ok(IN_TRANS))
+    written_by(session, "CALL p()", IN_TRANS)
+    assert written_by(session, "INSERT INTO t VALUES (1)", IN_TRANS) is None
+    assert written_by(session, "COMMIT") is None
+
+
+def test_a_transaction_with_very_many_tables_counts_for_all() -> None:
+    session = Session()
+    session.query("BEGIN", ok(IN_TRANS))
+    for number in range(102):
+        written_by(session, f"INSERT INTO t{number} VALUES (1)", IN_TRANS)
+    assert written_by(session, "COMMIT") is None
+
+
 def test_locking_tables_commits_what_was_written() -> None:
     session = Session()
-    lock = query("LOCK TABLES t READ")
     session.query("BEGIN", ok(IN_TRANS))
-    insert = session.request(query("INSERT INTO t VALUES (1)"))
-    assert session.machine.wrote(insert)
-    session.run(query("INSERT INTO t VALUES (1)"), ok(IN_TRANS))
-    locking = session.request(lock)
-    assert session.machine.wrote(locking)
-    session.run(lock, ok(AUTOCOMMIT))
-    assert not session.machine.wrote(session.request(lock))
+    written_by(session, "INSERT INTO t VALUES (1)", IN_TRANS)
+    assert written_by(session, "LOCK TABLES t READ") == frozenset([("app", "t")])
+    assert not session.machine.wrote(session.request(query("LOCK TABLES t READ")))
+
+
+def test_what_is_prepared_writes_in_the_schema_of_its_preparation() -> None:
+    session = Session()
+    number = session.prepare("INSERT INTO t VALUES (1)")
+    session.query("USE other")
+    request = session.request(execute(number))
+    assert session.machine.wrote(request)
+    assert session.machine.written == frozenset([("app", "t")])
+
+
+def test_execution_by_name_counts_for_all() -> None:
+    session = Session()
+    session.query("PREPARE s FROM 'INSERT INTO t VALUES (1)'")
+    assert written_by(session, "EXECUTE s") is None
