@@ -69,12 +69,14 @@ def on_replicas(connection: Connection, read: str) -> bool:
     return "dbwrite" not in servers(connection, read)
 
 
-def know_the_tables(connection: Connection) -> None:
+def know_the_tables(cluster: Cluster, connection: Connection) -> None:
     """Wait until a write to one table is told from a write to another."""
 
     def apart() -> bool:
-        run(connection, "INSERT INTO busy (n) VALUES (0)")
-        return on_replicas(connection, QUIET)
+        wait_until(lambda: on_replicas(connection, "SELECT 1"), "replicas are fresh")
+        with behind(cluster):
+            run(connection, "INSERT INTO busy (n) VALUES (0)")
+            return on_replicas(connection, QUIET)
 
     wait_until(apart, "reads of a quiet table stay on the replicas")
 
@@ -82,7 +84,7 @@ def know_the_tables(connection: Connection) -> None:
 def test_a_write_to_one_table_leaves_the_reads_of_another_on_the_replicas(
     client: Connection, shared_cluster: Cluster, shared_proxy: ProxyProcess
 ) -> None:
-    know_the_tables(client)
+    know_the_tables(shared_cluster, client)
     wait_until(lambda: on_replicas(client, "SELECT COUNT(*) FROM busy"), "replicas have the writes")
     with behind(shared_cluster), connect(shared_cluster, shared_proxy, database=SCHEMA) as reader:
         run(client, "BEGIN")
@@ -111,7 +113,7 @@ def test_a_write_to_one_table_leaves_the_reads_of_another_on_the_replicas(
 def test_writes_that_count_for_all_tables(
     client: Connection, shared_cluster: Cluster, write: str, read: str, expected: int
 ) -> None:
-    know_the_tables(client)
+    know_the_tables(shared_cluster, client)
     with behind(shared_cluster):
         assert on_replicas(client, QUIET)
         run(client, write)
@@ -120,7 +122,7 @@ def test_writes_that_count_for_all_tables(
 
 
 def test_a_trigger_counts_as_soon_as_it_is_made(client: Connection, shared_cluster: Cluster) -> None:
-    know_the_tables(client)
+    know_the_tables(shared_cluster, client)
     run(client, "CREATE TRIGGER more AFTER INSERT ON busy FOR EACH ROW INSERT INTO journal VALUES ()")
     wait_until(lambda: on_replicas(client, "SELECT 1"), "replicas are fresh")
     with behind(shared_cluster):
