@@ -9,6 +9,7 @@ from replication.resync import resync
 from replication.sandbox.commands import app as sandbox
 from replication.startsync import startsync
 from replication.status import status
+from replication.switchover import switchover
 from replication.verify import verify
 from replication.watch import watch
 from topology.errors import ManyreadsError
@@ -18,6 +19,7 @@ app.command()(startsync)
 app.command()(status)
 app.command()(resync)
 app.command()(verify)
+app.command()(switchover)
 app.command()(watch)
 app.add_typer(sandbox, name="sandbox")
 

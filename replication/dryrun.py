@@ -7,6 +7,7 @@ from replication.comparison.repair import REWRITING
 from replication.facts import Marker, Phase, ServerFacts
 from replication.plan import Action, ReplicaPlan, Users, losses
 from replication.statements import HIDDEN, Dialect, Source, Statement, dialect, write_marker
+from replication.succession import Succession
 from topology.errors import ManyreadsError
 
 Line = tuple[str, str]
@@ -91,6 +92,25 @@ def _marking(name: str, marker: Marker) -> Iterator[Line]:
 def _attaching(target: ServerFacts, source: Source, gtid: str, statements: Dialect) -> Iterator[Line]:
     yield from _sql(target.name, statements.follow(source, gtid, has_binlog=target.on("log_bin")))
     yield from _sql(target.name, statements.start())
+
+
+def describe_change(change: Succession, after: Source, drain: float) -> Iterator[Line]:
+    """What a change of the primary would do, in order."""
+    words, old, new = dialect(change.old.vendor), change.old, change.new
+    yield old.name, f"wait up to {drain:g} s for open transactions, then:"
+    yield from _marking(old.name, Marker(new.identity, Phase.DONE, old.gtid))
+    yield from _sql(old.name, [*words.read_only(), *words.block_commits()])
+    yield new.name, f"wait until it has all that {old.name} has, then:"
+    yield from _sql(new.name, words.forget_source([channel.name for channel in new.channels]))
+    yield from _sql(new.name, words.accept_writes())
+    yield old.name, "end what transactions are left"
+    yield from _sql(old.name, words.let_commit())
+    shown = replace(after, password=HIDDEN)
+    yield from _sql(old.name, words.follow_on(shown, "<GTID reached>"))
+    for each in change.others:
+        yield from _sql(each.name, words.repoint(shown))
+        yield from _marking(each.name, Marker(new.identity, Phase.DONE, "<GTID reached>"))
+    yield new.name, f"wake up the events that run on {old.name} now"
 
 
 def _sql(name: str, statements: Sequence[Statement]) -> Iterator[Line]:

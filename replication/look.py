@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from replication.seen import PrimarySeen, ReplicaSeen, Seen
 from replication.statements import SYSTEM_SCHEMAS, text
 from replication.survey import channels_with_lag, current_gtid, identity_of, logged_gtid, read_marker
-from replication.waiting import PASSING
+from replication.waiting import PASSING, other_logins
 from topology.environment import Deployment
 from topology.errors import AccessDenied, ServerError, StatementRefused
 from topology.servers import Server, Vendor
@@ -39,7 +40,7 @@ class Looker:
     ) -> None:
         self._deployment = deployment
         self._seen_at = primary_address or (deployment.primary.host, deployment.primary.port)
-        self._links = {server.name: Link(server, deployment.primary) for server in deployment.servers}
+        self._links = {server.name: Link(server, other_logins(server, deployment)) for server in deployment.servers}
         self._within = within
 
     async def look(self) -> Seen:
@@ -95,11 +96,14 @@ def _remedy(error: ServerError) -> str:
 
 
 class Link:
-    """A connection to one server that is opened when it is needed, and anew after each error."""
+    """A connection to one server that is opened when it is needed, and anew after each error.
 
-    def __init__(self, server: Server, primary: Server) -> None:
+    `others` are the same server with the logins that are tried when its own is refused.
+    """
+
+    def __init__(self, server: Server, others: tuple[Server, ...]) -> None:
         self.server = server
-        self._primary = primary
+        self._others = others
         self._client: SqlClient | None = None
 
     async def ask(self, question: Callable[[SqlClient], Awaitable[T]], within: float) -> T:
@@ -125,21 +129,17 @@ class Link:
         if self._client is None:
             try:
                 self._client = await connect(self.server, within=within)
-            except AccessDenied:
-                self._client = await self._with_primary_login(within)
+            except AccessDenied as denied:
+                self._client = await self._with_another_login(denied, within)
         return self._client
 
-    async def _with_primary_login(self, within: float) -> SqlClient:
-        # After a copy the replica's accounts are the primary's.
-        login = replace(self.server, user=self._primary.user, password=self._primary.password)
-        if login == self.server:
-            raise AccessDenied(f"{self.server} refuses the login of {self.server.user!r}")
-        try:
-            client = await connect(login, within=within)
-        except AccessDenied as error:
-            raise AccessDenied(f"{error.problem}; its own login is refused as well") from None
-        self.server = login
-        return client
+    async def _with_another_login(self, denied: AccessDenied, within: float) -> SqlClient:
+        for login in self._others:
+            with suppress(AccessDenied):
+                client = await connect(login, within=within)
+                self.server = login
+                return client
+        raise denied
 
 
 async def _attributes(client: SqlClient) -> tuple[Vendor, dict[str, Any]]:

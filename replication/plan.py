@@ -10,7 +10,7 @@ from replication.gtid import beyond, covers, shares_history
 from topology.errors import ManyreadsError
 from topology.servers import Vendor
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # Denied, host not allowed, no connection, host unknown, connection lost, TLS, secure connection wanted.
 _REACHING_FAILED = frozenset({1045, 1130, 2003, 2005, 2013, 2026, 2061})
 # Equal server_ids: ER_MASTER_FATAL_ERROR (MariaDB) and ER_RPL_FATAL_ERROR (MySQL 8 and later).
@@ -81,7 +81,7 @@ def check_primary(primary: ServerFacts) -> None:
             f"{primary.server} has server_id 0 and refuses replicas", "give it another: SET GLOBAL server_id = 1"
         )
     _check_gtid_mode(primary)
-    if primary.channels and not _logs_what_it_applies(primary):
+    if primary.channels and not logs_what_it_applies(primary):
         raise Refused(
             f"{primary.server} is itself a replica and does not log what it applies",
             "switch log_slave_updates (log_replica_updates) on there, or name its own primary as the primary",
@@ -175,6 +175,37 @@ def _check_pair(primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> No
             f"{target.server} is the primary itself ({primary.server}) under another address",
             "name each server once",
         )
+    _check_not_exchanged(primary, target)
+    check_fits(primary, target)
+    if target.followers:
+        raise Refused(
+            f"{target.server} has replicas of its own ({', '.join(target.followers)})",
+            "attach those to the primary first, then run this again",
+        )
+    if wanted.host in LOOPBACK and target.server.host not in LOOPBACK:
+        raise Refused(
+            f"{target.server} cannot reach the primary as {wanted.host}:{wanted.port}, which is a loopback address",
+            "name the address that the replicas see with --primary-address HOST:PORT",
+        )
+
+
+def _check_not_exchanged(primary: ServerFacts, target: ServerFacts) -> None:
+    if any(is_source(channel, target) for channel in primary.channels):
+        raise Refused(
+            f"{primary.server} follows {target.server}: their roles were exchanged",
+            f"name {target.name} as the primary and {primary.name} as a replica",
+        )
+
+
+def is_source(channel: Channel, server: ServerFacts) -> bool:
+    """Whether `channel` leads to `server`, as far as one that is reached under another address can be known."""
+    if server.vendor is Vendor.MYSQL and channel.source_id:
+        return channel.source_id == server.identity
+    return (channel.host, channel.port) == (server.server.host, server.server.port)
+
+
+def check_fits(primary: ServerFacts, target: ServerFacts) -> None:
+    """Raise Refused when `target` can never follow `primary`."""
     if target.vendor is not primary.vendor:
         raise Refused(
             f"{target.server} is {target.vendor} {target.version_text} but {primary.server} is {primary.vendor} "
@@ -188,18 +219,8 @@ def _check_pair(primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> No
         )
     if target.identity == primary.identity and target.vendor is Vendor.MYSQL:
         raise _same_uuid(target, primary)
-    if target.followers:
-        raise Refused(
-            f"{target.server} has replicas of its own ({', '.join(target.followers)})",
-            "attach those to the primary first, then run this again",
-        )
     _check_gtid_mode(target)
     _check_case_rules(primary, target)
-    if wanted.host in _LOOPBACK and target.server.host not in _LOOPBACK:
-        raise Refused(
-            f"{target.server} cannot reach the primary as {wanted.host}:{wanted.port}, which is a loopback address",
-            "name the address that the replicas see with --primary-address HOST:PORT",
-        )
 
 
 def _check_gtid_mode(facts: ServerFacts) -> None:
@@ -235,7 +256,8 @@ def _same_uuid(target: ServerFacts, other: ServerFacts) -> Refused:
     )
 
 
-def _logs_what_it_applies(primary: ServerFacts) -> bool:
+def logs_what_it_applies(primary: ServerFacts) -> bool:
+    """Whether what this server gets as a replica is in its own binary log."""
     return primary.on("log_slave_updates") or primary.on("log_replica_updates")
 
 

@@ -110,7 +110,7 @@ async def set_up(deployment: Deployment, options: Options, reporter: Reporter | 
     primary, replicas = await wait_for_all(deployment, options.wait, reporter)
     async with connected(primary) as client:
         await take_turn(client)
-        facts, surveyed = await _survey_all(client, replicas)
+        facts, surveyed = await survey_all(client, replicas)
         check_primary(facts)
         return await _carry_out(client, deployment, options, reporter, facts, surveyed)
 
@@ -169,9 +169,10 @@ async def take_turn(client: SqlClient) -> None:
         )
 
 
-async def _survey_all(
+async def survey_all(
     client: SqlClient, replicas: Mapping[str, Server | ManyreadsError]
 ) -> tuple[ServerFacts, dict[str, ServerFacts | ManyreadsError]]:
+    """Look at the primary, to which `client` is connected, and at the replicas, each with what keeps it from that."""
     lock = f"manyreads.{secrets.token_hex(8)}"
     await client.value(f"SELECT GET_LOCK('{lock}', 0)")
     found = await asyncio.gather(*(_survey_one(each, lock) for each in replicas.values()))

@@ -101,6 +101,22 @@ class Dialect(Protocol):
         """Refuse writes from clients."""
         ...
 
+    def accept_writes(self) -> list[Statement]:
+        """Let clients write, as on a primary."""
+        ...
+
+    def block_commits(self) -> list[Statement]:
+        """With `read_only` before it: nobody commits any more while this session lives, whatever his privileges."""
+        ...
+
+    def let_commit(self) -> list[Statement]:
+        """End `block_commits`, in the same session."""
+        ...
+
+    def follow_on(self, source: Source, gtid: str) -> list[Statement]:
+        """Make a replica of a primary that has executed `gtid` and nothing else, as `source` has."""
+        ...
+
     def server_id(self, number: int) -> list[Statement]:
         """Give the server another server_id, live."""
         ...
@@ -165,6 +181,19 @@ class MariaDb:
 
     def read_only(self) -> list[Statement]:
         return [Statement("SET GLOBAL read_only = 1")]
+
+    def accept_writes(self) -> list[Statement]:
+        return [Statement("SET GLOBAL read_only = 0")]
+
+    def block_commits(self) -> list[Statement]:
+        # read_only does not keep out who has READ ONLY ADMIN, as root has.
+        return [Statement("BACKUP STAGE START"), Statement("BACKUP STAGE BLOCK_COMMIT")]
+
+    def let_commit(self) -> list[Statement]:
+        return [Statement("BACKUP STAGE END")]
+
+    def follow_on(self, source: Source, gtid: str) -> list[Statement]:
+        return [Statement(f"SET GLOBAL gtid_slave_pos = {text(gtid)}"), *self.repoint(source)]
 
     def server_id(self, number: int) -> list[Statement]:
         return [Statement(f"SET GLOBAL server_id = {number}")]
@@ -232,6 +261,22 @@ class MySql:
             Statement("SET PERSIST super_read_only = 1", "SET GLOBAL super_read_only = 1"),
         ]
 
+    def accept_writes(self) -> list[Statement]:
+        return [
+            Statement("SET PERSIST super_read_only = 0", "SET GLOBAL super_read_only = 0"),
+            Statement("SET PERSIST read_only = 0", "SET GLOBAL read_only = 0"),
+        ]
+
+    def block_commits(self) -> list[Statement]:
+        # super_read_only waits for commits that are under way, and refuses everybody's from then on.
+        return []
+
+    def let_commit(self) -> list[Statement]:
+        return []
+
+    def follow_on(self, source: Source, gtid: str) -> list[Statement]:
+        return self.repoint(source)
+
     def server_id(self, number: int) -> list[Statement]:
         return [Statement(f"SET PERSIST server_id = {number}", f"SET GLOBAL server_id = {number}")]
 
@@ -273,3 +318,4 @@ def write_marker(marker: Marker) -> list[Statement]:
 
 
 READ_MARKER = f"SELECT primary_identity, phase, gtid FROM {name(MARKER_SCHEMA)}.{name(MARKER_TABLE)} WHERE id = 1"
+FORGET_MARKER = f"DELETE FROM {name(MARKER_SCHEMA)}.{name(MARKER_TABLE)}"

@@ -1,6 +1,7 @@
 """Waiting until servers answer, and telling apart one that is not up yet from one that will never let us in."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 from replication.errors import NotReady
@@ -26,8 +27,7 @@ async def wait_for_all(
     """
     deadline = asyncio.get_running_loop().time() + within
     answers = await asyncio.gather(
-        _wait_for(deployment.primary, deadline, reporter),
-        *(_wait_for_replica(server, deployment.primary, deadline, reporter) for server in deployment.replicas),
+        *(_wait_with_any_login(server, deployment, deadline, reporter) for server in deployment.servers),
         return_exceptions=True,
     )
     primary, *replicas = (_expected(answer) for answer in answers)
@@ -36,25 +36,36 @@ async def wait_for_all(
     return primary, {server.name: answer for server, answer in zip(deployment.replicas, replicas, strict=True)}
 
 
+def other_logins(server: Server, deployment: Deployment) -> tuple[Server, ...]:
+    """The server with each other login that may be valid there, the primary's first.
+
+    A copied replica has the accounts of its primary, and keeps them when it becomes the primary itself.
+    """
+    logins = dict.fromkeys((each.user, each.password) for each in deployment.servers)
+    return tuple(
+        replace(server, user=user, password=password)
+        for user, password in logins
+        if (user, password) != (server.user, server.password)
+    )
+
+
 def _expected(answer: Server | BaseException) -> Server | ManyreadsError:
     if isinstance(answer, Server | ManyreadsError):
         return answer
     raise answer
 
 
-async def _wait_for_replica(server: Server, primary: Server, deadline: float, reporter: Reporter) -> Server:
+async def _wait_with_any_login(server: Server, deployment: Deployment, deadline: float, reporter: Reporter) -> Server:
     try:
         return await _wait_for(server, deadline, reporter)
     except AccessDenied as denied:
-        # After a copy the replica's accounts are the primary's.
-        copied = replace(server, user=primary.user, password=primary.password)
-        try:
-            return await _wait_for(copied, deadline, reporter)
-        except AccessDenied:
-            raise AccessDenied(
-                f"{denied.problem}; the primary's credentials are refused there as well",
-                f"give the credentials of {server.name} as they are now",
-            ) from None
+        for login in other_logins(server, deployment):
+            with suppress(AccessDenied):
+                return await _wait_for(login, deadline, reporter)
+        raise AccessDenied(
+            f"{denied.problem}; the credentials of the other servers are refused there as well",
+            f"give the credentials of {server.name} as they are now",
+        ) from None
 
 
 async def _wait_for(server: Server, deadline: float, reporter: Reporter) -> Server:

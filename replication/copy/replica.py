@@ -14,7 +14,8 @@ from replication.facts import Marker, Phase, ServerFacts
 from replication.perform import perform, unlogged
 from replication.plan import Users
 from replication.report import Reporter
-from replication.statements import dialect, write_marker
+from replication.statements import FORGET_MARKER, dialect, write_marker
+from replication.survey import read_marker
 from topology.errors import AccessDenied
 from topology.servers import Server
 from topology.sqlclient import SqlClient, connected
@@ -79,6 +80,13 @@ async def mark(server: Server, marker: Marker) -> None:
     async with connected(server) as client:
         await unlogged(client)
         await perform(client, write_marker(marker))
+
+
+async def forget_mark(client: SqlClient) -> None:
+    """Take the marker away, if there is one; nothing else that runs on this connection is logged either."""
+    await unlogged(client)
+    if await read_marker(client) is not None:
+        await client.execute(FORGET_MARKER)
 
 
 async def take_over(job: CopyJob) -> None:

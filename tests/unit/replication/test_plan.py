@@ -132,6 +132,15 @@ def test_an_unfit_replica_is_refused_even_by_force(target: ServerFacts, problem:
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("vendor", list(Vendor))
+def test_a_primary_that_follows_its_replica_is_refused(vendor: Vendor) -> None:
+    replica = facts("dbread1", vendor)
+    channel = Channel("", "10.0.0.2", 3306, "dbread1" if vendor is Vendor.MYSQL else "2", "Yes", "Yes")
+    primary = replace(facts("dbwrite", vendor), channels=(channel,))
+    with pytest.raises(Refused, match="roles were exchanged"):
+        decide(primary, replica, FORCED)
+
+
 def test_an_older_patch_level_is_fine() -> None:
     assert decide(PRIMARY, replace(BLANK, version=(10, 11, 2)), WANTED).action is Action.COPY
 

@@ -67,3 +67,20 @@ def test_a_replica_is_held_run_up_to_a_position_and_let_go() -> None:
         )
     ]
     assert [each.sql for each in mysql.go_on()] == ["STOP REPLICA SQL_THREAD", "START REPLICA"]
+
+
+def test_a_primary_becomes_a_replica_from_its_own_position_on() -> None:
+    mariadb, mysql = dialect(Vendor.MARIADB), dialect(Vendor.MYSQL)
+    position, *rest = mariadb.follow_on(SOURCE, "0-1-5")
+    assert position.sql == "SET GLOBAL gtid_slave_pos = '0-1-5'"
+    assert rest == mariadb.repoint(SOURCE)
+    # What it has executed is its position.
+    assert mysql.follow_on(SOURCE, "u:1-5") == mysql.repoint(SOURCE)
+
+
+def test_administrators_are_kept_out_as_well() -> None:
+    mariadb, mysql = dialect(Vendor.MARIADB), dialect(Vendor.MYSQL)
+    assert [each.sql for each in mariadb.block_commits()] == ["BACKUP STAGE START", "BACKUP STAGE BLOCK_COMMIT"]
+    assert [each.sql for each in mariadb.let_commit()] == ["BACKUP STAGE END"]
+    assert mysql.read_only()[-1].sql == "SET PERSIST super_read_only = 1"
+    assert mysql.accept_writes()[0].older == "SET GLOBAL super_read_only = 0"
