@@ -36,6 +36,7 @@ class Freshness:
         self.written = 0
         self.definitions = 0
         self._confirmed: dict[str, int] = {}
+        self._defining = 0
         self._ordinary: frozenset[Table] | None = None
         # The table written longest ago comes first.
         self._by_table: dict[Table, int] = {}
@@ -45,8 +46,7 @@ class Freshness:
         """A write to `tables` (resolved) was acknowledged, or is about to be. `defines`: it may have been DDL."""
         self.written += 1
         if defines:
-            self.definitions += 1
-            self._ordinary = None
+            self._forget_definitions()
         if tables is None or self._ordinary is None or not tables <= self._ordinary:
             self._elsewhere = self.written
             return
@@ -57,12 +57,25 @@ class Freshness:
             oldest = next(iter(self._by_table))
             self._elsewhere = max(self._elsewhere, self._by_table.pop(oldest))
 
+    def begin_definition(self) -> None:
+        """A statement that may be DDL is on its way: the tables may be others before its reply is here."""
+        self._defining += 1
+        self._forget_definitions()
+
+    def end_definition(self) -> None:
+        """It is over, and noted as a write that defines."""
+        self._defining -= 1
+
+    def _forget_definitions(self) -> None:
+        self.definitions += 1
+        self._ordinary = None
+
     def learn(self, ordinary: frozenset[Table] | None, definitions: int) -> None:
         """`ordinary` are the tables (resolved) that are such, asked for when `definitions` were counted; None: unknown.
 
         What was written before may have been more than it seemed if they are others now.
         """
-        if definitions != self.definitions or ordinary == self._ordinary:
+        if self._defining or definitions != self.definitions or ordinary == self._ordinary:
             return
         self._ordinary = ordinary
         self._elsewhere = self.written

@@ -30,6 +30,7 @@ from proxy.sql.statement import (
     DIAGNOSTIC,
     NO_TABLES,
     OWN,
+    PRIMARY,
     READ,
     SERVER_SCHEMAS,
     SESSION,
@@ -37,6 +38,7 @@ from proxy.sql.statement import (
     Statement,
     Tables,
     primary,
+    touched,
 )
 from proxy.wire import constants as c
 from proxy.wire.commands import DUMPS, EXECUTIONS, REPLIES
@@ -59,7 +61,7 @@ _OTHER_MEANING: Final = route_to(Target.PRIMARY, "prepared-before-a-setting")
 _OTHER_SCHEMA: Final = route_to(Target.PRIMARY, "server-local")
 _BULK: Final = route_to(Target.PRIMARY, "bulk")
 # In a transaction these commit first.
-_COMMITTING: Final = frozenset({"lock", "flush-lock", "backup"})
+_COMMITTING: Final = frozenset({"lock", "unlock", "flush-lock", "backup"})
 # Of a transaction that has written to more, any table is taken for written.
 _MOST_WRITTEN: Final = 100
 _LARGE: Final = route_to(Target.PRIMARY, "too-large")
@@ -378,8 +380,11 @@ class Machine:
         if request.prepared is not None:
             request.prepared.statement = statement
 
-    def wrote(self, request: Request) -> bool:
-        """Whether others may see changed data now that (a part of) the reply to `request` is here."""
+    def wrote(self, request: Request, status: int = -1) -> bool:
+        """Whether others may see changed data now that (a part of) the reply to `request` is here.
+
+        `status` are the flags that the server has told in it, -1 when none are known.
+        """
         statement = request.statement
         if request.code == c.COM_STMT_PREPARE:
             return False
@@ -389,7 +394,10 @@ class Machine:
         if statement.writes:
             self._dirty = True
             self._add_written(request)
-        return statement.writes
+            return True
+        # The server has the last word on whether its transaction is over.
+        ended = status >= 0 and not status & c.SERVER_STATUS_IN_TRANS
+        return self._dirty and ended and statement.kind is PRIMARY
 
     def _add_written(self, request: Request) -> None:
         statement, schema = request.statement, self.state.schema
@@ -397,7 +405,7 @@ class Machine:
             schema = request.prepared.schema
         # The text that is executed may have been prepared, and one of several may be run, in another schema.
         uncertain = bool(request.named) or statement.reason == MULTI_STATEMENT
-        tables = None if uncertain else resolved(statement.written, schema)
+        tables = None if uncertain else resolved(touched(statement), schema)
         if self.written is None or tables is None or len(self.written) > _MOST_WRITTEN:
             self.written = None
         else:

@@ -96,6 +96,7 @@ class Runner:
         self._exchange: Exchange | None = None
         self._held = b""
         self._forwarded = False
+        self._defining = False
         self._client_slow = False
         self._closed = False
         self._killer = Killer(context, identity, machine, client, self)
@@ -139,6 +140,10 @@ class Runner:
     def close(self, under_way: bool) -> None:
         """Give up everything. Safe to call twice. `under_way`: a command was whole and is not answered yet."""
         self._closed = True
+        if self._defining:
+            # It may be carried out all the same.
+            self._end_definition()
+            self._context.monitor.note_write(None, defines=True)
         # Without an exchange nothing of the client's own was sent.
         if under_way and not self.condemned and self._link is not None and self._exchange is not None:
             self._servers.leave_behind(self._link)
@@ -351,6 +356,9 @@ class Runner:
         if not request.plain:
             packet = self._steps.packet_for(link.seen, request)
             self._machine.sent(request, link.seen)
+            if request.statement.defines and not self._defining and request.code != c.COM_STMT_PREPARE:
+                self._defining = True
+                self._context.monitor.freshness.begin_definition()
             if self._metadata is not None:
                 sink = self._metadata.sink(request, self)
         exchange = Exchange(request.reply, link.layout)
@@ -400,7 +408,7 @@ class Runner:
             self._forwarded = True
             if self._held or exchange.prepared is not None:
                 chunk = self._first_chunk(request, connection, exchange, chunk)
-        if not request.plain and self._machine.wrote(request):
+        if not request.plain and self._machine.wrote(request, exchange.status):
             self._note_write(request)
         if not exchange.done:
             self._write(chunk)
@@ -425,7 +433,13 @@ class Runner:
         self._write(chunk)
         self._over()
 
+    def _end_definition(self) -> None:
+        if self._defining:
+            self._defining = False
+            self._context.monitor.freshness.end_definition()
+
     def _note_write(self, request: Request) -> None:
+        self._end_definition()
         self._context.monitor.note_write(self._machine.written, defines=request.statement.defines)
 
     def _whole(self, whole: WholeReply, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bytes:

@@ -4,8 +4,9 @@ from itertools import pairwise
 from typing import Final
 
 from proxy.sql.effects import DropSchema, Effect, Pin, Renamed, Unpin
-from proxy.sql.statement import Statement, Table, Tables, primary
-from proxy.sql.words import Words
+from proxy.sql.queries import sources
+from proxy.sql.statement import NO_TABLES, Statement, Table, Tables, primary
+from proxy.sql.words import MARK, Words
 
 TEMP_TABLE: Final = "temp-table"
 _MODIFIERS: Final = ("LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE", "CONCURRENT", "LOCAL")
@@ -30,6 +31,13 @@ def delete(words: Words) -> Tables:
     """DELETE, behind that word: known for a single table."""
     words.skip(*_MODIFIERS)
     return _single(words) if words.take("FROM") else None
+
+
+def read_by(verb: str, words: Words) -> Tables:
+    """The tables in the queries of a statement, what follows `verb` being a digest; None when they may be any."""
+    if "SELECT" not in words.upper and "TABLE" not in words.upper:
+        return NO_TABLES
+    return sources(f"{verb} {words.text_from(0).replace(MARK, '0')}")
 
 
 def _single(words: Words) -> Tables:
@@ -64,7 +72,7 @@ def create(words: Words) -> Statement:
         words.at += 1
         _skip_existence(words)
         table = words.table()
-        written = _one(table)
+        written = None if "SELECT" in words.upper else _one(table)
         return primary("temp-table", Pin(TEMP_TABLE, table=table or ("", "")), written=written, defines=False)
     if words.take("TABLE"):
         _skip_existence(words)

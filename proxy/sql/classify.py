@@ -83,10 +83,10 @@ class Classifier:
             **dict.fromkeys(_BLOCKS, transactions.compound),
             **dict.fromkeys(("COMMIT", "ROLLBACK"), transactions.end),
             **dict.fromkeys(("SAVEPOINT", "RELEASE"), transactions.savepoint),
-            **dict.fromkeys(("INSERT", "REPLACE"), self._changing(changes.insert)),
-            "UPDATE": self._changing(changes.update),
-            "DELETE": self._changing(changes.delete),
-            "TRUNCATE": self._changing(changes.truncate),
+            **dict.fromkeys(("INSERT", "REPLACE"), self._changing("INSERT", changes.insert)),
+            "UPDATE": self._changing("UPDATE", changes.update),
+            "DELETE": self._changing("DELETE", changes.delete),
+            "TRUNCATE": lambda words: primary("write", written=changes.truncate(words), defines=False),
             "LOAD": self._load,
             "CREATE": changes.create,
             "DROP": _drop,
@@ -166,9 +166,12 @@ class Classifier:
 
     # --- statements that change data, and calls --------------------------------------------------------------------
 
-    def _changing(self, tables: Callable[[Words], Tables]) -> Callable[[Words], Statement]:
+    def _changing(self, verb: str, tables: Callable[[Words], Tables]) -> Callable[[Words], Statement]:
+        """For statements that begin with `verb`, or may as well."""
+
         def classify(words: Words) -> Statement:
             written = tables(words)
+            reads = changes.read_by(verb, words)
             if words.peek() == "(":
                 words.at += 1  # the names of columns, no function's parameters
             found = mentions(words, self._builtins)
@@ -178,6 +181,7 @@ class Classifier:
                 written=None if found.unknown else written,
                 variables=None if found.unknown else found.told_variables(),
                 defines=False,
+                reads=reads,
             )
 
         return classify
@@ -189,7 +193,7 @@ class Classifier:
         words.at = words.upper.index("SET", words.at) if "SET" in words.upper[words.at :] else len(words.texts)
         found = mentions(words, self._builtins)
         found.assigned |= variables
-        written = None if found.unknown else written
+        written = None if found.unknown or "SELECT" in words.upper else written
         return primary("write", *found.effects(), written=written, variables=None, defines=False)
 
     def _call(self, words: Words) -> Statement:

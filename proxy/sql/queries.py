@@ -22,7 +22,7 @@ from proxy.sql.reads import (
     reason_of_words,
     tables_of,
 )
-from proxy.sql.statement import INSERT_ID, NO_VARIABLES, Kind, Statement, primary
+from proxy.sql.statement import INSERT_ID, NO_VARIABLES, Kind, Statement, Tables, primary
 from proxy.sql.verdict import Verdict
 from proxy.sql.words import Words
 
@@ -96,6 +96,12 @@ def _other(reason: str, text: str, builtins: frozenset[str], *holds: Hold) -> St
         writes=bool(found.unknown) or not reason.startswith((*_HARMLESS, "primary-function")),
         variables=None if found.unknown else found.told_variables(),
     )
+
+
+def sources(text: str) -> Tables:
+    """The tables that are named in a write, those of its queries among them; None when that may be any."""
+    parsed = _parse(text)
+    return tables_of(parsed[0]) if parsed is not None and isinstance(parsed[0], exp.DML) else None
 
 
 def _reason_unparsed(text: str) -> str:

@@ -60,9 +60,9 @@ class Statement:
 
     `reason` is a stable code: `read`, or why the statement is not one. `effects` are what it changes in the session, in
     order. `writes` tells whether data may have changed once it was answered, and `written` in which tables; `defines`
-    that tables, triggers or views may be others then. `reads` are
-    the tables that a read depends on, and `variables` the user variables that the statement asks for. `tally` counts
-    the executions of its digest; statements are equal without regard to it.
+    that tables, triggers or views may be others then. `reads` are the tables that a read, or queries in a write, depend
+    on, and `variables` the user variables that the statement asks for. `tally` counts the executions of its digest;
+    statements are equal without regard to it.
     """
 
     kind: Kind
@@ -84,6 +84,7 @@ def primary(
     written: Tables = None,
     variables: Variables = NO_VARIABLES,
     defines: bool | None = None,
+    reads: Tables = NO_TABLES,
 ) -> Statement:
     """A statement for the primary. Where it is not told where it writes, it may define tables, unless that is said."""
     if not writes:
@@ -93,7 +94,16 @@ def primary(
         reason,
         effects,
         writes=True,
+        reads=reads,
         written=written,
         defines=written is None if defines is None else defines,
         variables=variables,
     )
+
+
+def touched(statement: Statement) -> Tables:
+    """Where a write may show, as long as all of these are ordinary tables.
+
+    A view in one of its queries can call what writes elsewhere.
+    """
+    return None if statement.written is None or statement.reads is None else statement.written | statement.reads

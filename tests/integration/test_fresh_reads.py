@@ -1,6 +1,7 @@
 """Reads see every acknowledged write while replicas are behind, and those of a quiet table stay on the replicas."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -23,6 +24,8 @@ TABLES = (
     "CREATE TABLE child (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE)",
     "CREATE VIEW seen AS SELECT id, n FROM busy",
     "CREATE PROCEDURE add_other() INSERT INTO other SELECT MAX(id) + 1, 0 FROM other",
+    "CREATE FUNCTION note() RETURNS INT DETERMINISTIC BEGIN INSERT INTO journal VALUES (); RETURN 7; END",
+    "CREATE VIEW noting AS SELECT note() AS n",
     "INSERT INTO quiet VALUES ()",
     "INSERT INTO other VALUES (1, 1)",
     "INSERT INTO parent VALUES (1)",
@@ -69,13 +72,13 @@ def on_replicas(connection: Connection, read: str) -> bool:
     return "dbwrite" not in servers(connection, read)
 
 
-def know_the_tables(cluster: Cluster, connection: Connection) -> None:
+def know_the_tables(cluster: Cluster, connection: Connection, write: str = "INSERT INTO busy (n) VALUES (0)") -> None:
     """Wait until a write to one table is told from a write to another."""
 
     def apart() -> bool:
         wait_until(lambda: on_replicas(connection, "SELECT 1"), "replicas are fresh")
         with behind(cluster):
-            run(connection, "INSERT INTO busy (n) VALUES (0)")
+            run(connection, write)
             return on_replicas(connection, QUIET)
 
     wait_until(apart, "reads of a quiet table stay on the replicas")
@@ -104,9 +107,11 @@ def test_a_write_to_one_table_leaves_the_reads_of_another_on_the_replicas(
         ("INSERT INTO watched VALUES ()", "SELECT COUNT(*) FROM journal", 1),
         ("DELETE FROM parent", "SELECT COUNT(*) FROM child", 0),
         ("INSERT INTO seen (n) VALUES (8)", "SELECT COUNT(*) FROM busy WHERE n = 8", 1),
+        ("INSERT INTO busy (n) SELECT n FROM noting", "SELECT COUNT(*) FROM journal", 1),
+        ("UPDATE other SET n = note()", "SELECT COUNT(*) FROM journal", 1),
         ("CALL add_other()", "SELECT COUNT(*) FROM other", 2),
         ("UPDATE quiet, other SET other.n = 9", "SELECT n FROM other", 9),
-        ("DROP VIEW seen", "SELECT COUNT(*) FROM information_schema.views WHERE table_schema = 'fresh_test'", 0),
+        ("DROP VIEW seen", "SELECT COUNT(*) FROM information_schema.views WHERE table_name = 'seen'", 0),
         ("RENAME TABLE busy TO busier, other TO busy", "SELECT SUM(n) FROM busy", 1),
     ],
 )
@@ -119,6 +124,34 @@ def test_writes_that_count_for_all_tables(
         run(client, write)
         assert run(client, read) == ((expected,),)
         assert servers(client, QUIET) == {"dbwrite"}
+
+
+def test_unlocking_tables_commits(client: Connection, shared_cluster: Cluster, shared_proxy: ProxyProcess) -> None:
+    know_the_tables(shared_cluster, client)
+    with behind(shared_cluster), connect(shared_cluster, shared_proxy, database=SCHEMA) as writer:
+        for text in ("SET autocommit = 0", "LOCK TABLES other WRITE", "UPDATE other SET n = 5", "UNLOCK TABLES"):
+            run(writer, text)
+        assert run(client, "SELECT n FROM other") == ((5,),)
+
+
+def test_tables_are_not_told_apart_while_they_are_defined(
+    client: Connection, shared_cluster: Cluster, shared_proxy: ProxyProcess
+) -> None:
+    know_the_tables(shared_cluster, client)
+    defining = "CREATE TRIGGER late AFTER INSERT ON busy FOR EACH ROW INSERT INTO journal VALUES ()"
+    with connect(shared_cluster, shared_proxy, database=SCHEMA) as holder, ThreadPoolExecutor(1) as threads:
+        run(holder, "BEGIN")
+        run(holder, "INSERT INTO busy (n) VALUES (1)")
+        defined = threads.submit(run, client, defining)
+        with connect(shared_cluster, shared_proxy, database=SCHEMA) as other:
+            wait_until(lambda: on_replicas(other, "SELECT 1"), "replicas are fresh")
+            with behind(shared_cluster):
+                run(other, "UPDATE other SET n = 3")
+                assert servers(other, QUIET) == {"dbwrite"}
+        assert not defined.done()
+        run(holder, "COMMIT")
+        defined.result(timeout=20)
+    know_the_tables(shared_cluster, client, "UPDATE other SET n = 4")
 
 
 def test_a_trigger_counts_as_soon_as_it_is_made(client: Connection, shared_cluster: Cluster) -> None:

@@ -78,7 +78,7 @@ class Session:
         exchange = Exchange(request.reply, Layout(deprecate_eof=True))
         if not exchange.done:
             exchange.feed(frame(reply, 1) if reply else self._ordinary(request.reply, server))
-        self.wrote = self.machine.wrote(request)
+        self.wrote = self.machine.wrote(request, exchange.status)
         self.number = 0
         if exchange.prepared is not None:
             self.number = self.machine.prepared(request, exchange, seen)

@@ -45,6 +45,22 @@ def learned(*ordinary: Table) -> Freshness:
     return freshness
 
 
+def test_tables_are_not_told_apart_while_they_may_be_defined() -> None:
+    freshness = learned(T, U)
+    freshness.note_write(frozenset([T]))
+    assert covers(freshness, U)
+    freshness.begin_definition()
+    assert not covers(freshness, U)
+    freshness.learn(frozenset([T, U]), freshness.definitions)
+    assert not covers(freshness, U)
+    freshness.note_write(None, defines=True)
+    freshness.end_definition()
+    freshness.learn(frozenset([T, U]), freshness.definitions)
+    freshness.confirm("a", freshness.written)
+    freshness.note_write(frozenset([T]))
+    assert covers(freshness, U)
+
+
 def covers(freshness: Freshness, *reads: Table) -> bool:
     return freshness.covers("a", frozenset(reads), "s")
 

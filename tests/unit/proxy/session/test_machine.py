@@ -479,6 +479,41 @@ def test_locking_tables_commits_what_was_written() -> None:
     assert not session.machine.wrote(session.request(query("LOCK TABLES t READ")))
 
 
+def test_unlocking_tables_commits_what_was_written() -> None:
+    session = Session()
+    session.query("SET autocommit = 0", ok(0))
+    session.query("LOCK TABLES t WRITE", ok(0))
+    written_by(session, "INSERT INTO t VALUES (1)", c.SERVER_STATUS_IN_TRANS)
+    assert written_by(session, "UNLOCK TABLES", 0) == frozenset([("app", "t")])
+
+
+@pytest.mark.parametrize("text", ["SET @a = @b + 1, autocommit = 1", "SET STATEMENT max_statement_time = 9 FOR COMMIT"])
+def test_the_server_tells_that_a_transaction_is_over(text: str) -> None:
+    session = Session()
+
+    def wrote(text: str, status: int) -> bool:
+        session.query(text, ok(status))
+        return session.wrote
+
+    session.query("BEGIN", ok(IN_TRANS))
+    session.query("INSERT INTO t VALUES (1)", ok(IN_TRANS))
+    assert not wrote("SELECT 1 FROM t FOR UPDATE", IN_TRANS)
+    assert wrote(text, AUTOCOMMIT)
+    assert not wrote(text, AUTOCOMMIT)
+
+
+def test_a_read_after_an_error_is_no_write() -> None:
+    session = Session()
+    session.query("INSERT INTO t VALUES (1)", err(1062))
+    session.run(execute(session.prepare("SELECT a FROM t")))
+    assert not session.wrote
+
+
+def test_a_write_counts_for_the_tables_of_its_queries() -> None:
+    session = Session()
+    assert written_by(session, "INSERT INTO t SELECT * FROM v") == frozenset([("app", "t"), ("app", "v")])
+
+
 def test_what_is_prepared_writes_in_the_schema_of_its_preparation() -> None:
     session = Session()
     number = session.prepare("INSERT INTO t VALUES (1)")

@@ -1,9 +1,10 @@
-"""Which statements may change what tables, triggers and views there are."""
+"""Which statements may change what tables, triggers and views there are, and where writes may show."""
 
 import pytest
 
 from proxy.sql.classify import Classifier
 from proxy.sql.comments import ServerVersion
+from proxy.sql.statement import touched
 from topology.servers import Vendor
 
 
@@ -33,3 +34,26 @@ from topology.servers import Vendor
 )
 def test_defines(text: str, defines: bool) -> None:
     assert Classifier(ServerVersion(Vendor.MARIADB, 101100)).classify(text.encode()).statement.defines is defines
+
+
+@pytest.mark.parametrize(
+    ("text", "tables"),
+    [
+        ("UPDATE t SET a = 1", "t"),
+        ("TRUNCATE TABLE t", "t"),
+        ("INSERT INTO t VALUES (1, 'SELECT')", "t"),
+        ("INSERT INTO t SELECT a FROM u JOIN v USING (a), w WHERE b IN ('x', 'y') LIMIT 3", "t u v w"),
+        ("REPLACE INTO t TABLE v", "t v"),
+        ("DELETE FROM t WHERE a = (SELECT MAX(a) FROM v)", "t v"),
+        ("INSERT INTO t WITH w AS (SELECT a FROM v) SELECT a FROM w", "t v w"),
+        ("INSERT INTO t SELECT f() FROM v", None),
+        ("INSERT INTO t SELECT a FROM information_schema.tables", None),
+        ("INSERT INTO t SELECT FROM WHERE", None),
+        ("LOAD DATA INFILE 'x' INTO TABLE t SET a = (SELECT 1 FROM v)", None),
+        ("CREATE TEMPORARY TABLE t SELECT f()", None),
+        ("CREATE TEMPORARY TABLE t (a INT)", "t"),
+    ],
+)
+def test_touched(text: str, tables: str | None) -> None:
+    expected = None if tables is None else frozenset(("", name) for name in tables.split())
+    assert touched(Classifier(ServerVersion(Vendor.MARIADB, 101100)).classify(text.encode()).statement) == expected
