@@ -1,14 +1,28 @@
 """What a session can still ask about its last statement after the connection that ran it went to another session.
 
 Before that, the connection is asked for it; afterwards the session's questions are answered from what it said.
-Observed on MariaDB 10.11 and MySQL 9.7: SHOW WARNINGS, SHOW ERRORS and GET DIAGNOSTICS change neither the warnings nor
-FOUND_ROWS(), but ROW_COUNT(); a SELECT changes all of them. Pure.
+Observed on MariaDB 10.11 and MySQL 9.7: SHOW WARNINGS and SHOW ERRORS change neither the warnings nor FOUND_ROWS(), but
+ROW_COUNT(); GET DIAGNOSTICS only when the condition does not exist; a SELECT changes all of them. What is about one
+condition is in `proxy.session.conditions`. Pure.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
+from proxy.session.conditions import (
+    Condition,
+    Get,
+    conditions_in,
+    getting,
+    literals,
+    parse_get,
+    selected,
+    unsigned,
+    variables,
+)
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import PacketReader, frame
 from proxy.wire.primitives import Reader, lenenc_bytes
@@ -17,18 +31,13 @@ from proxy.wire.replies import Err
 _NUMBERS: Final = b"SELECT LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS()"
 # Where there are warnings, their texts go first. The variable's name is long enough to be nobody's.
 _ROWS: Final = b"@`manyreads_row_count`"
-QUESTIONS: Final = (_NUMBERS,)
-QUESTIONS_WARNED: Final = (
-    b"GET DIAGNOSTICS " + _ROWS + b" = ROW_COUNT",
-    b"SHOW WARNINGS",
-    b"SHOW ERRORS",
-    b"SELECT LAST_INSERT_ID(), " + _ROWS + b", FOUND_ROWS()",
-    b"SET " + _ROWS + b" = NULL",
-)
+_LISTS: Final = (b"GET DIAGNOSTICS " + _ROWS + b" = ROW_COUNT", b"SHOW WARNINGS", b"SHOW ERRORS")
+# Of more conditions than these only the list is kept.
+MOST_CONDITIONS: Final = 8
 _LARGEST_REPLY: Final = 1 << 24
 _LIST: Final = re.compile(rb"SHOW (WARNINGS|ERRORS)(?: LIMIT (\d+)(?: ?(,|OFFSET) ?(\d+))?)?")
-_GET: Final = re.compile(rb"GET (?:CURRENT )?DIAGNOSTICS (.*)", re.DOTALL)
-_GIVEN: Final = re.compile(rb"(@\w+) ?= ?(ROW_COUNT|NUMBER)")
+# Of what is in the lists.
+_LISTED: Final = re.compile(rb"WARNING|ERROR")
 _ASKED: Final = re.compile(
     rb"(?:(ROW_COUNT|FOUND_ROWS|LAST_INSERT_ID) ?\( ?\)|@@(?:(?:SESSION|LOCAL) ?\. ?)?(WARNING_COUNT|ERROR_COUNT))"
     rb"(?: (?:AS )?(?:`\w+`|'\w+'|\w+))?"
@@ -39,8 +48,6 @@ _LOST: Final = Err(
     "What this asks about the statement before is not known any more, because its server connection serves another "
     "session; ask in a form like SELECT ROW_COUNT() or SHOW WARNINGS, or set connection_sharing = session",
 )
-# As servers have them: the one with a sign, the other without.
-_VALUE: Final = {b"ROW_COUNT": b"%s = %d", b"NUMBER": b"%s = CAST(%d AS UNSIGNED)"}
 # Leaves no warnings.
 _NOTHING: Final = b"DO 0"
 # Of a row in the binary protocol: 0x00 and a bit for each column, from the third bit on.
@@ -51,7 +58,9 @@ _INTEGER: Final = 8
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What the functions LAST_INSERT_ID(), ROW_COUNT() and FOUND_ROWS() gave, and how many warnings and errors there
-    were; what SHOW WARNINGS and SHOW ERRORS answered, as the client would have got it, empty when there were none."""
+    were; what SHOW WARNINGS and SHOW ERRORS answered, as the client would have got it, empty when there were none; the
+    first conditions. `counters` are the user variables that hold their number. `listed` is False when there is one more
+    than the lists have."""
 
     insert_id: int
     row_count: int
@@ -60,16 +69,29 @@ class Kept:
     error_count: int = 0
     warnings: bytes = b""
     errors: bytes = b""
+    conditions: tuple[Condition, ...] = ()
+    counters: frozenset[bytes] = frozenset()
+    listed: bool = True
 
 
-def kept_after(kept: Kept, *, selects: bool, mariadb: bool) -> Kept | None:
-    """What stays known after a question was answered by another connection; `selects` tells a SELECT from others.
+def next_question(replies: list[bytes], *, warned: bool) -> bytes | None:
+    """What a connection is asked after it has given these replies; None when that is all."""
+    questions: tuple[bytes, ...] = (_NUMBERS,)
+    if warned:
+        count = min(_rows(replies[1]), MOST_CONDITIONS) if len(replies) > 1 else 0
+        numbers = range(1, count + 1)
+        questions = (*_LISTS, *map(getting, numbers), _select(numbers), _forget(numbers))
+    return questions[len(replies)] if len(replies) < len(questions) else None
 
-    MariaDB's SELECT without a table leaves the warnings; MySQL's does not.
-    """
-    if not selects:
-        return replace(kept, row_count=0)
-    return replace(kept, row_count=-1, found_rows=1) if mariadb else None
+
+def _select(numbers: Iterable[int]) -> bytes:
+    columns = [b"LAST_INSERT_ID()", _ROWS, b"FOUND_ROWS()", *chain.from_iterable(map(selected, numbers))]
+    return b"SELECT " + b", ".join(columns)
+
+
+def _forget(numbers: Iterable[int]) -> bytes:
+    names = [_ROWS, *chain.from_iterable(map(variables, numbers))]
+    return b"SET " + b", ".join(name + b" = NULL" for name in names)
 
 
 # By column, the value that a row is given; None leaves what the server has said.
@@ -79,21 +101,24 @@ Values = tuple[int | None, ...]
 @dataclass(frozen=True, slots=True)
 class Retold:
     """How a question is answered: with a `reply` that is here, with an error, or by another connection, which has to
-    run `before` and then `text`, or the question as it is if that is empty, and whose only row is given `values`."""
+    run `before` and then `text`, or the question as it is if that is empty, and whose only row is given `values`;
+    `kept` is what stays known behind that."""
 
     reply: bytes = b""
     err: Err | None = None
     before: bytes = b""
     text: bytes = b""
     values: Values = ()
+    kept: Kept | None = None
 
 
 def kept_from(replies: list[bytes]) -> Kept:
     """From the replies to the questions. Raises MalformedPacket for a reply without the row that was asked for."""
-    if len(replies) == len(QUESTIONS):
-        return Kept(*_only_row(replies[0]))
-    _, warnings, errors, numbers, _ = replies
-    return Kept(*_only_row(numbers), _rows(warnings), _rows(errors), warnings, errors)
+    if len(replies) == 1:
+        return Kept(*_only_row(replies[0])[0])
+    warnings, errors = replies[1:3]
+    numbers, details = _only_row(replies[-2])
+    return Kept(*numbers, _rows(warnings), _rows(errors), warnings, errors, conditions_in(details))
 
 
 def _payloads(reply: bytes) -> list[tuple[int, bytes]]:
@@ -115,48 +140,76 @@ def _is_warning(payload: bytes) -> bool:
     return payload[1:6] in (b"Error", b"Warni") or payload[1:5] == b"Note"
 
 
-def _only_row(reply: bytes) -> tuple[int, int, int]:
+def _only_row(reply: bytes) -> tuple[tuple[int, int, int], list[bytes]]:
+    """The three numbers that a row begins with, and its other values."""
     payloads = _payloads(reply)
     row = Reader(payloads[-2][1] if len(payloads) > 1 else b"")
     try:
-        return int(row.lenenc_bytes()), int(row.lenenc_bytes()), int(row.lenenc_bytes())
+        numbers = int(row.lenenc_bytes()), int(row.lenenc_bytes()), int(row.lenenc_bytes())
     except ValueError:
         raise MalformedPacket("a connection that changes hands did not answer what was asked") from None
+    details = []
+    while row.left:
+        details.append(row.lenenc_bytes())
+    return numbers, details
 
 
-def retell(text: bytes, kept: Kept, *, prepared: bool) -> Retold:
-    """How the question `text` is answered; `prepared` says that it is executed in the binary protocol."""
+def retell(text: bytes, kept: Kept, *, prepared: bool, mariadb: bool) -> Retold:
+    """How the question `text` is answered; `prepared` says that it is executed in the binary protocol.
+
+    MariaDB's SELECT without a table leaves the warnings; MySQL's does not. Raises MalformedPacket if something else was
+    kept than a server says.
+    """
     words = b" ".join(text.rstrip(b" \t\r\n;").upper().split())
-    if words in _COUNTS:
-        return Retold(values=(_value(_COUNTS[words], kept),))
+    if (values := _values(words, kept)) and (kept.listed or not _LISTED.search(words)):
+        return Retold(values=values, kept=replace(kept, row_count=-1, found_rows=1) if mariadb else None)
+    if not kept.listed:
+        return Retold(err=_LOST)
     if (found := _LIST.fullmatch(words)) is not None:
         return _list(found, kept, prepared)
-    if words.startswith(b"SELECT ") and (values := _values(words[7:], kept)):
-        return Retold(values=values)
-    if (given := _GET.fullmatch(words)) is not None and (text := _assignments(given[1], kept)):
-        return Retold(text=text)
+    if (get := parse_get(words)) is not None:
+        return _get(get, kept, mariadb)
     return Retold(err=_LOST)
 
 
-def _assignments(items: bytes, kept: Kept) -> bytes:
-    """What GET DIAGNOSTICS of the statement as a whole does to user variables; empty when it is about conditions."""
-    found = [_GIVEN.fullmatch(item.strip()) for item in items.split(b",")]
-    values = {b"ROW_COUNT": kept.row_count, b"NUMBER": kept.warning_count}
-    told = [_VALUE[item[2]] % (item[1].lower(), values[item[2]]) for item in found if item]
-    return b"SET " + b", ".join(told) if all(found) else b""
+def _get(get: Get, kept: Kept, mariadb: bool) -> Retold:
+    after = replace(kept, counters=kept.counters - get.names())
+    if not get.condition:
+        values = {b"ROW_COUNT": b"%d" % kept.row_count, b"NUMBER": unsigned(kept.warning_count)}
+        after = replace(after, counters=after.counters | get.names(b"NUMBER"))
+    elif (number := _number(get, kept)) is None or number > len(kept.conditions):
+        return Retold(err=_LOST)
+    elif number < 1:
+        # It is answered where there is none either.
+        return Retold(before=_NOTHING, kept=replace(after, row_count=-1, listed=False))
+    else:
+        values = literals(kept.conditions[number - 1], mariadb=mariadb)
+    repeated = get.repeated(values)
+    return Retold(text=repeated, kept=after) if repeated else Retold(err=_LOST)
+
+
+def _number(get: Get, kept: Kept) -> int | None:
+    """The condition that is asked for, 0 for one that does not exist when there are none; None if that is not known."""
+    if get.condition in kept.counters:
+        return kept.warning_count
+    if not get.condition.isdigit():
+        return None
+    return (int(get.condition) or None) if kept.warning_count else 0
 
 
 def _list(found: re.Match[bytes], kept: Kept, prepared: bool) -> Retold:
+    after = replace(kept, row_count=-1)
     if not kept.warnings:
-        return Retold(text=b"SHOW " + found[1] + b" LIMIT 0") if not prepared else Retold(before=_NOTHING)
+        text = b"" if prepared else b"SHOW %s LIMIT 0" % found[1]
+        return Retold(before=_NOTHING if prepared else b"", text=text, kept=after)
     if prepared:
         return Retold(err=_LOST)
     reply = kept.warnings if found[1] == b"WARNINGS" else kept.errors
-    if found[2] is None:
-        return Retold(reply=reply)
-    first, second = int(found[2]), int(found[4] or 0)
-    skipped, most = (first, second) if found[3] == b"," else (second, first)
-    return Retold(reply=_part_of(reply, skipped, most))
+    if found[2] is not None:
+        first, second = int(found[2]), int(found[4] or 0)
+        skipped, most = (first, second) if found[3] == b"," else (second, first)
+        reply = _part_of(reply, skipped, most)
+    return Retold(reply=reply, kept=after)
 
 
 def _part_of(reply: bytes, skipped: int, most: int) -> bytes:
@@ -168,9 +221,13 @@ def _part_of(reply: bytes, skipped: int, most: int) -> bytes:
     return b"".join(frame(payload, number % 256) for number, payload in enumerate(kept, 1))
 
 
-def _values(items: bytes, kept: Kept) -> Values:
-    """What a list of such functions and variables gives; empty when there is anything else in it."""
-    found = [_ASKED.fullmatch(item.strip()) for item in items.split(b",")]
+def _values(words: bytes, kept: Kept) -> Values:
+    """What a SELECT of such functions and variables gives; empty when there is anything else in it."""
+    if words in _COUNTS:
+        return (_value(_COUNTS[words], kept),)
+    if not words.startswith(b"SELECT "):
+        return ()
+    found = [_ASKED.fullmatch(item.strip()) for item in words[7:].split(b",")]
     return tuple(_value(item[1] or item[2], kept) for item in found if item) if all(found) else ()
 
 

@@ -1,6 +1,6 @@
 """Asks a connection, before another session gets it, for what only it knows of this one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from proxy.backend.connection import BackendConnection
 from proxy.session.preludes import Owner, PreludeRun
@@ -9,26 +9,26 @@ from proxy.wire.exchange import Exchange
 
 
 class Handover:
-    """The questions to one connection. `done` is called with the replies, or with None once the connection is lost or
-    has answered one with an error."""
+    """The questions to one connection: `ask` gives the next one, from the replies so far. `done` is called with all of
+    them, or with None once the connection is lost or has answered one with an error."""
 
     def __init__(
         self,
         owner: Owner,
         link: BackendConnection,
-        questions: Iterable[bytes],
+        ask: Callable[[list[bytes]], bytes | None],
         done: Callable[[list[bytes] | None], None],
     ) -> None:
         self.link = link
         self._owner = owner
-        self._questions = iter(questions)
+        self._ask = ask
         self._done = done
         self._replies: list[bytes] = []
         self._over = False
 
     def start(self) -> None:
         """Ask the next question, if there is one left."""
-        question = next(self._questions, None)
+        question = self._ask(self._replies)
         if question is None:
             self._end(self._replies)
         else:

@@ -56,11 +56,11 @@ class Lending:
     def part(self, link: BackendConnection, done: Parted) -> None:
         """Give `link` up, and call `done` with what it has, or with None if it has to stay."""
         last, on_primary = self._is_last(link), self._servers.is_primary(link.server)
-        questions = self._machine.questions(on_primary, last=last, warned=self._servers.warned)
         parted = functools.partial(self._parted, link, done, last, on_primary)
-        if questions:
+        if self._machine.asks(on_primary, last=last):
             link.resume_reading()
-            self._handover = Handover(self._owner, link, questions, parted)
+            ask = functools.partial(self._machine.next_question, warned=last and self._servers.warned)
+            self._handover = Handover(self._owner, link, ask, parted)
             self.under_way = link
             self._handover.start()
         else:

@@ -9,7 +9,7 @@ from proxy.routing.readonly import sees_snapshot
 from proxy.routing.rules import Rules
 from proxy.routing.state import Seen, SessionState
 from proxy.routing.told import Told
-from proxy.session.diagnostics import QUESTIONS, QUESTIONS_WARNED, Kept, WholeReply, kept_after, kept_from, retell
+from proxy.session.diagnostics import Kept, WholeReply, kept_from, next_question, retell
 from proxy.session.prepared import Prepared
 from proxy.session.request import Asked, Explained, Prelude, Request
 from proxy.session.statements import Limits, Statements
@@ -306,11 +306,14 @@ class Machine:
         leftover = warned or (seen.warned and self._vendor is Vendor.MARIADB)
         return replace(told, bare=False) if leftover else told
 
-    def questions(self, on_primary: bool, *, last: bool, warned: bool) -> list[bytes]:
-        """What a connection has to be asked before it goes; `last` says that it ran the last statement."""
-        if not (last and self.kept is None) and not (on_primary and self.state.wrote):
-            return []
-        return [self.steps.query(text) for text in (QUESTIONS_WARNED if last and warned else QUESTIONS)]
+    def asks(self, on_primary: bool, *, last: bool) -> bool:
+        """Whether a connection has to be asked something before it goes; `last` says that it ran the last statement."""
+        return (last and self.kept is None) or (on_primary and self.state.wrote)
+
+    def next_question(self, replies: list[bytes], *, warned: bool) -> bytes | None:
+        """What it is asked after it has given these replies; None when that is all."""
+        text = next_question(replies, warned=warned)
+        return None if text is None else self.steps.query(text)
 
     def keep(self, replies: list[bytes], seen: Seen, on_primary: bool, *, last: bool) -> None:
         """A connection has answered the questions. Raises MalformedPacket."""
@@ -327,14 +330,16 @@ class Machine:
         asks = request.statement.kind is DIAGNOSTIC and request.code != c.COM_STMT_PREPARE
         if self.kept is None or not asks:
             return request
-        retold = retell(self.text(request), self.kept, prepared=request.prepared is not None)
-        if retold.reply or retold.err is not None:
-            return retold.err or retold.reply
-        request.before = retold.before
+        mariadb, prepared = self._vendor is Vendor.MARIADB, request.prepared is not None
+        retold = retell(self.text(request), self.kept, prepared=prepared, mariadb=mariadb)
+        if retold.err is not None:
+            return retold.err
+        if retold.reply:
+            self.kept = retold.kept
+            return retold.reply
+        request.before, request.kept = retold.before, retold.kept
         if retold.values:
-            request.whole = WholeReply(retold.values, binary=request.prepared is not None)
-        selects = bool(retold.values)
-        request.kept = kept_after(self.kept, selects=selects, mariadb=self._vendor is Vendor.MARIADB)
+            request.whole = WholeReply(retold.values, binary=prepared)
         if retold.text:
             request.packet = self.steps.query(retold.text)
         return request

@@ -73,11 +73,6 @@ def _got_on_a_replica(steps: Sequence[Step]) -> bool:
     return got and bool(re.search(r"@[ab]\b", steps[-1].text))
 
 
-def _about_a_condition(steps: Sequence[Step]) -> bool:
-    """GET DIAGNOSTICS CONDITION, refused when the connection of the statement before has gone to another session."""
-    return steps[-1].text.startswith("GET DIAGNOSTICS CONDITION")
-
-
 def _of_two_snapshots(steps: Sequence[Step]) -> bool:
     """Refused in a read-only transaction, because others have written since its reads ran on a replica."""
     read_only = any(re.search(r"READ ONLY|read_only", step.text) for step in steps[:-1])
@@ -88,7 +83,6 @@ KNOWN: Final = (
     _of_two_snapshots,
     _in_front_of_others,
     _got_on_a_replica,
-    _about_a_condition,
     _next_number,
     _after_an_error_of_the_proxy,
     _behind_a_select_without_a_table,

@@ -1,13 +1,14 @@
 """Sessions that share a few server connections: each finds what it left, and nobody what is another's."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pymysql
 import pytest
 
+from proxy.wire import constants as c
 from replication.sandbox import Cluster
-from tests.support.clients import Connection, connect, direct, run
+from tests.support.clients import Connection, Rows, connect, direct, run
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until
 
@@ -16,6 +17,21 @@ LOW = "sharing_low"
 FEW = 2
 WAIT = 1
 TOO_MANY, NOT_OWNER, INTERRUPTED = 1040, 1095, 1317
+
+ITEMS = ("CLASS_ORIGIN", "TABLE_NAME", "CURSOR_NAME", "MESSAGE_TEXT", "MYSQL_ERRNO", "RETURNED_SQLSTATE")
+TWO = (
+    "SELECT CAST('schön' AS SIGNED), CAST('x' AS SIGNED) FROM DUAL FOR UPDATE",
+    f"DROP TABLE IF EXISTS {SCHEMA}.none, {SCHEMA}.nothing",
+)
+NO_CONDITION = (f"SELECT id FROM {SCHEMA}.item LIMIT 0 FOR UPDATE", f"DELETE FROM {SCHEMA}.item WHERE id = -1")
+# Statements that leave conditions, or none.
+CONDITIONS = (
+    *TWO,
+    f"INSERT INTO {SCHEMA}.item (id, value) VALUES (900, 1), (900, 1)",
+    "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'schön', MYSQL_ERRNO = 5001, TABLE_NAME = 'item', CURSOR_NAME = 'c'",
+    "SIGNAL SQLSTATE '01000' SET MESSAGE_TEXT = ''",
+    *NO_CONDITION,
+)
 
 Open = Callable[..., Connection]
 
@@ -82,6 +98,35 @@ def test_what_a_session_asks_about_its_last_statement(session: Open) -> None:
         run(client, f"SELECT CAST('{number}x' AS SIGNED) FROM DUAL FOR UPDATE")
     warnings = [run(client, "SHOW WARNINGS") for client in sessions]
     assert [f"'{number}x'" in str(rows) for number, rows in enumerate(warnings)] == [True] * len(sessions)
+
+
+def quietly(client: Connection, sql: str) -> None:
+    """Run a statement that may be answered with an error."""
+    with suppress(pymysql.err.MySQLError):
+        run(client, sql)
+
+
+def conditions_got(client: Connection, number: str) -> list[Rows]:
+    """What GET DIAGNOSTICS assigns, and what can still be asked behind it."""
+    run(client, "GET DIAGNOSTICS @n = NUMBER, @r = ROW_COUNT")
+    run(client, f"GET DIAGNOSTICS CONDITION {number} " + ", ".join(f"@{item} = {item}" for item in ITEMS))
+    count = run(client, "SELECT ROW_COUNT()")
+    columns = (f"@{item}, COLLATION(@{item}), COERCIBILITY(@{item})" for item in ("n", "r", *ITEMS))
+    return [count, run(client, f"SELECT {', '.join(columns)} FROM DUAL FOR UPDATE")]
+
+
+@pytest.mark.parametrize("number", ["1", "2", "@n"])
+def test_conditions_of_the_last_statement(shared_cluster: Cluster, session: Open, number: str) -> None:
+    sessions = [(sql, low(session)) for sql in CONDITIONS if number != "2" or sql in TWO or sql in NO_CONDITION]
+    for sql, client in sessions:
+        quietly(client, sql)
+    for sql, client in sessions:
+        with direct(shared_cluster, shared_cluster.servers[0]) as plain:
+            quietly(plain, sql)
+            assert conditions_got(client, number) == conditions_got(plain, number), sql
+        # What it has in its variables kept its connection.
+        client._execute_command(c.COM_RESET_CONNECTION, b"")
+        client._read_ok_packet()
 
 
 def test_open_transactions_keep_connections_and_others_wait_in_vain(session: Open) -> None:

@@ -3,22 +3,28 @@
 import pytest
 
 from proxy.session.diagnostics import (
-    QUESTIONS,
-    QUESTIONS_WARNED,
+    MOST_CONDITIONS,
     Kept,
+    Retold,
     Values,
     WholeReply,
-    kept_after,
     kept_from,
-    retell,
+    next_question,
     with_values,
 )
+from proxy.session.diagnostics import retell as retell_of
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import frame
 from proxy.wire.primitives import lenenc_bytes
 
 QUIET = Kept(insert_id=7, row_count=3, found_rows=12)
-WARNED = Kept(7, -1, 1, 2, 1, b"the warnings", b"the errors")
+CONDITION = {b"MESSAGE_TEXT": "schön".encode(), b"MYSQL_ERRNO": b"1265", b"CURSOR_NAME": b""}
+WARNED = Kept(7, -1, 1, 2, 1, b"the warnings", b"the errors", (CONDITION,))
+UNLISTED = Kept(7, -1, 1, listed=False)
+
+
+def retell(text: bytes, kept: Kept, *, prepared: bool = False, mariadb: bool = False) -> Retold:
+    return retell_of(text, kept, prepared=prepared, mariadb=mariadb)
 
 
 def result(*rows: tuple[bytes, ...]) -> bytes:
@@ -33,12 +39,41 @@ OK = frame(b"\0\0\0\2\0\0\0", 1)
 WARNINGS = result((b"Warning", b"1265", b"Data truncated"), (b"Error", b"1146", b"no"), (b"Note", b"1051", b"unknown"))
 
 
+def asked(*replies: bytes, warned: bool) -> list[bytes]:
+    """The questions to a connection that gives these replies."""
+    questions: list[bytes] = []
+    while (question := next_question(list(replies[: len(questions)]), warned=warned)) is not None:
+        questions.append(question)
+    return questions
+
+
+def test_what_a_connection_is_asked() -> None:
+    assert asked(OK, warned=False) == [b"SELECT LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS()"]
+    questions = asked(OK, WARNINGS, OK, OK, OK, OK, OK, OK, warned=True)
+    assert questions[:3] == [b"GET DIAGNOSTICS @`manyreads_row_count` = ROW_COUNT", b"SHOW WARNINGS", b"SHOW ERRORS"]
+    assert [question[:27] for question in questions[3:6]] == [b"GET DIAGNOSTICS CONDITION %d" % at for at in (1, 2, 3)]
+    assert questions[6].startswith(
+        b"SELECT LAST_INSERT_ID(), @`manyreads_row_count`, FOUND_ROWS(), CAST(@`manyreads_1_"
+    )
+    assert b", @`manyreads_3_mysql_errno`, " in questions[6]
+    names = {part.split(b"`")[1] for part in questions[6].split(b",") if b"`" in part}
+    assert {part.split(b"`")[1] for part in questions[7].split(b",")} == names
+    assert questions[7].count(b"= NULL") == 1 + 3 * 13
+    assert len(questions) == 8
+    many = result(*[(b"Note", b"1051", b"unknown")] * (MOST_CONDITIONS + 1))
+    assert len(asked(OK, many, *[OK] * (3 + MOST_CONDITIONS), warned=True)) == 5 + MOST_CONDITIONS
+
+
 def test_what_is_kept() -> None:
     numbers = result((b"7", b"-1", b"12"))
-    assert kept_from([numbers] * len(QUESTIONS)) == Kept(7, -1, 12)
+    assert kept_from([numbers]) == Kept(7, -1, 12)
     replies = [OK, WARNINGS, result((b"Error", b"1146", b"no")), numbers, OK]
-    assert len(replies) == len(QUESTIONS_WARNED)
     assert kept_from(replies) == Kept(7, -1, 12, 3, 1, WARNINGS, replies[2])
+    row = [b"", b"", b"", b"", b"", b"", b"", b"t", b"", b"", b"gone", b"1051", b"42S02"]
+    kept = kept_from([*replies[:3], OK, OK, result((b"7", b"-1", b"12", *row, *row)), OK])
+    assert [one[b"TABLE_NAME"] for one in kept.conditions] == [b"t", b"t"]
+    with pytest.raises(MalformedPacket):
+        kept_from([*replies[:3], result((b"7", b"-1", b"12", b"rest")), OK])
 
 
 @pytest.mark.parametrize("reply", [OK, result(), result((b"a", b"b", b"c"))])
@@ -58,19 +93,19 @@ def test_a_connection_that_does_not_answer_is_noticed(reply: bytes) -> None:
     ],
 )
 def test_numbers_are_put_into_the_servers_own_answer(text: bytes, values: Values) -> None:
-    assert retell(text, QUIET, prepared=False).values == values
+    assert retell(text, QUIET).values == values
     assert retell(text, QUIET, prepared=True).values == values
 
 
 def test_lists_of_warnings() -> None:
-    assert retell(b"SHOW WARNINGS", WARNED, prepared=False).reply == b"the warnings"
-    assert retell(b"show errors;", WARNED, prepared=False).reply == b"the errors"
-    assert retell(b"SHOW WARNINGS LIMIT 3", QUIET, prepared=False).text == b"SHOW WARNINGS LIMIT 0"
+    assert retell(b"SHOW WARNINGS", WARNED).reply == b"the warnings"
+    assert retell(b"show errors;", WARNED).reply == b"the errors"
+    assert retell(b"SHOW WARNINGS LIMIT 3", QUIET).text == b"SHOW WARNINGS LIMIT 0"
     assert retell(b"SHOW WARNINGS", QUIET, prepared=True).before == b"DO 0"
-    assert retell(b"SHOW COUNT(*) ERRORS", WARNED, prepared=False).values == (1,)
+    assert retell(b"SHOW COUNT(*) ERRORS", WARNED).values == (1,)
     get = b"GET CURRENT DIAGNOSTICS @N = NUMBER, @r = ROW_COUNT"
-    assert retell(get, QUIET, prepared=False).text == b"SET @n = CAST(0 AS UNSIGNED), @r = 3"
-    assert retell(get, WARNED, prepared=False).text == b"SET @n = CAST(2 AS UNSIGNED), @r = -1"
+    assert retell(get, QUIET).text == b"SET @n = CAST(0 AS UNSIGNED), @r = 3"
+    assert retell(get, WARNED).text == b"SET @n = CAST(2 AS UNSIGNED), @r = -1"
 
 
 @pytest.mark.parametrize(
@@ -83,14 +118,22 @@ def test_a_part_of_a_list(limit: bytes, rows: list[int] | None) -> None:
     wanted = result(*[texts[row] for row in (texts if rows is None else rows)])
     if rows == []:
         wanted = empty + frame(b"\xfe\0\0\2\0", 6)
-    assert retell(b"SHOW WARNINGS LIMIT " + limit, kept, prepared=False).reply == wanted
+    assert retell(b"SHOW WARNINGS LIMIT " + limit, kept).reply == wanted
 
 
 @pytest.mark.parametrize(
     ("text", "kept", "prepared"),
     [
         (b"SHOW WARNINGS", WARNED, True),
-        (b"GET DIAGNOSTICS CONDITION 1 @n = MYSQL_ERRNO", WARNED, False),
+        (b"GET DIAGNOSTICS CONDITION 3 @n = MYSQL_ERRNO", WARNED, False),
+        (b"GET DIAGNOSTICS CONDITION 2 @n = MYSQL_ERRNO", WARNED, False),
+        (b"GET DIAGNOSTICS CONDITION 0 @n = MYSQL_ERRNO", WARNED, False),
+        (b"GET DIAGNOSTICS CONDITION @n @n = MYSQL_ERRNO", WARNED, False),
+        (b"GET DIAGNOSTICS CONDITION 1 @n = ROW_NUMBER", WARNED, False),
+        (b"GET DIAGNOSTICS CONDITION 1 n = MYSQL_ERRNO", WARNED, False),
+        (b"GET DIAGNOSTICS @n = NUMBER", UNLISTED, False),
+        (b"SHOW WARNINGS", UNLISTED, False),
+        (b"SELECT @@warning_count", UNLISTED, False),
         (b"SELECT ROW_COUNT() + 1", QUIET, False),
     ],
 )
@@ -122,10 +165,43 @@ def test_a_reply_is_changed_once_it_is_whole() -> None:
 
 
 def test_what_stays_known_behind_a_question() -> None:
-    after_get = kept_after(WARNED, selects=False, mariadb=False)
+    after_get = retell(b"GET DIAGNOSTICS @n = NUMBER", WARNED).kept
     assert after_get is not None
-    assert (after_get.warnings, after_get.row_count) == (WARNED.warnings, 0)
-    assert kept_after(WARNED, selects=True, mariadb=False) is None
-    after_select = kept_after(WARNED, selects=True, mariadb=True)
+    assert (after_get.warnings, after_get.row_count) == (WARNED.warnings, WARNED.row_count)
+    for prepared, kept in ((False, WARNED), (False, QUIET), (True, QUIET)):
+        after_show = retell(b"SHOW WARNINGS", kept, prepared=prepared).kept
+        assert after_show is not None
+        assert (after_show.row_count, after_show.found_rows) == (-1, kept.found_rows)
+    assert retell(b"SELECT ROW_COUNT()", WARNED).kept is None
+    after_select = retell(b"SELECT ROW_COUNT()", WARNED, mariadb=True).kept
     assert after_select is not None
     assert (after_select.warnings, after_select.row_count, after_select.found_rows) == (WARNED.warnings, -1, 1)
+
+
+def test_a_condition_is_assigned_as_the_server_would() -> None:
+    get = b"GET DIAGNOSTICS CONDITION 1 @N = MYSQL_ERRNO, @m=message_text, @c = CURSOR_NAME"
+    given = b"SET @n = CAST(1265 AS UNSIGNED), @m = _utf8mb3 0x736368c3b66e%s, @c = _utf8mb3 ''%s"
+    assert retell(get, WARNED).text == given % (b"", b"")
+    collation = b" COLLATE utf8mb3_general_ci"
+    assert retell(get, WARNED, mariadb=True).text == given % (collation, collation)
+    with pytest.raises(MalformedPacket):
+        retell(get, Kept(7, -1, 1, 1, 1, b"w", b"e", (CONDITION | {b"MYSQL_ERRNO": b"none"},)))
+
+
+def test_a_variable_that_holds_the_number_of_conditions() -> None:
+    one = Kept(7, -1, 1, 1, 1, b"w", b"e", (CONDITION,))
+    last = b"GET DIAGNOSTICS CONDITION @Count @e = MYSQL_ERRNO"
+    counted = retell(b"GET DIAGNOSTICS @r = ROW_COUNT, @count = NUMBER", one).kept
+    assert counted is not None
+    assert retell(last, counted).text == b"SET @e = CAST(1265 AS UNSIGNED)"
+    changed = retell(b"GET DIAGNOSTICS CONDITION 1 @count = MYSQL_ERRNO", counted).kept
+    assert changed is not None
+    assert retell(last, changed).err is not None
+
+
+def test_a_condition_that_does_not_exist_is_one_more() -> None:
+    told = retell(b"GET DIAGNOSTICS CONDITION 1 @e = MYSQL_ERRNO", QUIET)
+    assert (told.before, told.text, told.err) == (b"DO 0", b"", None)
+    assert told.kept is not None
+    assert retell(b"SELECT FOUND_ROWS()", told.kept).values == (12,)
+    assert retell(b"SHOW WARNINGS", told.kept).err is not None
