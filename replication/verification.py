@@ -65,6 +65,21 @@ class Comparison:
         return self.error is None and not self.definitions and not self.chunks
 
     @property
+    def summary(self) -> str:
+        """What was found, in a line without any value of a row."""
+        if self.error is not None:
+            return f"could not be compared: {self.error.problem}"
+        scope = f"{self.tables} tables, {self.rows:,} rows as of GTID {self.gtid}"
+        if self.equal:
+            return f"is equal to the primary: {scope}"
+        return f"differs from the primary ({scope}): {'; '.join(self.differences)}"
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """What differs, without any value of a row: keys may be personal."""
+        return (*map(str, self.definitions), *(f"{each.table}: {each.counts}" for each in self.chunks))
+
+    @property
     def exit_code(self) -> ExitCode:
         if self.error is not None:
             return exit_code(self.error)

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
-from replication.errors import Refused
+from replication.errors import ExitCode, Refused
 from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, given_up, plan, remember, tried
 from replication.lag import LagMeter
 from replication.look import Looker
@@ -15,6 +16,8 @@ from replication.report import compared_text, progress_text
 from replication.seen import PrimarySeen, Seen
 from replication.setup import Options, Result, set_up
 from replication.states import Limits, State, Verdict, is_last_healthy, judge
+from replication.verification import Comparison, verify
+from replication.verification import Options as Comparing
 from topology.environment import Deployment
 from topology.errors import ManyreadsError, ServerError
 from topology.sqlclient import SqlClient
@@ -45,8 +48,19 @@ class WatchOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class LastComparison:
+    """What the last comparison of a replica that was asked for found, and when it ended (ISO 8601)."""
+
+    name: str
+    at: str
+    found: Comparison
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """What the last look saw. `leads` tells that this watcher is the one that acts; `repairing` names replicas."""
+    """What the last look saw. `leads` tells that this watcher is the one that acts; `repairing` and `verifying` name
+    replicas.
+    """
 
     primary: PrimarySeen
     replicas: tuple[Watched, ...]
@@ -55,6 +69,8 @@ class Report:
     progress: tuple[tuple[str, str], ...] = ()
     repairs: int = 0
     failures: int = 0
+    verifying: tuple[str, ...] = ()
+    verified: tuple[LastComparison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,8 @@ class Watcher:
         self._progress: dict[str, str] = {}
         self._repair: asyncio.Task[None] | None = None
         self._repairing: tuple[str, ...] = ()
+        self._verifying: tuple[str, ...] = ()
+        self._verified: dict[str, LastComparison] = {}
         self._counts = [0, 0]
         self._leads = False
         self._report_listeners: list[Callable[[Report], None]] = []
@@ -107,8 +125,14 @@ class Watcher:
 
     def begin_resync(self, name: str) -> None:
         """Copy one replica again. Raises Refused when that may not be now, naming the reason."""
-        refuse_resync(self.report, self._repairing, name)
+        refuse_resync(self.report, self._repairing + self._verifying, name)
         self._start(Step((name,), Rung.FULL, "it was asked for", recopy=True))
+
+    def begin_verify(self, name: str) -> None:
+        """Compare one replica with the primary. Raises Refused when that may not be now, naming the reason."""
+        refuse_while_busy(self._repairing + self._verifying)
+        self._verifying = (name,)
+        self._repair = asyncio.create_task(self._verify(name))
 
     async def _round(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -194,6 +218,24 @@ class Watcher:
                 self._progress.pop(name, None)
             self._repairing, self._repair = (), None
 
+    async def _verify(self, name: str) -> None:
+        self._tell(Event(name, "comparison begins: it was asked for"))
+        server = self._looker.server(name)
+        try:
+            chosen = Deployment(self._deployment.primary, (server,))
+            told = _Told(self._tell, self._progress)
+            (found,) = (await verify(chosen, Comparing(wait=self._options.set_up.wait), told)).replicas
+        except ManyreadsError as error:
+            found = Comparison(server, error)
+        except Exception:
+            log.exception("a comparison of %s ended in a bug", name)
+            return
+        finally:
+            self._progress.pop(name, None)
+            self._verifying, self._repair = (), None
+        self._verified[name] = LastComparison(name, datetime.now(UTC).isoformat(timespec="seconds"), found)
+        self._tell(Event(name, found.summary, found.exit_code is not ExitCode.OK))
+
     def _chosen(self, step: Step) -> Deployment:
         primary = self._deployment.primary
         return Deployment(primary, tuple(self._looker.server(name) for name in step.names))
@@ -234,7 +276,10 @@ class Watcher:
     def _publish(self, seen: Seen, watched: tuple[Watched, ...]) -> None:
         done, failed = self._counts
         progress = tuple(self._progress.items())
-        self.report = Report(seen.primary, watched, self._leads, self._repairing, progress, done, failed)
+        verified = tuple(self._verified.values())
+        self.report = Report(
+            seen.primary, watched, self._leads, self._repairing, progress, done, failed, self._verifying, verified
+        )
         for listener in self._report_listeners:
             listener(self.report)
 
@@ -243,15 +288,20 @@ async def _lead(client: SqlClient) -> bool:
     return bool(await client.value(_LEAD) == 1)
 
 
-def refuse_resync(report: Report | None, repairing: tuple[str, ...], name: str) -> None:
+def refuse_while_busy(busy: tuple[str, ...]) -> None:
+    """Raise Refused while something is done to a replica."""
+    if busy:
+        raise Refused(f"{', '.join(busy)} is being mended or compared right now", "wait until that is over")
+
+
+def refuse_resync(report: Report | None, busy: tuple[str, ...], name: str) -> None:
     """Raise Refused when the replica may not be copied again now."""
     if report is None or not report.leads:
         raise Refused(
             "this watcher does not act: another one does, the primary does not answer, or it has --repair none",
             "ask the one that acts, or run: python -m replication resync",
         )
-    if repairing:
-        raise Refused(f"{', '.join(repairing)} is being mended right now", "wait until that is over")
+    refuse_while_busy(busy)
     if is_last_healthy(name, {each.name: each.verdict.state for each in report.replicas}):
         raise Refused(
             f"{name} is the only healthy replica",

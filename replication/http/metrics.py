@@ -57,4 +57,8 @@ def _replicas(report: Report) -> Iterator[Metric]:
             lag.add_metric((each.name,), each.verdict.lag)
         if each.verdict.behind is not None:
             behind.add_metric((each.name,), each.verdict.behind)
-    yield from (state, healthy, lag, behind)
+    equal = GaugeMetricFamily("manyreads_replica_equal", "1 if the last comparison found it equal", labels=("replica",))
+    for last in report.verified:
+        if last.found.error is None:
+            equal.add_metric((last.name,), int(last.found.equal))
+    yield from (state, healthy, lag, behind, equal)

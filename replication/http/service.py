@@ -1,7 +1,7 @@
-"""The HTTP service of the watcher: routes and nothing else. Everything but a resync is open to whoever gets here."""
+"""The HTTP service of the watcher: routes and nothing else. What changes or costs something needs the token."""
 
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Final
@@ -27,7 +27,7 @@ _SECURITY: Final = {
 
 @asynccontextmanager
 async def serving(watcher: Watcher, host: str, port: int, token: str) -> AsyncIterator[tuple[str, int]]:
-    """Serve while the block runs; yields host and port. Without a token no resync can be asked for."""
+    """Serve while the block runs; yields host and port. Without a token nothing can be asked for."""
     service = _Service(watcher, token)
     runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
@@ -61,6 +61,7 @@ class _Service:
         application.router.add_get("/events", self._events)
         application.router.add_get("/replicas/{name}", self._replica)
         application.router.add_post("/replicas/{name}/resync", self._resync)
+        application.router.add_post("/replicas/{name}/verify", self._verify)
         application.on_response_prepare.append(_secure)
         return application
 
@@ -85,16 +86,20 @@ class _Service:
     async def _replica(self, request: web.Request) -> web.Response:
         report = self._report()
         watched = _named(report, request)
-        progress = dict(report.progress).get(watched.name, "")
         serves = views.serves(watched, _max_lag(request))
-        body = views.replica(watched, watched.name in report.repairing, progress)
-        return web.json_response(body, status=200 if serves else 503)
+        return web.json_response(views.replica(report, watched), status=200 if serves else 503)
 
     async def _resync(self, request: web.Request) -> web.Response:
+        return self._begin(request, self._watcher.begin_resync)
+
+    async def _verify(self, request: web.Request) -> web.Response:
+        return self._begin(request, self._watcher.begin_verify)
+
+    def _begin(self, request: web.Request, begin: Callable[[str], None]) -> web.Response:
         self._check_token(request)
         name = _named(self._report(), request).name
         try:
-            self._watcher.begin_resync(name)
+            begin(name)
         except Refused as refused:
             return web.json_response({"ok": False, "error": refused.problem, "remedy": refused.remedy}, status=409)
         return web.json_response({"ok": True}, status=202)

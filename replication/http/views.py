@@ -5,26 +5,42 @@ from typing import Any
 from replication.described import primary_object, replica_object
 from replication.ladder import Watched
 from replication.states import State
-from replication.watcher import Event, Report
+from replication.watcher import Event, LastComparison, Report
 
 
 def status(report: Report) -> dict[str, Any]:
     """The whole report; docs/replication.md describes the keys."""
-    progress = dict(report.progress)
     return {
         "ok": is_ready(report),
         "acting": report.leads,
         "primary": primary_object(report.primary),
-        "replicas": [
-            replica(each, each.name in report.repairing, progress.get(each.name, "")) for each in report.replicas
-        ],
+        "replicas": [replica(report, each) for each in report.replicas],
     }
 
 
-def replica(watched: Watched, repairing: bool, progress: str) -> dict[str, Any]:
-    """One replica, and whether it is being mended now."""
-    described = replica_object(watched.replica, watched.verdict)
-    return {**described, "repairing": repairing, "progress": progress}
+def replica(report: Report, watched: Watched) -> dict[str, Any]:
+    """One replica, whether it is being mended or compared now, and what the last comparison found."""
+    return {
+        **replica_object(watched.replica, watched.verdict),
+        "repairing": watched.name in report.repairing,
+        "verifying": watched.name in report.verifying,
+        "progress": dict(report.progress).get(watched.name, ""),
+        "verified": next((_verified(each) for each in report.verified if each.name == watched.name), None),
+    }
+
+
+def _verified(last: LastComparison) -> dict[str, Any]:
+    found = last.found
+    return {
+        "at": last.at,
+        "equal": found.equal if found.error is None else None,
+        "error": found.error.problem if found.error else "",
+        "remedy": found.error.remedy if found.error else "",
+        "gtid": found.gtid,
+        "rows": found.rows,
+        "paused_seconds": found.paused,
+        "differences": list(found.differences),
+    }
 
 
 def is_ready(report: Report) -> bool:

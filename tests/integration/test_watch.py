@@ -63,7 +63,8 @@ def test_a_second_watcher_only_looks_on(place: Site, watcher: WatcherProcess) ->
         assert "stopped" in second.log
 
 
-def test_it_serves_its_state(place: Site) -> None:
+def test_it_serves_its_state(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MANYREADS_HTTP_TOKEN", "sesame")
     with running_watcher(*place.flags(*BOTH), "--http", "127.0.0.1:0", "--repair", "none") as started:
         started.wait_for_log("dbread2: HEALTHY")
         serving = re.search(r"serving (http://[\d.:]+)/", started.log)
@@ -73,6 +74,11 @@ def test_it_serves_its_state(place: Site) -> None:
             found = json.load(answer)
         assert [each["state"] for each in found["replicas"]] == ["HEALTHY", "HEALTHY"]
         assert place.primary.password not in json.dumps(found)
+        request = urllib.request.Request(f"{serving[1]}/replicas/dbread1/verify", method="POST")
+        request.add_header("Authorization", "Bearer sesame")
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 202
+        started.wait_for_log("dbread1: is equal to the primary: 1 tables,")
         assert started.stop() == 0
 
 

@@ -9,12 +9,16 @@ from typing import Any
 import aiohttp
 import pytest
 
+from replication.comparison.chunks import Chunk
+from replication.comparison.findings import ChunkDifference
+from replication.copy.catalog import Table
 from replication.facts import Channel, Marker, Phase
 from replication.http.service import serving
 from replication.ladder import Watched
 from replication.seen import PrimarySeen, ReplicaSeen
 from replication.states import State, Verdict
-from replication.watcher import Event, Report, Watcher, WatchOptions
+from replication.verification import Comparison, Verified
+from replication.watcher import Event, LastComparison, Report, Watcher, WatchOptions
 from topology.environment import Deployment
 from topology.servers import Role, Server
 
@@ -135,11 +139,14 @@ def test_unknown_lag_has_no_sample() -> None:
         ("", "", 403),
     ],
 )
-def test_a_resync_needs_the_token(token: str, given: str, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", ["resync", "verify"])
+def test_asking_for_something_needs_the_token(
+    what: str, token: str, given: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def use(client: Client, watcher: Watcher) -> None:
         asked: list[str] = []
-        monkeypatch.setattr(watcher, "begin_resync", asked.append)
-        async with client.post("/replicas/dbread1/resync", headers={"Authorization": given}) as answer:
+        monkeypatch.setattr(watcher, f"begin_{what}", asked.append)
+        async with client.post(f"/replicas/dbread1/{what}", headers={"Authorization": given}) as answer:
             assert answer.status == expected
         assert asked == (["dbread1"] if expected == 202 else [])
 
@@ -153,6 +160,40 @@ def test_the_last_healthy_replica_is_not_copied() -> None:
             assert "only healthy replica" in (await answer.json())["error"]
 
     serve(use, report())
+
+
+def test_one_thing_is_done_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def use(client: Client, watcher: Watcher) -> None:
+        forever = asyncio.Event()
+
+        async def compare(*_: object) -> Verified:
+            await forever.wait()
+            raise AssertionError
+
+        monkeypatch.setattr("replication.watcher.verify", compare)
+        for what, expected in (("verify", 202), ("verify", 409), ("resync", 409)):
+            async with client.post(f"/replicas/dbread1/{what}", headers={"Authorization": f"Bearer {TOKEN}"}) as answer:
+                assert answer.status == expected
+        await watcher._end_repair()
+
+    serve(use, report())
+
+
+def test_the_last_comparison_is_shown_without_keys() -> None:
+    table = Table("app", "t", "InnoDB", (), "")
+    chunk = ChunkDifference(Chunk(table, ()), 2, 1, 1, 0, 0, ("4711",))
+    found = Comparison(REPLICA, gtid="0-1-9", tables=1, rows=2, chunks=(chunk,))
+
+    async def use(client: Client, _: Watcher) -> None:
+        text = await (await client.get("/status")).text()
+        (replica,) = json.loads(text)["replicas"]
+        assert replica["verified"]["equal"] is False
+        wanted = "`app`.`t`: 2 rows on the primary, 1 here; 1 missing, 0 extra, 0 changed"
+        assert replica["verified"]["differences"] == [wanted]
+        assert "4711" not in text
+        assert 'manyreads_replica_equal{replica="dbread1"} 0.0' in await (await client.get("/metrics")).text()
+
+    serve(use, replace(report(), verified=(LastComparison("dbread1", "2026-01-01T00:00:00+00:00", found),)))
 
 
 def test_changes_are_told_as_they_happen() -> None:
