@@ -41,7 +41,7 @@ def main(
         int | None, typer.Option(help="Connections to one server; 0 for nine tenths of what it takes.")
     ] = None,
     server_connections_per_user: Annotated[int | None, typer.Option(help="Of which for one user; 0 for all.")] = None,
-    spare_connections: Annotated[int | None, typer.Option(help="Free ones of a user that are kept open.")] = None,
+    spare_connections: Annotated[int | None, typer.Option(help="Free ones of a user that are kept ready.")] = None,
     server_connection_idle: Annotated[
         float | None, typer.Option(help="Seconds after which other free ones are closed.")
     ] = None,

@@ -127,7 +127,7 @@ class Settings(BaseModel):
         0, ge=0, description="connections to one server; 0 for nine tenths of what it takes"
     )
     server_connections_per_user: int = Field(0, ge=0, description="of which for one user; 0 for all")
-    spare_connections: int = Field(0, ge=0, description="free server connections of a user that are kept open")
+    spare_connections: int = Field(0, ge=0, description="free server connections of a user that are kept ready")
     server_connection_idle: Seconds = Field(60.0, description="time after which other free ones are closed")
     server_connection_lifetime: Seconds = Field(3600.0, description="age at which a server connection is replaced")
     server_connection_wait: Seconds = Field(10.0, description="time that a session waits for a server connection")

@@ -31,13 +31,27 @@ class Holder(Sink, Protocol):
         """Give the connection up: `done` is called with what it has, or with None if it cannot be had after all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """How a connection can be opened ahead of demand, and what it has then."""
+
+    identity: Identity
+    told: Told
+
+
 class Kind:
-    """Connections that can serve each other's sessions: what cannot be changed once one is open is the same."""
+    """Connections that can serve each other's sessions: what cannot be changed once one is open is the same.
 
-    __slots__ = ("__weakref__", "user")
+    `several` says that there can be more than one such session. `pattern` is that of the last one that was opened; None
+    before, and when opening one like it has failed since.
+    """
 
-    def __init__(self, user: str) -> None:
+    __slots__ = ("__weakref__", "pattern", "several", "user")
+
+    def __init__(self, user: str, several: bool) -> None:
         self.user = user
+        self.several = several
+        self.pattern: Pattern | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +66,9 @@ class Given:
 class PoolLimits:
     """Connections to one server (`most`, of one user `per_user`; 0 for what the server takes), and their times.
 
-    `spare` free ones of each kind are kept however long nobody uses them; others are closed after `idle` seconds. Each
-    lives for `lifetime` seconds or so. A session waits `wait` seconds for one.
+    `spare` free ones of each kind are kept however long nobody uses them, and opened ahead of demand as long as a
+    session has one of the kind; others are closed after `idle` seconds. Each lives for `lifetime` seconds or so. A
+    session waits `wait` seconds for one.
     """
 
     most: int = 0
@@ -68,7 +83,8 @@ class PoolLimits:
 class Wish:
     """A session that needs a connection to `server`. `done` is called with it, or with the reason why there is none.
 
-    `new`: a connection that was nobody's before. `account` is as in `Pool.kind`.
+    `new`: a connection that was nobody's before. `account` is as in `Pool.kind`. `fresh` is what a connection has that
+    is opened for it.
     """
 
     server: Server
@@ -78,6 +94,7 @@ class Wish:
     done: Callable[[Given | ServerLost | ServerRefused], None]
     new: bool = False
     account: object = None
+    fresh: Told = field(default_factory=Told)
     kind: Kind = field(init=False)
     timer: asyncio.TimerHandle | None = None
     over: bool = False
@@ -131,7 +148,10 @@ class PooledLink:
 
 
 class Ring:
-    """The connections to one server, in the order in which they were given out, and who waits for one."""
+    """The connections to one server, in the order in which they were given out, and who waits for one.
+
+    `adding` says that one is just being opened ahead of demand.
+    """
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -139,6 +159,7 @@ class Ring:
         self.opening: Counter[str] = Counter()
         self.waiting: deque[Wish] = deque()
         self.offering = False
+        self.adding = False
         self.learnt = 0
         self.believed = 0
 

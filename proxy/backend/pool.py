@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from proxy.admin.views import PoolFigure
 from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity
-from proxy.backend.places import Given, Holder, Kind, Nobody, PooledLink, PoolLimits, Ring, Wish
+from proxy.backend.places import Given, Holder, Kind, Nobody, Pattern, PooledLink, PoolLimits, Ring, Wish
 from proxy.backend.plan import Move, Room, plan
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.seen import Seen
@@ -63,7 +63,8 @@ class Pool:
         self.waiting = 0
 
     def kind(self, server: Server, identity: Identity, account: object) -> Kind:
-        """Which connections a session of `identity` can have; `account` is equal where the server's account is."""
+        """Which connections a session of `identity` can have; `account` is equal where the server's account is, and no
+        bytes when it is not known whether another session has the same."""
         origin = None if server.proxy_protocol is ProxyProtocol.OFF else identity.origin
         properties = (identity.user, identity.secret, identity.capabilities & ~c.CLIENT_CONNECT_WITH_DB)
         # A client that asked for it is told the schema by the end of its login.
@@ -71,7 +72,7 @@ class Pool:
         key = (*properties, identity.collation_id, origin, schema, account)
         kind = self._kinds.get(key)
         if kind is None:
-            self._kinds[key] = kind = Kind(identity.user)
+            self._kinds[key] = kind = Kind(identity.user, several=origin is None and isinstance(account, bytes))
         return kind
 
     # --- sessions come and go ----------------------------------------------------------------------------------------
@@ -90,7 +91,8 @@ class Pool:
     def reveal(self, link: BackendConnection, identity: Identity, account: object) -> None:
         """The account of a connection is known now."""
         if (place := self._ring(link.server).places.get(link)) is not None:
-            place.key = self.kind(link.server, identity, account)
+            pattern, place.key = place.key.pattern, self.kind(link.server, identity, account)
+            place.key.pattern = pattern
 
     def withdraw(self, link: BackendConnection) -> None:
         """A connection is none of the pool any more."""
@@ -151,7 +153,9 @@ class Pool:
 
     def _serve(self, ring: Ring, wish: Wish) -> bool:
         """Do what can be done for a wish; False when it has to wait."""
-        step = plan(ring.places.values(), wish.kind, wish.identity.user, wish.fit, self._room(ring, wish))
+        step = plan(
+            ring.places.values(), wish.kind, wish.identity.user, wish.fit, self._room(ring, wish.kind, new=wish.new)
+        )
         place = step.place
         if step.move is Move.OPEN:
             self._open(ring, wish)
@@ -173,10 +177,10 @@ class Pool:
         most = self._limits.most or self._allowed(server)
         return min(most, ring.learnt) if ring.believed else most
 
-    def _room(self, ring: Ring, wish: Wish) -> Room:
+    def _room(self, ring: Ring, kind: Kind, *, new: bool = False) -> Room:
         per_user = self._limits.per_user
-        user_fits = not per_user or ring.of_user(wish.identity.user) < per_user
-        return Room(at_server=ring.size < self.most(ring.server), for_user=user_fits, new=wish.new)
+        user_fits = not per_user or ring.of_user(kind.user) < per_user
+        return Room(at_server=ring.size < self.most(ring.server), for_user=user_fits, new=new)
 
     def _give(self, ring: Ring, place: PooledLink, wish: Wish, told: Told | None) -> None:
         wish.end()
@@ -236,6 +240,7 @@ class Pool:
         elif wish.over:
             outcome.close()
         else:
+            wish.kind.pattern = Pattern(wish.identity, wish.fresh)
             self._give(ring, self._add(ring, outcome, wish.kind, None), wish, None)
         self._offer(ring)
 
@@ -310,6 +315,33 @@ class Pool:
                     place.link.close()
                 elif place.idle and place.idle * tick % max(tick, self._keepalive(ring.server)) < tick:
                     place.link.send(_PING, Exchange(Reply.RESULT, place.link.layout), Nobody())
+        if not (ring.adding or ring.waiting or ring.believed):
+            self._add_spare(ring, kept)
+
+    def _add_spare(self, ring: Ring, free: Counter[Kind]) -> None:
+        """Open one connection ahead of demand: of a kind that sessions have, with too few free ones."""
+        for kind in dict.fromkeys(place.key for place in ring.places.values() if place.holder is not None):
+            room = self._room(ring, kind)
+            wanted = kind.several and free[kind] < self._limits.spare
+            if wanted and kind.pattern is not None and room.at_server and room.for_user:
+                ring.adding = True
+                ring.opening[kind.user] += 1
+                self._spawn(self._spare_added(ring, kind, kind.pattern))
+                return
+
+    async def _spare_added(self, ring: Ring, kind: Kind, pattern: Pattern) -> None:
+        try:
+            link = await self._open_link(ring.server, pattern.identity, Nobody())
+            if link.alive:
+                self._add(ring, link, kind, None).told = pattern.told
+        except (ServerLost, ServerRefused) as error:
+            log.info("%s: no spare connection of %s: %s", ring.server, kind.user, error)
+            # The account may have changed. The next session that gets one from the server makes it known again.
+            kind.pattern = None
+        finally:
+            ring.adding = False
+            ring.opening[kind.user] -= 1
+        self._offer(ring)
 
     def _retire(self, ring: Ring, place: PooledLink) -> None:
         """End a connection that has lived long enough, as soon as its session can do without it."""

@@ -10,7 +10,7 @@ from proxy.backend.login import Identity, open_connection, server_lost
 from proxy.backend.places import Given, Holder, Wish
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.policy import IN_TRANSACTION, LAST, READ_ONLY, REPLICA
-from proxy.routing.state import SessionState
+from proxy.routing.state import Seen, SessionState
 from proxy.routing.told import Fit, Told
 from proxy.session.context import Context
 from proxy.session.links import Links
@@ -39,6 +39,7 @@ class Servers:
         self._context = context
         self._identity = identity
         self._state = state
+        self._fresh = state.told(Seen())
         self._wish: Wish | None = None
         # Unless it is known to be another session's, too.
         self._account: object = object()
@@ -170,7 +171,7 @@ class Servers:
             self._task = self._context.spawn(self._open(server, holder, opened))
             return
         done = functools.partial(self._given, server, opened)
-        self._wish = Wish(server, self._identity, holder, self._fit, done, new, self._account)
+        self._wish = Wish(server, self._identity, holder, self._fit, done, new, self._account, self._fresh)
         self._context.pool.get(self._wish)
 
     def _fit(self, told: Told) -> Fit:

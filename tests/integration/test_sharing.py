@@ -56,9 +56,9 @@ def session(shared_cluster: Cluster, proxy: ProxyProcess) -> Iterator[Open]:
         yield lambda **options: stack.enter_context(connect(shared_cluster, proxy, **options))
 
 
-def threads(cluster: Cluster, user: str) -> list[int]:
-    """Those of the clients' connections on the primary; the proxy's own are another user's."""
-    with direct(cluster, cluster.servers[0]) as control:
+def threads(cluster: Cluster, user: str, server: int = 0) -> list[int]:
+    """Those of the clients' connections, on the primary unless told otherwise; the proxy's own are another user's."""
+    with direct(cluster, cluster.servers[server]) as control:
         rows = run(control, "SELECT id FROM information_schema.processlist WHERE user = '" + user + "'")
         return [int(row[0]) for row in rows]
 
@@ -261,6 +261,30 @@ def test_free_connections_are_closed_after_a_while(shared_cluster: Cluster, prox
             kept = set(threads(shared_cluster, LOW)) - others
             assert len(kept) == 1
         wait_until(lambda: not set(threads(shared_cluster, LOW)) & kept, "the free connections are closed")
+
+
+def test_spare_connections_are_opened_ahead_of_demand(shared_cluster: Cluster, proxy: ProxyProcess) -> None:
+    servers = range(len(shared_cluster.servers))
+    others = [set(threads(shared_cluster, LOW, server)) for server in servers]
+
+    def opened() -> list[int]:
+        return [len(set(threads(shared_cluster, LOW, server)) - others[server]) for server in servers]
+
+    def all_are_ready(client: Connection) -> bool:
+        run(client, "SELECT id FROM item LIMIT 1")
+        return opened() == [3, 3, 3]
+
+    with running_proxy(shared_cluster, "--spare-connections", "2") as ready:
+        with connect(shared_cluster, ready, user=LOW, password="low", database=SCHEMA) as client:
+            wait_until(lambda: all_are_ready(client), "two more than are used", lambda: f"{opened()}\n{ready.log}")
+            # What they were opened with is not this session's.
+            with connect(shared_cluster, ready, user=LOW, password="low") as stranger:
+                for read in ("SELECT DATABASE()", "SELECT DATABASE() FROM DUAL FOR UPDATE"):
+                    assert [run(stranger, read) for _ in range(4)] == [((None,),)] * 4
+            with connect(shared_cluster, ready, user=LOW, password="low", database=SCHEMA) as same:
+                for _ in range(4):
+                    run(same, "SELECT id FROM item LIMIT 1")
+        assert "Traceback" not in ready.log
 
 
 def test_a_connection_that_has_lived_long_is_replaced(shared_cluster: Cluster, proxy: ProxyProcess) -> None:

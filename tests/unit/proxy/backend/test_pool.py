@@ -27,12 +27,20 @@ OTHER = replace(APP, user="other")
 WITH_FOUND_ROWS = replace(APP, capabilities=CLIENT_FOUND_ROWS)
 
 
+# What a connection has behind the login of such a session.
+FRESH = Told((("use", b"app"),))
+
+
 class Link(BackendConnection):
     """A connection that only notes what happens to it."""
 
     def __init__(self) -> None:
         super().__init__(SERVER, 7, 0, Safety(private=True), 2, cast(Sink, None))
         self.log: list[bytes] = []
+
+    @property
+    def alive(self) -> bool:
+        return b"closed" not in self.log
 
     def send(self, packet: bytes, exchange: Exchange, sink: Sink) -> None:
         self.log.append(packet[4:])
@@ -113,7 +121,7 @@ class Bench:
         return link
 
     async def get(self, session: Session, identity: Identity = APP, fit: Fit = Fit.SAME) -> Wish:
-        wish = Wish(SERVER, identity, session, lambda _: fit, session.done)
+        wish = Wish(SERVER, identity, session, lambda _: fit, session.done, account=b"rights", fresh=FRESH)
         self.pool.get(wish)
         await self.settle()
         return wish
@@ -354,6 +362,73 @@ def test_free_connections_end_but_for_the_spare_ones() -> None:
             bench.pool.release(session.link, Told(), primary=False)
         await bench.tick(20)
         assert [link.log for link in bench.opened] == [[], [b"closed"], []]
+
+    run(test)
+
+
+def test_connections_are_opened_ahead_of_demand() -> None:
+    async def test() -> None:
+        bench, one, two = Bench(PoolLimits(spare=2)), Session(), Session()
+        await bench.get(one)
+        await bench.tick(20)
+        assert len(bench.opened) == 3
+        one.busy = True
+        await bench.get(two)
+        assert (two.link, two.told) == (bench.opened[1], FRESH)
+        await bench.tick(20)
+        assert len(bench.opened) == 4
+        for session in (one, two):
+            assert session.link is not None
+            bench.pool.release(session.link, Told(), primary=False)
+        bench.opened[3].close()
+        bench.opened[2].close()
+        bench.opened[1].close()
+        await bench.tick(20)
+        assert len(bench.opened) == 4
+
+    run(test)
+
+
+def test_none_is_opened_ahead_where_there_is_no_room() -> None:
+    async def test() -> None:
+        for limits in (PoolLimits(spare=2, most=1), PoolLimits(spare=2, per_user=1)):
+            bench = Bench(limits)
+            await bench.get(Session())
+            await bench.tick(20)
+            assert len(bench.opened) == 1
+
+    run(test)
+
+
+def test_what_cannot_be_opened_ahead_is_not_tried_again_by_itself() -> None:
+    async def test() -> None:
+        bench, one, two = Bench(PoolLimits(spare=1)), Session(), Session()
+        one.busy = True
+        await bench.get(one)
+        bench.failures = [ServerRefused(Err(1045, "Access denied")), ServerLost(Err(2003, "gone"))]
+        await bench.tick(20)
+        assert len(bench.failures) == 1
+        bench.failures.clear()
+        await bench.get(two)
+        assert two.told is None
+        await bench.tick(20)
+        assert len(bench.opened) == 3
+
+    run(test)
+
+
+def test_none_is_opened_ahead_for_a_session_that_is_the_only_one_of_its_kind() -> None:
+    async def test() -> None:
+        bench, one = Bench(PoolLimits(spare=1)), Session()
+        wish = Wish(SERVER, APP, one, lambda _: Fit.SAME, one.done, account=object())
+        bench.pool.get(wish)
+        await bench.settle()
+        await bench.tick(20)
+        assert len(bench.opened) == 1
+        assert one.link is not None
+        bench.pool.reveal(one.link, APP, b"rights")
+        await bench.tick(20)
+        assert len(bench.opened) == 2
 
     run(test)
 
