@@ -32,6 +32,12 @@ def main(
     probe_interval: Annotated[float | None, typer.Option(help="Seconds between probes of a server.")] = None,
     probe_timeout: Annotated[float | None, typer.Option(help="Seconds after which a probe has failed.")] = None,
     max_lag: Annotated[float | None, typer.Option(help="A replica more seconds behind gets no reads.")] = None,
+    consistency: Annotated[
+        str | None, typer.Option(help="Which writes a read sees: eventual, session, monotonic, global or strict.")
+    ] = None,
+    freshness_wait: Annotated[
+        float | None, typer.Option(help="Seconds that a read waits for a replica that has these.")
+    ] = None,
     connect_timeout: Annotated[float | None, typer.Option(help="Seconds for a login at a server.")] = None,
     login_timeout: Annotated[float | None, typer.Option(help="Seconds that a client has to log in.")] = None,
     connection_sharing: Annotated[
@@ -99,6 +105,8 @@ def main(
         "probe_interval": probe_interval,
         "probe_timeout": probe_timeout,
         "max_lag": max_lag,
+        "consistency": consistency,
+        "freshness_wait": freshness_wait,
         "connect_timeout": connect_timeout,
         "login_timeout": login_timeout,
         "connection_sharing": connection_sharing,

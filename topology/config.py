@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from topology.consistency import Level
 from topology.environment import Deployment, Environment, deployment, refuse_shared_addresses
 from topology.errors import ConfigError
 from topology.servers import ProxyProtocol, Role, Server, ServerCompression, ServerTls, TlsPolicy, server_from_url
@@ -89,7 +90,7 @@ class ConfiguredRule(BaseModel):
     pattern: Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_pattern)] | None = None
     target: Literal["primary", "replica"] | None = None
     replica: Annotated[str, StringConstraints(min_length=1)] | None = None
-    consistency: Literal["eventual", "global"] | None = None
+    consistency: Level | None = None
     max_lag: Annotated[str, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,3})?(ms|s|m)$")] | None = None
 
     @model_validator(mode="after")
@@ -118,6 +119,10 @@ class Settings(BaseModel):
     probe_interval: Seconds = Field(1.0, description="pause between two probes of a server")
     probe_timeout: Seconds = Field(2.0, description="a probe without an answer after this has failed")
     max_lag: Seconds = Field(10.0, description="a replica further behind gets no reads")
+    consistency: Level = Field(Level.GLOBAL, description="which writes a read sees")
+    freshness_wait: float = Field(
+        0.01, ge=0, le=10, description="so long a read waits for a replica that has these, before the primary serves it"
+    )
     connect_timeout: Seconds = Field(5.0, description="time for connecting and logging in at a server")
     login_timeout: Seconds = Field(10.0, description="time a client has to log in")
     connection_sharing: Literal["shared", "session"] = Field(

@@ -6,6 +6,8 @@ reads whose tables were last written before. That is known only of ordinary tabl
 other; anything else counts for all.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 # (schema, table), the schema empty for the default one. Once resolved: both in lower case, the schema never empty.
@@ -15,8 +17,13 @@ Tables: TypeAlias = frozenset[Table] | None
 
 # So many tables are told apart; which of those written longest ago was written when is forgotten.
 _MOST_TABLES: Final = 10_000
+# The same statements come again and again.
+_MOST_RESOLVED: Final = 4096
+# A number that every replica has.
+NOTHING: Final = -1
 
 
+@functools.lru_cache(_MOST_RESOLVED)
 def resolved(tables: Tables, schema: str) -> Tables:
     """The tables by their full names, compared as a server does that takes no notice of case."""
     if tables is None:
@@ -29,12 +36,18 @@ def resolved(tables: Tables, schema: str) -> Tables:
 class Freshness:
     """The numbers of the last writes, and up to which of them each replica (by name) is known to be.
 
-    `definitions` counts what may have changed the tables' definitions.
+    `number` is the last that was given, `written` that of the last write, and `writes` counts these. `definitions`
+    counts what may have changed the tables' definitions. `wanted` is called when a replica is to be confirmed up to
+    `number` without delay.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Callable[[], None] = lambda: None) -> None:
+        self.number = 0
         self.written = 0
+        self.writes = 0
         self.definitions = 0
+        self._wanted = wanted
+        self._waiters: dict[Callable[[], object], int] = {}
         self._confirmed: dict[str, int] = {}
         self._defining = 0
         self._ordinary: frozenset[Table] | None = None
@@ -44,7 +57,9 @@ class Freshness:
 
     def note_write(self, tables: Tables = None, *, defines: bool = False) -> None:
         """A write to `tables` (resolved) was acknowledged, or is about to be. `defines`: it may have been DDL."""
-        self.written += 1
+        self.number += 1
+        self.writes += 1
+        self.written = self.number
         if defines:
             self._forget_definitions()
         if tables is None or self._ordinary is None or not tables <= self._ordinary:
@@ -56,6 +71,15 @@ class Freshness:
         while len(self._by_table) > _MOST_TABLES:
             oldest = next(iter(self._by_table))
             self._elsewhere = max(self._elsewhere, self._by_table.pop(oldest))
+
+    def mark(self) -> int:
+        """A number as if there were a write: who is confirmed up to it has all that the primary has acknowledged.
+
+        Also what was written past the proxy.
+        """
+        self.number += 1
+        self._wanted()
+        return self.number
 
     def begin_definition(self) -> None:
         """A statement that may be DDL is on its way: the tables may be others before its reply is here."""
@@ -82,7 +106,24 @@ class Freshness:
 
     def confirm(self, replica: str, written: int) -> None:
         """`replica` has all writes up to number `written`."""
-        self._confirmed[replica] = max(written, self._confirmed.get(replica, -1))
+        self._confirmed[replica] = max(written, self._confirmed.get(replica, NOTHING))
+        for wake in [wake for wake, number in self._waiters.items() if number <= written]:
+            del self._waiters[wake]
+            wake()
+
+    def wait(self, number: int, wake: Callable[[], object]) -> None:
+        """Call `wake` once a replica is confirmed up to `number`, unless it is forgotten before."""
+        self._waiters[wake] = number
+        self._wanted()
+
+    def wait_no_more(self, wake: Callable[[], object]) -> None:
+        """Forget it. Safe to call twice."""
+        self._waiters.pop(wake, None)
+
+    @property
+    def waiters(self) -> int:
+        """How many wait."""
+        return len(self._waiters)
 
     def forget(self, replica: str) -> None:
         """Nothing is known of `replica` any more: it was replaced, or came back from being away."""
@@ -90,15 +131,22 @@ class Freshness:
 
     def fresh(self, replica: str) -> bool:
         """Whether any read on `replica` sees every acknowledged write."""
-        return self._confirmed.get(replica, -1) >= self.written
+        return self._confirmed.get(replica, NOTHING) >= self.written
 
-    def covers(self, replica: str, reads: Tables, schema: str) -> bool:
-        """Whether a read of `reads`, with the default schema `schema`, sees on `replica` every acknowledged write.
+    def has(self, replica: str, number: int) -> bool:
+        """Whether `replica` is confirmed up to `number`."""
+        return self._confirmed.get(replica, NOTHING) >= number
+
+    def needed(self, reads: Tables, schema: str) -> int:
+        """The number of the last write that a read of `reads`, with the default schema `schema`, depends on.
 
         A read of no table may depend on anything.
         """
-        confirmed = self._confirmed.get(replica, -1)
-        return confirmed >= self.written or (bool(reads) and confirmed >= self._last_write(resolved(reads, schema)))
+        return self._last_write(resolved(reads, schema)) if reads else self.written
+
+    def covers(self, replica: str, reads: Tables, schema: str) -> bool:
+        """Whether a read of `reads`, with the default schema `schema`, sees on `replica` every acknowledged write."""
+        return self.fresh(replica) or self.has(replica, self.needed(reads, schema))
 
     def _last_write(self, tables: Tables) -> int:
         if tables is None or self._ordinary is None or not tables <= self._ordinary:

@@ -28,6 +28,8 @@ _DEFINITIONS_SHARE = 20
 _DEFINITIONS_PAUSE = 0.05
 # Under a steady write load one confirmation covers all writes of such a time; it bounds what the asking costs.
 _PAUSE_SECONDS = 0.005
+# The same while a read waits for it.
+_SHORT_PAUSE_SECONDS = 0.001
 
 
 class Monitor:
@@ -50,7 +52,10 @@ class Monitor:
         self._primary_asked = Prober(deployment.primary, within)
         self._warned = False
         self._warned_of_tables = False
-        self.freshness = Freshness()
+        self._hurry = asyncio.Event()
+        self._since: dict[str, float] = {}
+        self._pace: dict[str, float] = {}
+        self.freshness = Freshness(self._want)
         self.snapshot = self._judged()
 
     async def run(self) -> None:
@@ -138,15 +143,40 @@ class Monitor:
     async def _confirm(self, server: Server) -> None:
         """Keep `server` confirmed up to the last write."""
         prober = Prober(server, self._within)
+        clock = asyncio.get_running_loop().time
         with contextlib.closing(prober):
             while True:
                 await self._until_behind(server)
-                if not await self._confirm_once(server, prober):
+                began = self._since.setdefault(server.name, clock())
+                if await self._confirm_once(server, prober):
+                    del self._since[server.name]
+                    self._pace[server.name] = clock() - began
+                else:
                     await asyncio.sleep(self._interval / 4)
-                await asyncio.sleep(_PAUSE_SECONDS)
+                await self._pause()
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(_SHORT_PAUSE_SECONDS)
+        if not self.freshness.waiters:
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), _PAUSE_SECONDS - _SHORT_PAUSE_SECONDS)
+
+    def _want(self) -> None:
+        self._written.set()
+        if self.freshness.waiters:
+            self._hurry.set()
+
+    def hopeful(self, seconds: float) -> bool:
+        """Whether some replica may be confirmed in so many seconds, judging by how long that took and takes."""
+        now = asyncio.get_running_loop().time()
+        return any(
+            self._pace.get(server.name, 0.0) < seconds and now - self._since.get(server.name, now) < seconds
+            for server in self.snapshot.readers
+        )
 
     async def _until_behind(self, server: Server) -> None:
-        while self.freshness.fresh(server.name):
+        while self.freshness.has(server.name, self.freshness.number):
             self._written.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._written.wait(), self._interval)
@@ -154,17 +184,17 @@ class Monitor:
     async def _confirm_once(self, server: Server, prober: Prober) -> bool:
         if not self._tracks[server.name].state.usable:
             return False
-        written = self.freshness.written
+        number = self.freshness.number
         try:
             async with asyncio.timeout(self._within):
-                position = await self._primary_position(written)
+                position = await self._primary_position(number)
             if not position or not await self._reaches(server, prober, position):
                 return False
         except (ServerError, TimeoutError) as error:
             log.debug("cannot confirm %s: %s", server, error)
             return False
         if self._tracks[server.name].state.usable:
-            self.freshness.confirm(server.name, written)
+            self.freshness.confirm(server.name, number)
         return True
 
     async def _reaches(self, server: Server, prober: Prober, position: str) -> bool:
@@ -181,11 +211,11 @@ class Monitor:
             await asyncio.sleep(_PAUSE_SECONDS)
         return False
 
-    async def _primary_position(self, written: int) -> str:
-        """A position of the primary that covers write number `written`, asked once for all replicas."""
+    async def _primary_position(self, number: int) -> str:
+        """A position of the primary that covers write number `number`, asked once for all replicas."""
         async with self._position_lock:
-            if self._position[0] < written:
-                asked_after = self.freshness.written
+            if self._position[0] < number:
+                asked_after = self.freshness.number
                 self._position = (asked_after, await self._primary_asked.position())
                 self._warn_without_position()
             return self._position[1]

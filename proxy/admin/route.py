@@ -10,6 +10,7 @@ from proxy.sql.digest import digest_id
 from proxy.sql.hints import Hint
 from proxy.sql.statement import KINDS, Statement, Tables
 from proxy.wire.resultset import Cell
+from topology.consistency import Level
 from topology.servers import Role, Server
 
 _COLUMNS: Final = columns("item value")
@@ -20,7 +21,8 @@ class RouteView:
     """One statement of one session, judged: `server` is where it would go now, None when its connection is gone.
 
     `wish` is what a hint, or the rule of number `rule`, says about the replica. `pins` keep the session on the primary,
-    `replicas` are all that there are.
+    `replicas` are all that there are. A read must see what `level` says; if no replica has that, one is waited for, up
+    to `wait` seconds.
     """
 
     statement: Statement
@@ -32,6 +34,8 @@ class RouteView:
     replicas: tuple[ServerView, ...]
     rule: int = 0
     wish: Hint | None = None
+    level: Level = Level.GLOBAL
+    wait: float = 0.0
 
 
 def explained(view: RouteView) -> Table:
@@ -49,7 +53,8 @@ def explained(view: RouteView) -> Table:
         "in_transaction": "yes" if view.in_transaction else "no",
         "pinned": ", ".join(view.pins) or None,
         "rule": view.rule or None,
-        "consistency": _consistency(view.wish),
+        "consistency": _consistency(view.level, view.wish),
+        "wait": f"for a replica, up to {view.wait * 1000:g} ms" if view.wait else None,
         "replicas": "; ".join(map(_replica, view.replicas)) or "there are none",
         "hint_problems": ", ".join(statement.hint.problems) or None,
     }
@@ -62,11 +67,11 @@ def _tables(tables: Tables) -> str | None:
     return ", ".join(sorted(".".join(part for part in table if part) for table in tables)) or None
 
 
-def _consistency(wish: Hint | None) -> str:
+def _consistency(level: Level, wish: Hint | None) -> str:
     if wish is None:
-        return "global"
+        return str(level)
     lag = "" if wish.max_lag is None else f", no more than {wish.max_lag:g} s behind"
-    return f"{'eventual' if wish.eventual else 'global'}{lag}{f', rather {wish.server}' if wish.server else ''}"
+    return f"{level}{lag}{f', rather {wish.server}' if wish.server else ''}"
 
 
 def _replica(view: ServerView) -> str:

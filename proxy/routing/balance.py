@@ -31,28 +31,27 @@ class RoundRobin:
         return None
 
     def pick_wished(
-        self,
-        snapshot: Snapshot,
-        freshness: Freshness,
-        avoid: frozenset[str],
-        wish: Hint,
-        reads: Tables = None,
-        schema: str = "",
+        self, snapshot: Snapshot, freshness: Freshness, avoid: frozenset[str], wish: Hint, need: int
     ) -> Server | None:
-        """The same among those that a hint or a rule allows, the one that it names before the others."""
-        fit = [
-            state.server
-            for state in snapshot.replicas
-            if state.usable
-            and state.server.name not in avoid
-            and (wish.eventual or freshness.covers(state.server.name, reads, schema))
-            and (wish.max_lag is None or _lag(state) <= wish.max_lag)
-        ]
+        """The same among those that a hint or a rule allows, the one that it names before the others.
+
+        They are confirmed up to the number `need`.
+        """
+        fit = [server for server in allowed(snapshot, avoid, wish) if freshness.has(server.name, need)]
         named = [server for server in fit if server.name.lower() == wish.server]
         if named or not fit:
             return named[0] if named else None
         self.turn += 1
         return fit[self.turn % len(fit)]
+
+
+def allowed(snapshot: Snapshot, avoid: frozenset[str], wish: Hint) -> list[Server]:
+    """The healthy replicas that a hint or a rule allows, fresh or not."""
+    return [
+        state.server
+        for state in snapshot.replicas
+        if state.usable and state.server.name not in avoid and (wish.max_lag is None or _lag(state) <= wish.max_lag)
+    ]
 
 
 def _lag(state: ServerState) -> float:

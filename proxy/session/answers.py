@@ -20,6 +20,7 @@ from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
 from proxy.wire.resultset import Cell, ResultForm, result_set
+from topology.consistency import Level
 from topology.servers import Server, ServerState
 
 # As both vendors put it.
@@ -41,6 +42,9 @@ class Asker(Protocol):
     @property
     def address(self) -> str:
         """The client's IP address."""
+
+    def level_of(self, request: Request) -> Level:
+        """What a read must see."""
 
     def foresee(self, request: Request) -> Server | None:
         """The server that `request` would go to now."""
@@ -92,16 +96,19 @@ def _routed(context: Context, asker: Asker, state: SessionState, asked: Explaine
     request = asked.request
     own = request.statement.kind is OWN
     _, *replicas = _servers(context)
+    server = None if own else asker.foresee(request)
     view = RouteView(
         request.statement,
         request.route,
-        None if own else asker.foresee(request),
+        server,
         asked.digest,
         tuple(state.pins.reasons()),
         state.in_transaction,
         tuple(replicas),
         request.rule,
         request.wish,
+        asker.level_of(request),
+        context.settings.freshness_wait if request.waits else 0.0,
     )
     return explained(view)
 
@@ -149,7 +156,11 @@ def _status(context: Context) -> Table:
         "digests_remembered": len(context.cache) if context.cache is not None else 0,
         "reads": sum(one.reads for one in traffic),
         "other_statements": sum(one.others for one in traffic),
-        "writes_acknowledged": context.monitor.freshness.written,
+        "writes_acknowledged": context.monitor.freshness.writes,
+        "consistency": context.settings.consistency,
+        "reads_that_wait": context.monitor.freshness.waiters,
+        "reads_that_waited": context.waits.begun,
+        "reads_that_waited_in_vain": context.waits.in_vain,
         "replicas_healthy": len(context.monitor.snapshot.readers),
         "draining": "yes" if context.draining else "no",
     }

@@ -25,6 +25,7 @@ from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
 from proxy.wire.stream import BodyStream, FileStream, PacketNumbers
+from topology.consistency import Level
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
@@ -424,6 +425,10 @@ class ClientSession(asyncio.Protocol):
             yield PoolFigure(link.server.name, self.user, 1, int(not link.at_rest), int(link.at_rest))
         if (waiting := self.runner.waiting) is not None:
             yield PoolFigure(waiting.name, self.user, waiting=1)
+
+    def level_of(self, request: Request) -> Level:
+        """What a read must see."""
+        return self.runner.level_of(request)
 
     def foresee(self, request: Request) -> Server | None:
         """The server that `request` would go to now; None when it could not run."""

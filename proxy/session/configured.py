@@ -19,7 +19,7 @@ def _rule(number: int, rule: ConfiguredRule) -> Rule:
         replica=rule.target == "replica" or rule.replica is not None,
         server=(rule.replica or "").lower(),
         max_lag=None if rule.max_lag is None else seconds_of(rule.max_lag),
-        eventual=None if rule.consistency is None else rule.consistency == "eventual",
+        level=rule.consistency,
     )
     pattern = None if rule.pattern is None else re.compile(rule.pattern, re.IGNORECASE)
     return Rule(number, rule.user, rule.schema_, rule.digest, pattern, wish)

@@ -21,6 +21,7 @@ from proxy.routing.balance import RoundRobin
 from proxy.routing.forms import Forms
 from proxy.routing.rules import Rules
 from proxy.session.kills import Target
+from proxy.session.patience import Waits
 from proxy.sql.cache import StatementCache
 from proxy.wire.capabilities import Layout
 from proxy.wire.openings import Openings
@@ -89,7 +90,8 @@ class Context:
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in, in the order
     of their arrival. `openings` are those of each reply layout. Without `tls` clients are not offered TLS. `rules` are
     those of the configuration. `addresses` counts connections by client, `traffic` what each server (by name) got.
-    `since` is when the process began. Without `pool` each session has server connections of its own.
+    `since` is when the process began, `waits` counts reads that waited for a replica. Without `pool` each session has
+    server connections of its own.
     """
 
     settings: Settings
@@ -115,6 +117,7 @@ class Context:
     forms: Forms = field(default_factory=Forms)
     reaper: Reaper = field(init=False)
     pool: Pool | None = field(init=False)
+    waits: Waits = field(default_factory=Waits)
     connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))
 
     def __post_init__(self) -> None:

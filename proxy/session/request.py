@@ -32,7 +32,9 @@ class Request:
     its beginning, or that the client may send more while it is answered. `avoid` holds the names of servers that could
     not serve it. `wish` is what a hint, or the rule of number `rule`, says about the replica. `repeats` counts what was
     tried again on one server. Of a COM_STMT_PREPARE, `made` is the statement that it made, and `definitions` are its
-    columns', if the client keeps them. `before` is a text that its connection has to run right before
+    columns', if the client keeps them. `need` is the number (`topology.freshness`) up to which a replica must have
+    everything, `waits` that one is waited for, until the event loop's time is `until`, and `waited` that this is over.
+    `before` is a text that its connection has to run right before
     it, and `whole` makes its reply what the connection of the statement before would have said; `kept` is what stays
     known of that statement.
     """
@@ -45,6 +47,10 @@ class Request:
     repeats: int = 0
     wish: Hint | None = None
     rule: int = 0
+    need: int | None = None
+    waits: bool = False
+    until: float = 0.0
+    waited: bool = False
     definitions: Definitions | None = None
     made: Prepared | None = None
     before: bytes = b""

@@ -23,6 +23,7 @@ from proxy.session.kills import Target
 from proxy.session.lending import Lending
 from proxy.session.machine import Machine
 from proxy.session.metadata import Metadata
+from proxy.session.patience import Patience
 from proxy.session.preludes import PreludeRun
 from proxy.session.prepared import renumbered
 from proxy.session.recovery import Recovery
@@ -32,11 +33,13 @@ from proxy.session.servers import Servers
 from proxy.session.settling import first_connection
 from proxy.session.twin import Twin
 from proxy.session.wording import interrupted
+from proxy.sql.statement import SESSION
 from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.replies import Err
+from topology.consistency import Level
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
@@ -102,6 +105,7 @@ class Runner:
         self._killer = Killer(context, identity, machine, client, self)
         self._twin = Twin(machine, self, self._go_on)
         self._lending = Lending(self, self._servers, machine, name, self._go_on)
+        self._patience = Patience(context.monitor.freshness, context.waits)
         self._summons: list[Callable[[Err | None], None]] = []
         self._arriving = False
         self._postponed: Callable[[], None] | None = None
@@ -150,6 +154,7 @@ class Runner:
         self._killer.over(c.CR_SERVER_LOST)
         self._request = self._postponed = None
         self._lending.give_up()
+        self._patience.end()
         self._servers.close(self._may_leave_behind, self._left)
 
     # --- a request in ------------------------------------------------------------------------------------------------
@@ -243,6 +248,10 @@ class Runner:
         """The server to which a connection is being opened."""
         return self._servers.awaited
 
+    def level_of(self, request: Request) -> Level:
+        """What a read must see."""
+        return self._servers.level_of(request)
+
     def foresee(self, request: Request) -> Server | None:
         """The server that `request` would go to now; None when it could not run."""
         request.avoid = self._servers.unfit
@@ -277,7 +286,10 @@ class Runner:
         """Bring `request` one step further: find its server, connect, catch up, send."""
         server = self._servers.choose(request)
         if server is None:
-            self.refuse(request, self._machine.gone(request))
+            if request.waits:
+                self._wait_for_replica(request)
+            else:
+                self.refuse(request, self._machine.gone(request))
             return
         link = self._links.get(server.name)
         if link is not None and self._lending.under_way is link:
@@ -288,6 +300,17 @@ class Runner:
             self._servers.open(server, self, functools.partial(self._opened, server, request))
             return
         self.proceed(link, request)
+
+    def _wait_for_replica(self, request: Request) -> None:
+        assert request.need is not None
+        self._link = None
+        now = asyncio.get_running_loop().time()
+        request.until = request.until or now + self._context.settings.freshness_wait
+        self._patience.begin(request.need, request.until - now, functools.partial(self._waited, request))
+
+    def _waited(self, request: Request, kept: bool) -> None:
+        request.waits, request.waited = False, not kept
+        self.dispatch(request)
 
     def dispatch_later(self, request: Request, delay: float) -> None:
         """The same in `delay` seconds."""
@@ -430,8 +453,16 @@ class Runner:
             if self._killer.busy:
                 self._killed(exchange, chunk)
                 return
+        if self._servers.consistency.follows and request.code in _REMEMBERED:
+            self._note_read(request, connection.server, on_primary=on_primary)
         self._write(chunk)
         self._over()
+
+    def _note_read(self, request: Request, server: Server, *, on_primary: bool) -> None:
+        # What a transaction has seen counts from its end on: until then nothing is read elsewhere.
+        within = on_primary and self._machine.state.in_transaction
+        if not within and request.statement.kind is not SESSION:
+            self._servers.consistency.read_at(server.name)
 
     def _end_definition(self) -> None:
         if self._defining:
@@ -441,6 +472,7 @@ class Runner:
     def _note_write(self, request: Request) -> None:
         self._end_definition()
         self._context.monitor.note_write(self._machine.written, defines=request.statement.defines)
+        self._servers.consistency.own = self._context.monitor.freshness.written
 
     def _whole(self, whole: WholeReply, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bytes:
         try:

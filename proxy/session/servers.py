@@ -9,14 +9,19 @@ from proxy.backend.connection import BackendConnection, Sink
 from proxy.backend.login import Identity, open_connection, server_lost
 from proxy.backend.places import Given, Holder, Wish
 from proxy.errors import ServerLost, ServerRefused
+from proxy.routing.balance import allowed
+from proxy.routing.consistency import GLOBAL, MONOTONIC, Consistency
 from proxy.routing.policy import IN_TRANSACTION, LAST, READ_ONLY, REPLICA
 from proxy.routing.state import Seen, SessionState
 from proxy.routing.told import Fit, Told
 from proxy.session.context import Context
 from proxy.session.links import Links
 from proxy.session.request import Request
+from proxy.sql.hints import NO_HINT, Hint
 from proxy.wire import constants as c
-from topology.servers import Server
+from topology.consistency import Level
+from topology.freshness import NOTHING
+from topology.servers import Server, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +33,7 @@ class Servers:
 
     `links` are the open ones. `last` is the name of the server that ran the statement which the next one may ask about.
     `unfit` are the names of replicas that do not take this session. `warned` tells whether that statement left warnings
-    or an error. `awaited` is where a connection is being opened.
+    or an error. `consistency` is about what its reads see. `awaited` is where a connection is being opened.
     """
 
     def __init__(self, context: Context, identity: Identity, state: SessionState, name: str) -> None:
@@ -36,6 +41,7 @@ class Servers:
         self.last = ""
         self.warned = False
         self.unfit: frozenset[str] = frozenset()
+        self.consistency = Consistency(context.settings.consistency, context.monitor.freshness)
         self._context = context
         self._identity = identity
         self._state = state
@@ -98,7 +104,7 @@ class Servers:
         return self.links.get(self._context.monitor.snapshot.primary.server.name)
 
     def choose(self, request: Request) -> Server | None:
-        """The server for `request`; None when the only one that could serve it is gone."""
+        """The server for `request`; None when the only one that could serve it is gone, or when it waits."""
         snapshot = self._context.monitor.snapshot
         if isinstance(request.at, Server):
             return request.at
@@ -113,27 +119,71 @@ class Servers:
         if target is REPLICA:
             if request.route is READ_ONLY and (twin := self.links.of_transaction(self._state.read_only.number)):
                 return twin.server
-            balancer, freshness = self._context.balancer, self._context.monitor.freshness
-            # Later reads of a transaction see the same snapshot, whatever they read.
-            reads = request.statement.reads if request.route is not READ_ONLY else None
-            schema = self._state.schema if request.prepared is None else request.prepared.schema
-            if request.wish is None:
-                picked = balancer.pick(snapshot, freshness, request.avoid, reads, schema)
-            else:
-                picked = balancer.pick_wished(snapshot, freshness, request.avoid, request.wish, reads, schema)
+            picked = self._replica_for(request, snapshot)
             if picked is not None:
                 return picked
+            if request.waits:
+                return None
             if request.route is READ_ONLY:
                 request.route = IN_TRANSACTION
         elif target is LAST and (last := self.links.get(self.last)) is not None:
             return last.server
         return snapshot.primary.server
 
+    def level_of(self, request: Request) -> Level:
+        """What a read must see."""
+        wish = request.wish
+        return self.consistency.level if wish is None or wish.level is None else wish.level
+
+    def _replica_for(self, request: Request, snapshot: Snapshot) -> Server | None:
+        """The replica for a read; if there is none, `request.waits` tells whether one may be fit soon."""
+        balancer, freshness = self._context.balancer, self._context.monitor.freshness
+        need = request.need
+        if need is None:
+            # Later reads of a transaction see the same snapshot, whatever they read.
+            reads = request.statement.reads if request.route is not READ_ONLY else None
+            schema = self._state.schema if request.prepared is None else request.prepared.schema
+            if request.wish is None and self.consistency.level is GLOBAL:
+                picked = balancer.pick(snapshot, freshness, request.avoid, reads, schema)
+                if picked is not None:
+                    return picked
+            need = request.need = self.consistency.need(self.level_of(request), reads, schema)
+        wish = request.wish or NO_HINT
+        if self.level_of(request) is MONOTONIC:
+            return self._same_or_newer(request, snapshot, wish, need)
+        picked = balancer.pick_wished(snapshot, freshness, request.avoid, wish, need)
+        request.waits = picked is None and self._may_wait(request, snapshot, wish, need)
+        return picked
+
+    def _same_or_newer(self, request: Request, snapshot: Snapshot, wish: Hint, need: int) -> Server | None:
+        """A replica that has all that the session has seen: the one where it saw that, as long as it can be had."""
+        consistency, freshness = self.consistency, self._context.monitor.freshness
+        if consistency.last and freshness.has(consistency.last, need):
+            for server in allowed(snapshot, request.avoid, wish):
+                if server.name == consistency.last:
+                    return server
+        need = request.need = max(need, consistency.leave())
+        picked = self._context.balancer.pick_wished(snapshot, freshness, request.avoid, wish, need)
+        if picked is not None:
+            consistency.choose(picked.name)
+        request.waits = picked is None and self._may_wait(request, snapshot, wish, need)
+        return picked
+
+    def _may_wait(self, request: Request, snapshot: Snapshot, wish: Hint, need: int) -> bool:
+        if request.waited or need == NOTHING:
+            return False
+        wait = self._context.settings.freshness_wait
+        return wait > 0 and self._context.monitor.hopeful(wait) and bool(allowed(snapshot, request.avoid, wish))
+
     def foresee(self, request: Request) -> Server | None:
         """As `choose`, but it is nobody's turn."""
         balancer = self._context.balancer
         turn = balancer.turn
         server = self.choose(request)
+        if request.waits:
+            request.waited = True
+            server = self.choose(request)
+            request.waits = True
         balancer.turn = turn
         return server
 

@@ -5,12 +5,14 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
+from topology.consistency import Level
+
 HINT_MARK: Final = b"manyreads:"
 # A statement of the ordinary size has room for a dozen words; the rest is not looked at.
 _MAX_LENGTH: Final = 200
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
-_LEVELS: Final = {"eventual": True, "global": False}
+_LEVELS: Final = {level.value: level for level in Level}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,8 @@ class Hint:
 
     `primary` says that the read is to run there all the same, `replica` that it may run on any fit replica, whatever
     the rules say; `server` names (in lower case) the replica to be preferred. Replicas that are known to lag more than
-    `max_lag` seconds are left out. With `eventual` a replica need not have the last writes, without it need not be said
-    (None) or is said. `problems` names what was not understood, and so ignored.
+    `max_lag` seconds are left out. `level` is None where nothing is said of it. `problems` names what was not
+    understood, and so ignored.
     """
 
     primary: bool = False
@@ -28,12 +30,12 @@ class Hint:
     replica: bool = False
     server: str = ""
     max_lag: float | None = None
-    eventual: bool | None = None
+    level: Level | None = None
 
     @property
     def decides(self) -> bool:
         """Whether it asks for anything."""
-        return self.primary or self.replica or self.max_lag is not None or self.eventual is not None
+        return self.primary or self.replica or self.max_lag is not None or self.level is not None
 
 
 NO_HINT: Final = Hint()
@@ -57,7 +59,7 @@ def _with(found: Hint, word: str) -> Hint | None:
     if name == "max_lag" and (seconds := seconds_of(value)) is not None:
         return replace(found, max_lag=seconds)
     if name == "consistency" and value in _LEVELS:
-        return replace(found, eventual=_LEVELS[value])
+        return replace(found, level=_LEVELS[value])
     return None
 
 

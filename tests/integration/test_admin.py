@@ -259,10 +259,10 @@ def test_hints_and_rules_steer_reads(shared_cluster: Cluster, tmp_path: Path) ->
         for _ in range(4):
             run(client, named)
         assert reads(client) == {**before, "dbread1": before["dbread1"] + 4}
-        told = explained(client, "SELECT 1 /* manyreads: consistency=session replica=nobody */")
-        assert told["hint_problems"] == "consistency=session"
+        told = explained(client, "SELECT 1 /* manyreads: consistency=total replica=nobody */")
+        assert told["hint_problems"] == "consistency=total"
         assert told["server"][:6] == "dbread"
-        proxy.wait_for_log("hints that are not understood: consistency=session")
+        proxy.wait_for_log("hints that are not understood: consistency=total")
         run(client, "BEGIN")
         assert explained(client, named)["reason"] == "in-transaction"
         run(client, "ROLLBACK")

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from replication.sandbox import Cluster
-from tests.support.clients import Connection, connect, direct, run
+from tests.support.clients import Connection, connect, run
+from tests.support.lags import behind
 from tests.support.proxies import ProxyProcess
 from tests.support.waiting import wait_until
 
@@ -45,15 +45,6 @@ def client(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[Conn
         wait_until(lambda: servers(connection, "SELECT 1") == {"dbread1", "dbread2"}, "replicas are fresh")
         yield connection
         run(connection, f"DROP DATABASE {SCHEMA}")
-
-
-@contextmanager
-def behind(cluster: Cluster) -> Iterator[None]:
-    """The replicas apply nothing meanwhile."""
-    with ExitStack() as stack:
-        for server in cluster.servers[1:]:
-            run(stack.enter_context(direct(cluster, server)), "FLUSH TABLES WITH READ LOCK")
-        yield
 
 
 def servers(connection: Connection, read: str) -> set[str]:

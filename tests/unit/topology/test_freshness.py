@@ -154,3 +154,35 @@ def test_names_in_full() -> None:
     assert resolved(frozenset([("s", "\u00e9")]), "") is None
     assert resolved(frozenset([("\u00e9", "t")]), "") is None
     assert resolved(None, "s") is None
+
+
+def test_a_mark_is_a_number_without_a_write() -> None:
+    freshness = learned(T, U)
+    freshness.note_write(frozenset([T]))
+    freshness.confirm("a", 1)
+    assert freshness.mark() == 2
+    assert freshness.fresh("a")
+    assert not freshness.has("a", 2)
+    freshness.note_write(frozenset([U]))
+    assert (freshness.writes, freshness.written, freshness.number) == (2, 3, 3)
+    assert freshness.needed(frozenset([T]), "s") == 1
+    assert freshness.needed(frozenset([U]), "s") == freshness.needed(frozenset(), "s") == 3
+
+
+def test_who_waits_is_called_once_a_replica_is_confirmed_so_far() -> None:
+    called: list[str] = []
+    freshness = Freshness(lambda: called.append("wanted"))
+
+    def late() -> None:
+        called.append("late")
+
+    freshness.wait(2, lambda: called.append("two"))
+    freshness.wait(3, late)
+    freshness.confirm("a", 1)
+    assert (called, freshness.waiters) == (["wanted", "wanted"], 2)
+    freshness.confirm("b", 2)
+    assert (called[2:], freshness.waiters) == (["two"], 1)
+    freshness.wait_no_more(late)
+    freshness.wait_no_more(late)
+    freshness.confirm("b", 3)
+    assert (called[3:], freshness.waiters) == ([], 0)

@@ -4,7 +4,7 @@ import pytest
 
 from proxy.routing.balance import RoundRobin
 from proxy.sql.hints import Hint
-from topology.freshness import Freshness
+from topology.freshness import NOTHING, Freshness
 from topology.servers import Health, Observation, ReplicaStatus, Role, Server, ServerState, Snapshot
 
 STALE = "r3"
@@ -21,35 +21,35 @@ SNAPSHOT = Snapshot(
 )
 
 
-def picked(wish: Hint, *avoid: str) -> set[str]:
+def picked(wish: Hint, need: int, *avoid: str) -> set[str]:
     freshness, balancer = Freshness(), RoundRobin()
     freshness.note_write()
     for name in ("r1", "r2", "r4", "r5"):
         freshness.confirm(name, 1)
-    found = [balancer.pick_wished(SNAPSHOT, freshness, frozenset(avoid), wish) for _ in range(8)]
+    found = [balancer.pick_wished(SNAPSHOT, freshness, frozenset(avoid), wish, need) for _ in range(8)]
     return {server.name if server else "" for server in found}
 
 
 @pytest.mark.parametrize(
-    ("wish", "names"),
+    ("wish", "need", "names"),
     [
-        (Hint(replica=True), {"r1", "r2", "r5"}),
-        (Hint(server="r2"), {"r2"}),
-        (Hint(server="r4"), {"r1", "r2", "r5"}),
-        (Hint(server="nobody"), {"r1", "r2", "r5"}),
-        (Hint(max_lag=1.0), {"r2"}),
-        (Hint(eventual=True), {"r1", "r2", STALE, "r5"}),
-        (Hint(eventual=True, server=STALE), {STALE}),
-        (Hint(eventual=True, max_lag=1.0), {"r2", STALE}),
-        (Hint(eventual=False), {"r1", "r2", "r5"}),
+        (Hint(replica=True), 1, {"r1", "r2", "r5"}),
+        (Hint(server="r2"), 1, {"r2"}),
+        (Hint(server="r4"), 1, {"r1", "r2", "r5"}),
+        (Hint(server="nobody"), 1, {"r1", "r2", "r5"}),
+        (Hint(max_lag=1.0), 1, {"r2"}),
+        (Hint(), NOTHING, {"r1", "r2", STALE, "r5"}),
+        (Hint(server=STALE), NOTHING, {STALE}),
+        (Hint(max_lag=1.0), NOTHING, {"r2", STALE}),
+        (Hint(), 2, {""}),
     ],
 )
-def test_wishes(wish: Hint, names: set[str]) -> None:
-    assert picked(wish) == names
+def test_wishes(wish: Hint, need: int, names: set[str]) -> None:
+    assert picked(wish, need) == names
 
 
 def test_nobody_fits() -> None:
-    assert picked(Hint(max_lag=1.0), "r2") == {""}
+    assert picked(Hint(max_lag=1.0), 1, "r2") == {""}
 
 
 def test_replicas_that_have_all_of_a_quiet_table() -> None:
@@ -64,5 +64,6 @@ def test_replicas_that_have_all_of_a_quiet_table() -> None:
         (None, "s", {None}),
     ):
         found = [balancer.pick(SNAPSHOT, freshness, frozenset(), reads, schema) for _ in range(4)]
-        found += [balancer.pick_wished(SNAPSHOT, freshness, frozenset(), Hint(), reads, schema) for _ in range(4)]
+        need = freshness.needed(reads, schema)
+        found += [balancer.pick_wished(SNAPSHOT, freshness, frozenset(), Hint(), need) for _ in range(4)]
         assert {server.name if server else None for server in found} == names

@@ -81,7 +81,7 @@ def test_warnings_of_rules_that_never_decide() -> None:
         {"target": "replica", "digest": "abc"},
         {"target": "replica", "pattern": "("},
         {"target": "replica", "pattern": ""},
-        {"consistency": "session"},
+        {"consistency": "total"},
         {"max_lag": "5"},
         {"target": "primary", "unknown": "x"},
     ],

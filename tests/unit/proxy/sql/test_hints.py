@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.sql.hints import NO_HINT, Hint, parse_hint
+from topology.consistency import Level
 
 
 @pytest.mark.parametrize(
@@ -19,10 +20,10 @@ from proxy.sql.hints import NO_HINT, Hint, parse_hint
         ("replica", Hint(replica=True)),
         ("replica=dbRead2", Hint(replica=True, server="dbread2")),
         ("replica=", Hint(problems=("replica=",))),
-        ("max_lag=500ms consistency=eventual", Hint(max_lag=0.5, eventual=True)),
+        ("max_lag=500ms consistency=eventual", Hint(max_lag=0.5, level=Level.EVENTUAL)),
         ("max_lag=1.5m", Hint(max_lag=90.0)),
-        ("max_lag=5, consistency=session", Hint(problems=("max_lag=5", "consistency=session"))),
-        ("consistency=global", Hint(eventual=False)),
+        ("max_lag=5, consistency=total", Hint(problems=("max_lag=5", "consistency=total"))),
+        ("consistency=global", Hint(level=Level.GLOBAL)),
         ("é", Hint(problems=("é",))),
     ],
 )
