@@ -1,10 +1,7 @@
 """A sandbox: one dbwrite and its dbread*, made, found again and taken down as a whole."""
 
-import contextlib
 import os
-import random
 import shutil
-import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Self
 from replication.sandbox import records
 from replication.sandbox.datadir import blank_datadir, copy_datadir, remove_template, system_user
 from replication.sandbox.lock import LOCK_NAME, abandon, locked
+from replication.sandbox.ports import claim_ports
 from replication.sandbox.programs import ServerProgram, find_server
 from replication.sandbox.server import LocalServer
 from replication.sandbox.settings import Layout, account_statements, check_options, option_file, server_options
@@ -22,9 +20,6 @@ from topology.servers import Vendor as Flavor
 # sun_path has 108 bytes on Linux and 104 on macOS, with a zero byte at the end.
 _LONGEST_SOCKET_PATH = 103
 _MOST_READERS = 99
-# Below the ports that the kernel picks for outgoing connections (32768 and up on Linux, 49152 elsewhere): there a
-# server that is down could find its port taken by some client.
-_PORTS = range(20000, 30000)
 
 
 class Cluster:
@@ -191,6 +186,8 @@ def _new_record(directory: Path, flavor: Flavor, readers: int, options: Mapping[
     find_server(flavor)
     names = records.server_names(readers)
     sockets = _socket_directory(directory, names)
+    # Claimed as long as the sandbox is not taken down.
+    ports = claim_ports(len(names), directory / LOCK_NAME)
     servers = tuple(
         records.ServerRecord(
             name=name,
@@ -199,7 +196,7 @@ def _new_record(directory: Path, flavor: Flavor, readers: int, options: Mapping[
             socket=sockets / f"{name}.sock" if sockets else directory / name / "server.sock",
             password=records.new_password(),
         )
-        for name, server_id, port in zip(names, records.server_ids(readers), free_ports(len(names)), strict=True)
+        for name, server_id, port in zip(names, records.server_ids(readers), ports, strict=True)
     )
     return records.ClusterRecord(flavor=flavor, servers=servers, options=options, socket_directory=sockets)
 
@@ -210,17 +207,3 @@ def _socket_directory(directory: Path, names: tuple[str, ...]) -> Path | None:
     if longest <= _LONGEST_SOCKET_PATH:
         return None
     return Path(tempfile.mkdtemp(prefix="manyreads-", dir="/tmp"))
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on at this moment, all different."""
-    ports: list[int] = []
-    with contextlib.ExitStack() as held:
-        for port in random.sample(_PORTS, len(_PORTS)):
-            if len(ports) == count:
-                return ports
-            listener = held.enter_context(socket.socket())
-            with contextlib.suppress(OSError):
-                listener.bind((records.LOOPBACK, port))
-                ports.append(port)
-    raise ConfigError(f"no {count} ports are free in {_PORTS.start} to {_PORTS.stop - 1}", "end some listeners there")

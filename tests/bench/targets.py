@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replication.sandbox import Cluster
-from replication.sandbox.cluster import free_ports
+from replication.sandbox.ports import claim_ports
 from tests.bench.figures import FORWARDER
 from tests.bench.sysbench import Address
 from tests.support.proxies import ROOT, running_proxy
@@ -76,8 +76,8 @@ def _forwarder(host: str, port: int) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def _haproxy(host: str, port: int) -> Iterator[tuple[int, int]]:
-    (listen,) = free_ports(1)
     with tempfile.TemporaryDirectory(prefix="many-") as directory:
+        (listen,) = claim_ports(1, Path(directory))
         config = Path(directory) / "haproxy.cfg"
         config.write_text(_HAPROXY.format(host="127.0.0.1", port=listen, server_host=host, server_port=port))
         command = [str(haproxy_path()), "-db", "-q", "-f", str(config)]

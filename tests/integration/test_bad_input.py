@@ -19,7 +19,7 @@ from proxy.wire.handshake import HandshakeResponse, response_payload
 from proxy.wire.primitives import lenenc_bytes
 from proxy.wire.replies import Err, err_payload
 from replication.sandbox import Cluster
-from replication.sandbox.cluster import free_ports
+from replication.sandbox.ports import claim_ports
 from tests.support.clients import connect, run
 from tests.support.proxies import ROOT, ProxyProcess, running_proxy, started_proxy
 from tests.support.waiting import wait_until
@@ -75,7 +75,7 @@ def test_a_refused_login_is_worded_as_by_the_server(
 
 
 def test_an_unreachable_primary_is_named(shared_cluster: Cluster, tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    (port,) = claim_ports(1, tmp_path)
     variables = json.loads(shared_cluster.environment_file.read_text())
     variables["DOTCLOUD_DBWRITE_MYSQL_PORT"] = port
     file = tmp_path / "environment.json"

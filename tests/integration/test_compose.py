@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from replication.sandbox import Cluster, Flavor
-from replication.sandbox.cluster import free_ports
+from replication.sandbox.ports import claim_ports
 from tests.support.clients import connect, own_writes, run, spreads
 from tests.support.clusters import blank_cluster
 from tests.support.compose import ROOT, Local, compose_file, flags, is_database, services, start_order
@@ -53,7 +53,7 @@ def on_this_machine(cluster: Cluster, names: list[str], directory: Path) -> Loca
     """The sandbox's servers for those of the file, and free ports for the file's own."""
     assert compose_file()["secrets"]["root_password"]["file"] == "./secrets/root_password"
     (directory / "root_password").write_text(cluster.servers[0].password + "\n")
-    proxy, page = free_ports(2)
+    proxy, page = claim_ports(2, directory)
     servers = {name: cluster.server(name.removeprefix("mysql_")) for name in names if is_database(name)}
     return Local(
         {name: (server.host, server.port) for name, server in servers.items()},

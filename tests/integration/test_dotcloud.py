@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from replication.sandbox import Cluster, Flavor
-from replication.sandbox.cluster import free_ports
+from replication.sandbox.ports import claim_ports
 from tests.support.clients import WRITES, Counters, connect, own_writes, run, spreads
 from tests.support.clusters import blank_cluster
 from tests.support.dotcloud import build, environment, running, services, variables, write_environment
@@ -70,7 +70,7 @@ def deployed(
 ) -> Iterator[Deployed]:
     log = tmp_path_factory.mktemp("dbmanager") / "log"
     with blank_cluster(Flavor(request.param)) as cluster:
-        www, mysql, public = free_ports(3)
+        www, mysql, public = claim_ports(3, log.parent)
         write_environment(built, environment(cluster, {"proxy": public}))
         application = Deployed(cluster, built, f"http://127.0.0.1:{www}", mysql)
         with running(services()["dbmanager"], built, log, www=www) as process:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from replication.sandbox import Cluster, Flavor
-from replication.sandbox.cluster import free_ports
+from replication.sandbox.ports import claim_ports
 from tests.support.clients import connect, run, spreads
 from tests.support.clusters import blank_cluster
 from tests.support.proxies import ProxyProcess
@@ -32,7 +32,7 @@ def start(cluster: Cluster, tmp_path: Path) -> Starter:
     """Starts a command on ports of its own, with the cluster's environment.json; its log has the name given."""
 
     def started(command: list[str], name: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        proxy, page = free_ports(2)
+        proxy, page = claim_ports(2, tmp_path)
         directory = str(cluster.environment_file.parent)
         texts = {"${CREDENTIALS_DIRECTORY}": directory, "/etc/manyreads": directory}
         return command_running(command, texts | {":6033": f":{proxy}", ":8080": f":{page}"}, tmp_path / name)
