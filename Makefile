@@ -1,6 +1,7 @@
 # `make demo` and `make test` do everything themselves: system packages, virtual environment, database servers.
 PYTHON ?= python3
 FLAVOR ?= mariadb
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
@@ -19,7 +20,7 @@ demo: $(VENV)/.runtime  ## Start a primary, two replicas and the proxy, and show
 test: $(VENV)/.dev  ## Run all tests on real MariaDB and MySQL servers
 	@tools/install-mysql
 	@tools/install-mariadb || true
-	$(BIN)/pytest $(PYTEST_OPTIONS)
+	$(BIN)/pytest -n $(WORKERS) $(PYTEST_OPTIONS)
 	@$(MAKE) --no-print-directory coverage
 
 coverage: $(VENV)/.dev  ## See that tests reach every branch of what decides where statements go

@@ -76,7 +76,7 @@ def down(
     directory: Directory = _DEFAULT_DIRECTORY,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the data for the next up.")] = False,
 ) -> None:
-    """Shut the servers down cleanly and remove their directory."""
+    """End the servers and remove their directory; with --keep, shut them down cleanly."""
     Cluster.load(directory).down(keep=keep)
     typer.echo(f"The servers in {directory} are down; {'their data is kept' if keep else 'nothing is left of them'}.")
 

@@ -142,6 +142,11 @@ class LocalServer:
         # A frozen process gets to see the other signal only when it is thawed.
         send_signal(process, signal.SIGCONT)
 
+    def request_kill(self) -> None:
+        """SIGKILL without waiting; nothing happens if it does not run."""
+        if process := self._process():
+            send_signal(process, signal.SIGKILL)
+
     def kill(self) -> None:
         """SIGKILL, and wait until the process is gone."""
         while process := self._process():
