@@ -52,8 +52,9 @@ def _steps(
         case Action.LEAVE:
             return
     yield name, f"wait until it has caught up with {primary.name}, then:"
+    yield from _sql(name, statements.pause())
     yield from _marking(name, Marker(primary.identity, Phase.DONE, "<GTID reached>"))
-    yield from _sql(name, statements.read_only())
+    yield from _sql(name, [*statements.read_only(), *statements.resume()])
 
 
 def _copying(primary: ServerFacts, target: ServerFacts, users: Users, statements: Dialect) -> Iterator[Line]:

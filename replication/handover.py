@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from replication import wakeup
 from replication.attach import wait_until_caught_up
-from replication.copy.replica import forget_mark, mark
+from replication.copy.replica import finish, forget_mark, mark
 from replication.dryrun import describe_change
 from replication.errors import ExitCode, NotReady, exit_code
 from replication.facts import Marker, Phase, ServerFacts
@@ -367,10 +367,7 @@ async def _attach(run: _Run, facts: ServerFacts, target: str) -> None:
     if is_old:
         await wakeup.restore_scheduler(facts.server, run.awake)
     else:
-        async with connected(facts.server) as client:
-            await perform(client, run.words.writable())
-            await mark(facts.server, Marker(new.identity, Phase.DONE, target))
-            await perform(client, run.words.read_only())
+        await finish(facts.server, facts.vendor, Marker(new.identity, Phase.DONE, target))
     run.reporter.say(facts.name, f"follows {new.name}")
 
 

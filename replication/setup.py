@@ -9,7 +9,7 @@ from time import monotonic
 from replication.attach import wait_until_caught_up
 from replication.comparison.renewal import renew_replica
 from replication.copy.engine import Engine
-from replication.copy.replica import Copied, CopyJob, copy_replica, mark
+from replication.copy.replica import Copied, CopyJob, copy_replica, finish
 from replication.copy.stream import StreamEngine
 from replication.dryrun import describe
 from replication.errors import ExitCode, Refused, SchemaChanged, exit_code
@@ -281,11 +281,7 @@ async def _settle(run: _Run, plan: ReplicaPlan, server: Server) -> None:
 
 async def _note(run: _Run, plan: ReplicaPlan, server: Server, gtid: str) -> None:
     """Mark the replica as a complete copy of this primary at `gtid`, and close it for writers."""
-    statements = dialect(plan.facts.vendor)
-    async with connected(server) as client:
-        await perform(client, statements.writable())
-        await mark(server, Marker(run.primary.identity, Phase.DONE, gtid))
-        await perform(client, statements.read_only())
+    await finish(server, plan.facts.vendor, Marker(run.primary.identity, Phase.DONE, gtid))
 
 
 def _has_another_primary(run: _Run, plan: ReplicaPlan) -> bool:

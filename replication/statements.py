@@ -98,7 +98,15 @@ class Dialect(Protocol):
         ...
 
     def read_only(self) -> list[Statement]:
-        """Refuse writes from clients."""
+        """Refuse writes from clients; between `pause` and `resume` on a replica that applies."""
+        ...
+
+    def pause(self) -> list[Statement]:
+        """Stop applying for a moment, where it does not go together with becoming read-only."""
+        ...
+
+    def resume(self) -> list[Statement]:
+        """Apply again after `pause`."""
         ...
 
     def accept_writes(self) -> list[Statement]:
@@ -182,6 +190,12 @@ class MariaDb:
     def read_only(self) -> list[Statement]:
         return [Statement("SET GLOBAL read_only = 1")]
 
+    def pause(self) -> list[Statement]:
+        return []
+
+    def resume(self) -> list[Statement]:
+        return []
+
     def accept_writes(self) -> list[Statement]:
         return [Statement("SET GLOBAL read_only = 0")]
 
@@ -260,6 +274,14 @@ class MySql:
             Statement("SET PERSIST read_only = 1", "SET GLOBAL read_only = 1"),
             Statement("SET PERSIST super_read_only = 1", "SET GLOBAL super_read_only = 1"),
         ]
+
+    def pause(self) -> list[Statement]:
+        # Becoming read-only takes a lock that workers in their order of commit deadlock with. One of them is rolled
+        # back and tries again, but not what it has written to a table without transactions: then replication stops.
+        return self.hold()
+
+    def resume(self) -> list[Statement]:
+        return [Statement("START REPLICA SQL_THREAD", "START SLAVE SQL_THREAD")]
 
     def accept_writes(self) -> list[Statement]:
         return [

@@ -39,7 +39,7 @@ async def repairing_session(server: Server) -> AsyncIterator[SqlClient]:
                 yield session
         finally:
             if closed:
-                await perform(client, words.read_only())
+                await perform(client, [*words.pause(), *words.read_only(), *words.resume()])
 
 
 async def check_repairable(client: SqlClient, tables: Iterable[Table]) -> None:

@@ -17,7 +17,7 @@ from replication.report import Reporter
 from replication.statements import FORGET_MARKER, dialect, write_marker
 from replication.survey import read_marker
 from topology.errors import AccessDenied
-from topology.servers import Server
+from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
 
 
@@ -87,6 +87,19 @@ async def forget_mark(client: SqlClient) -> None:
     await unlogged(client)
     if await read_marker(client) is not None:
         await client.execute(FORGET_MARKER)
+
+
+async def finish(server: Server, vendor: Vendor, marker: Marker) -> None:
+    """Write the last marker of a replica that applies, and close it for writers."""
+    words = dialect(vendor)
+    async with connected(server) as client:
+        await perform(client, words.pause())
+        try:
+            await perform(client, words.writable())
+            await mark(server, marker)
+            await perform(client, words.read_only())
+        finally:
+            await perform(client, words.resume())
 
 
 async def take_over(job: CopyJob) -> None:

@@ -1,5 +1,6 @@
 """startsync on real servers of both vendors. The tests of one vendor share a cluster and run in order."""
 
+import asyncio
 import json
 import os
 import re
@@ -19,9 +20,13 @@ import pytest
 from typer.testing import CliRunner
 
 from replication.errors import ExitCode
+from replication.perform import perform
 from replication.sandbox import Cluster, Flavor, LocalServer
 from replication.startsync import app
+from replication.statements import dialect
 from tests.integration.schema_zoo import statements
+from topology.servers import Role, Server
+from topology.sqlclient import connected
 
 DEADLINE = 60.0
 # Small, so that a row that is larger than the limit need not be huge.
@@ -208,7 +213,13 @@ class Traffic:
         self.transactions = 0
 
     def __enter__(self) -> "Traffic":
-        query(self._cluster, "dbwrite", "CREATE TABLE zoo.traffic (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
+        query(
+            self._cluster,
+            "dbwrite",
+            "DROP TABLE IF EXISTS zoo.traffic",
+            "CREATE TABLE zoo.traffic (id INT AUTO_INCREMENT PRIMARY KEY, v INT)",
+            "DELETE FROM zoo.old_style WHERE id >= 10",
+        )
         self._thread.start()
         return self
 
@@ -286,6 +297,25 @@ def test_everything_arrives_identical_while_the_primary_is_written_to(cluster: C
     eventually(lambda: caught_up(cluster, "dbread1"), "dbread1 catches up")
     assert not differences(contents(cluster, "dbwrite"), contents(cluster, "dbread1"))
     assert query(cluster, "dbread1", "SHOW DATABASES LIKE 'precious'") == []
+
+
+def test_it_becomes_read_only_while_it_applies(cluster: Cluster) -> None:
+    """The lock that this takes must not stop MySQL's workers, who wait for each other to commit in order."""
+    words = dialect(cluster.flavor)
+    closing = [*words.pause(), *words.writable(), *words.read_only(), *words.resume()]
+    primary, replica = cluster.server("dbwrite"), cluster.server("dbread1")
+    server = Server(replica.name, replica.host, replica.port, Role.REPLICA, primary.user, primary.password)
+
+    async def close_again_and_again() -> None:
+        async with connected(server) as client:
+            for _ in range(100):
+                await perform(client, closing)
+
+    with Traffic(cluster) as traffic:
+        eventually(lambda: traffic.transactions > 10, "the writer writes")
+        asyncio.run(close_again_and_again())
+    eventually(lambda: caught_up(cluster, "dbread1"), "dbread1 catches up")
+    assert not differences(contents(cluster, "dbwrite"), contents(cluster, "dbread1"))
 
 
 def test_an_event_sleeps_on_the_replica(cluster: Cluster) -> None:

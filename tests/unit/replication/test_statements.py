@@ -56,6 +56,12 @@ def test_the_marker_holds_identity_phase_and_position() -> None:
     assert "'it''s me', 'attaching', '0-1-5'" in last.sql
 
 
+def test_mysqls_applier_stands_still_while_the_server_becomes_read_only() -> None:
+    assert [each.sql for each in dialect(Vendor.MYSQL).pause()] == ["STOP REPLICA SQL_THREAD"]
+    assert [each.sql for each in dialect(Vendor.MYSQL).resume()] == ["START REPLICA SQL_THREAD"]
+    assert dialect(Vendor.MARIADB).pause() == dialect(Vendor.MARIADB).resume() == []
+
+
 def test_a_replica_is_held_run_up_to_a_position_and_let_go() -> None:
     mariadb, mysql = dialect(Vendor.MARIADB), dialect(Vendor.MYSQL)
     assert mariadb.run_until("0-1-5") == [Statement("START SLAVE UNTIL master_gtid_pos = '0-1-5'")]
