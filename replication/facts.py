@@ -1,23 +1,14 @@
 """What was seen of one server before anything is decided: frozen values without any I/O."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from topology.replicastatus import without_values
 from topology.servers import Server, Vendor
 
 MARKER_SCHEMA = "manyreads"
 MARKER_TABLE = "marker"
-
-
-# Where servers put statements and values into their error messages.
-_VALUES = (
-    (re.compile(r"[\s;,.]*Query: .*", re.DOTALL), ""),
-    (re.compile(r"(Duplicate entry ').*(' for key)", re.DOTALL), r"\1...\2"),
-    (re.compile(r"(value:? ')[^']*'"), r"\1...'"),
-    (re.compile(r"(near ').*", re.DOTALL), r"\1...'"),
-)
 
 
 class Phase(StrEnum):
@@ -70,18 +61,12 @@ class Channel:
     def error(self) -> str:
         """The error that stopped or hinders replication, with its number; empty when there is none.
 
-        Without the statement and the values that the server puts into it: errors end up in logs.
+        Without the statement and the values that the server puts into it.
         """
         for errno, text in ((self.sql_errno, self.sql_error), (self.io_errno, self.io_error)):
             if errno:
-                return f"error {errno}: {_without_values(text)}"
+                return f"error {errno}: {without_values(text)}"
         return ""
-
-
-def _without_values(error: str) -> str:
-    for pattern, replacement in _VALUES:
-        error = pattern.sub(replacement, error)
-    return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from replication.errors import ExitCode
 from replication.facts import Channel, Phase
 from replication.gtid import beyond, covers, missing
 from replication.seen import PrimarySeen, ReplicaSeen, Seen
+from topology.replicastatus import WORKER_STOPPED_BY_ANOTHER
 from topology.servers import Vendor
 
 
@@ -59,8 +60,11 @@ _FATAL = frozenset({1593, 13117})
 _READING_BINLOG = frozenset({1236, 13114})
 _PURGED_TEXTS = ("purged", "Could not find first log file", "Could not find GTID state")
 _AHEAD_TEXTS = ("which is not in the master's binlog", "has more GTIDs")
-# Lock wait timeout, deadlock, a network error, disk full, table full, too many connections, shutdown.
-_PASSING_SQL = frozenset({1205, 1213, 1158, 1159, 1160, 1161, 2003, 2006, 2013, 1021, 3, 28, 1114, 1040, 1053})
+# Lock wait timeout, deadlock, a network error, disk full, table full, too many connections, shutdown, and a worker
+# that was stopped by another one's error, which shows again if it does not pass.
+_PASSING_SQL = frozenset(
+    {1205, 1213, 1158, 1159, 1160, 1161, 2003, 2006, 2013, 1021, 3, 28, 1114, 1040, 1053, WORKER_STOPPED_BY_ANOTHER}
+)
 # The replica's own copy of the events is damaged: ER_SLAVE_RELAY_LOG_READ_FAILURE, 13121 since MySQL 8.
 _RELAY_LOG = frozenset({1594, 13121})
 

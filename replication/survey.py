@@ -1,12 +1,14 @@
 """Asking one server everything that the plan needs to know."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from replication.facts import MARKER_SCHEMA, MARKER_TABLE, Channel, Marker, Phase, SchemaSize, ServerFacts
 from replication.statements import READ_MARKER, SYSTEM_SCHEMAS, text
 from topology.errors import AccessDenied, ServerError, StatementRefused
+from topology.replicastatus import WORKER_ERRORS
 from topology.servers import Vendor
 from topology.sqlclient import Row, SqlClient
 
@@ -92,7 +94,8 @@ async def channels_with_lag(client: SqlClient, vendor: Vendor) -> tuple[tuple[Ch
     behind = [row.get("Seconds_Behind_Source", row.get("Seconds_Behind_Master")) for row in rows]
     known = [float(seconds) for seconds in behind if seconds is not None]
     if vendor is Vendor.MYSQL and any(channel.sql_errno for channel in found):
-        found = tuple([await _with_worker_error(client, channel) for channel in found])
+        errors = await client.query(WORKER_ERRORS)
+        found = tuple(_with_worker_error(channel, errors) for channel in found)
     return found, max(known) if known and len(known) == len(rows) else None
 
 
@@ -124,27 +127,11 @@ def _channel(row: Row) -> Channel:
     )
 
 
-async def _with_worker_error(client: SqlClient, channel: Channel) -> Channel:
-    # The status row only points at this table, where the failing worker's own message is.
-    row = await client.one(
-        "SELECT LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message "
-        "FROM performance_schema.replication_applier_status_by_worker "
-        f"WHERE LAST_ERROR_NUMBER <> 0 AND CHANNEL_NAME = {text(channel.name)} LIMIT 1"
-    )
-    if not row:
-        return channel
-    return Channel(
-        channel.name,
-        channel.host,
-        channel.port,
-        channel.source_id,
-        channel.io_running,
-        channel.sql_running,
-        channel.io_errno,
-        channel.io_error,
-        int(row["number"]),
-        str(row["message"]),
-    )
+def _with_worker_error(channel: Channel, errors: Sequence[Row]) -> Channel:
+    of_it = (row for row in errors if row["channel"] == channel.name)
+    if row := next(of_it, None):
+        return replace(channel, sql_errno=int(row["number"]), sql_error=str(row["message"]))
+    return channel
 
 
 async def read_marker(client: SqlClient) -> Marker | None:

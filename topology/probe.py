@@ -1,11 +1,13 @@
 """Asking one server how it is, and up to where it has the primary's writes. Both vendors."""
 
+from contextlib import suppress
+
 from topology.definitions import PRIVILEGE, QUESTIONS, ordinary_tables
-from topology.errors import ServerError, StatementRefused
+from topology.errors import AccessDenied, ServerError, StatementRefused
 from topology.freshness import Table
-from topology.replicastatus import replica_status
+from topology.replicastatus import WORKER_ERRORS, replica_status
 from topology.servers import Observation, ReplicaStatus, Role, Server, Vendor
-from topology.sqlclient import SqlClient, connect
+from topology.sqlclient import Row, SqlClient, connect
 
 _OF_BOTH = (
     "@@global.read_only AS read_only, @@global.sql_mode AS sql_mode, @@global.max_connections AS max_connections, "
@@ -114,11 +116,21 @@ class Prober:
     async def _replica_status(self, client: SqlClient) -> ReplicaStatus | None:
         for statement in _REPLICA_STATUS[self._vendor]:
             try:
-                return replica_status(await client.one(statement), self._vendor)
+                row = await client.one(statement)
             except StatementRefused as error:
                 if error.errno != _ER_PARSE_ERROR:
                     raise
+            else:
+                return replica_status(row, self._vendor, await self._worker_error(client, row))
         return None
+
+    async def _worker_error(self, client: SqlClient, status: Row) -> str:
+        """What stopped MySQL's applier; empty if nothing did, or if the account may not see it."""
+        if self._vendor is Vendor.MARIADB or not status.get("Last_SQL_Errno"):
+            return ""
+        with suppress(StatementRefused, AccessDenied):
+            return str((await client.one(WORKER_ERRORS)).get("message", ""))
+        return ""
 
 
 def vendor_of(version: str) -> Vendor:

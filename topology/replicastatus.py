@@ -1,5 +1,6 @@
-"""The row of SHOW REPLICA STATUS, under its old and new column names, as one value. Pure."""
+"""What a replica says of its replication, under old and new names, as values. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,24 +10,52 @@ from topology.servers import ReplicaStatus, Vendor
 _IO_RUNNING = ("Replica_IO_Running", "Slave_IO_Running")
 _SQL_RUNNING = ("Replica_SQL_Running", "Slave_SQL_Running")
 _BEHIND = ("Seconds_Behind_Source", "Seconds_Behind_Master")
-_ERRORS = ("Last_IO_Error", "Last_SQL_Error")
 _SOURCE_IDENTITY = {
     Vendor.MYSQL: ("Source_UUID", "Master_UUID"),
     Vendor.MARIADB: ("Master_Server_Id",),
 }
 
+# Where servers put statements and values into their error messages.
+_VALUES = (
+    (re.compile(r"[\s;,.]*Query: .*", re.DOTALL), ""),
+    (re.compile(r"(Duplicate entry ').*(' for key)", re.DOTALL), r"\1...\2"),
+    (re.compile(r"(value:? ')[^']*'"), r"\1...'"),
+    (re.compile(r"(near ').*", re.DOTALL), r"\1...'"),
+)
 
-def replica_status(row: Mapping[str, Any], vendor: Vendor) -> ReplicaStatus | None:
-    """Read the row; None when there is none, which is how a server says that it follows nobody."""
+# ER_SLAVE_WORKER_STOPPED_PREVIOUS_THD_ERROR: what a worker says that waited for the one with an error to commit.
+WORKER_STOPPED_BY_ANOTHER = 3030
+
+WORKER_ERRORS = (
+    "SELECT CHANNEL_NAME AS channel, LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message "
+    "FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0 "
+    f"ORDER BY LAST_ERROR_NUMBER = {WORKER_STOPPED_BY_ANOTHER}, WORKER_ID"
+)
+"""MySQL's: why its applier stopped, a cause before its effects; SHOW REPLICA STATUS only says which worker it was."""
+
+
+def without_values(error: str) -> str:
+    """A server's error without the statement and the values in it: errors end up in logs."""
+    for pattern, replacement in _VALUES:
+        error = pattern.sub(replacement, error)
+    return error
+
+
+def replica_status(row: Mapping[str, Any], vendor: Vendor, worker_error: str = "") -> ReplicaStatus | None:
+    """Read the row; None when there is none, which is how a server says that it follows nobody.
+
+    `worker_error` is the first message of WORKER_ERRORS, which takes the place of the row's own.
+    """
     if not row:
         return None
     lag = _first(row, _BEHIND)
+    errors = row.get("Last_IO_Error"), worker_error or row.get("Last_SQL_Error")
     return ReplicaStatus(
         source=str(_first(row, _SOURCE_IDENTITY[vendor]) or ""),
         io_running=_first(row, _IO_RUNNING) == "Yes",
         sql_running=_first(row, _SQL_RUNNING) == "Yes",
         lag_seconds=None if lag is None else float(lag),
-        error=" ".join(str(row[name]) for name in _ERRORS if row.get(name)),
+        error=without_values(" ".join(error for error in errors if error)),
     )
 
 

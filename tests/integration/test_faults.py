@@ -175,6 +175,27 @@ def test_a_replica_that_no_longer_replicates_gets_no_reads(
     wait_until_back(proxy, replica)
 
 
+def test_why_a_replica_stopped_applying_is_told(cluster: Cluster, proxy: ProxyProcess, client: Connection) -> None:
+    """MySQL's own status only says which of its workers failed; values of rows are not logged."""
+    replica = cluster.server("dbread1")
+    with direct(cluster, replica) as control:
+        run(control, "SET SESSION sql_log_bin = 0")
+        try:
+            if cluster.flavor is Flavor.MYSQL:
+                run(control, "SET GLOBAL super_read_only = 0")
+            run(control, f"INSERT INTO {SCHEMA}.item VALUES (4711, 0)")
+            run(client, "INSERT INTO item VALUES (4711, 1)")
+            proxy.wait_for_log("Duplicate entry '...' for key")
+            assert "4711" not in proxy.log
+        finally:
+            run(control, f"DELETE FROM {SCHEMA}.item WHERE id = 4711")
+            if cluster.flavor is Flavor.MYSQL:
+                run(control, "SET GLOBAL super_read_only = 1")
+            run(control, replica_statement(cluster, "START"))
+    wait_until_back(proxy, replica)
+    run(client, "DELETE FROM item WHERE id = 4711")
+
+
 def test_a_lagging_replica_never_answers_with_old_data(
     cluster: Cluster, proxy: ProxyProcess, client: Connection
 ) -> None:

@@ -80,6 +80,7 @@ def state(replica: ReplicaSeen, lag: float | None = 0.0, primary: PrimarySeen = 
         (receiver(1236, "bogus data in log event"), State.BROKEN_REPOINT),
         *((applier(errno), State.DIVERGED) for errno in (1062, 1032, 1146, 1396)),
         (applier(1205), State.BROKEN_RETRY),
+        (applier(3030, "stopped by another worker"), State.BROKEN_RETRY),
         (applier(1594), State.BROKEN_REPOINT),
     ],
 )

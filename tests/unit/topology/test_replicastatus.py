@@ -37,3 +37,10 @@ def test_an_unknown_lag_is_none_and_errors_are_joined() -> None:
     assert replica_status(MARIADB | {"Seconds_Behind_Master": "0"}, Vendor.MARIADB) == ReplicaStatus(
         "5", True, True, 0.0
     )
+
+
+def test_a_workers_error_is_told_instead_of_where_it_is_and_without_values() -> None:
+    row = MYSQL | {"Last_IO_Error": "", "Last_SQL_Error": "Coordinator stopped because there were error(s)"}
+    status = replica_status(row, Vendor.MYSQL, "Duplicate entry 'secret' for key 't.PRIMARY'")
+    assert status is not None
+    assert status.error == "Duplicate entry '...' for key 't.PRIMARY'"
