@@ -1,6 +1,7 @@
 """EXPLAIN ROUTE and SHOW PROXY through the port of everybody, read by real drivers."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,8 @@ def test_command_line_clients_read_it(
     script = "EXPLAIN ROUTE SELECT 1;\n" + "".join(f"SHOW PROXY {topic};\n" for topic in TOPICS)
     output = output_of(command, script)
     print(output)
-    assert "ERROR" not in output
+    # Digests of other tests' statements may have the word.
+    assert not re.search("^ERROR ", output, re.MULTILINE)
     for word in ("| reason", "| digest_id", "| replica", "SHOW PROXY POOLS"):
         assert word in output
 
