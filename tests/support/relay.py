@@ -33,16 +33,21 @@ class Relay:
 
     def close(self) -> None:
         """End everything."""
-        self.switch(0)
-        self._loop.call_soon_threadsafe(self._server.close)
-        asyncio.run_coroutine_threadsafe(self._idle(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    async def _idle(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.gather(*others, return_exceptions=True)
+    async def _end(self) -> None:
+        self._target = 0
+        self._server.close()
+        # Whatever was accepted last may still be about to become a task.
+        await asyncio.sleep(0)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for writer in self._open:
+                writer.transport.abort()
+            await asyncio.wait(others, timeout=0.05)
+            await asyncio.sleep(0)
 
     async def _listen(self) -> asyncio.Server:
         server = await asyncio.start_server(self._pass_on, HOST, 0)
