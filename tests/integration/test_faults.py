@@ -14,7 +14,7 @@ from tests.support.clients import READS, Connection, Counters, connect, direct, 
 from tests.support.clusters import replicating_cluster
 from tests.support.load import Load, reading
 from tests.support.proxies import ProxyProcess, running_proxy
-from tests.support.waiting import settled, wait_until
+from tests.support.waiting import DEADLINE, settled, wait_until
 from tests.support.wireclient import Login, WireClient, execute, first_error, query, statement_command
 
 SCHEMA = "faults_test"
@@ -257,7 +257,7 @@ def test_a_stopping_proxy_lets_statements_finish(cluster: Cluster) -> None:
         assert error_of(lambda: connect(cluster, proxy))[0] == REFUSED
         thread.join()
         assert results == [((0, "finished"),)]
-        assert proxy.stop() == 0
+        assert proxy.process.wait(DEADLINE) == 0
 
 
 def is_running(cluster: Cluster, text: str) -> bool:

@@ -135,11 +135,11 @@ def _shape(text: bytes) -> bytes:
 def test_time_is_linear_in_the_length(unit: bytes) -> None:
     text = unit * 200_000
     for case in (text, b"'" + text, b"`" + text, b"/* */" + text):
-        began = time.perf_counter()
+        began = time.process_time()
         split_statements(case)
         without_leading_comments(case)
         try:
             digest(strip(case))
         except Unreadable:
             digest(case)
-        assert time.perf_counter() - began < 10
+        assert time.process_time() - began < 10

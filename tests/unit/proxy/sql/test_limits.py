@@ -27,9 +27,9 @@ def test_reasonable_nesting_is_parsed() -> None:
 
 @pytest.mark.parametrize("join", [" JOIN t", " LEFT JOIN t", " STRAIGHT_JOIN t", " INNER JOIN t"])
 def test_many_joins_without_conditions_are_not_parsed(join: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert classified(f"SELECT * FROM t{join * 1000}").kind is Kind.PRIMARY
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_many_joins_with_conditions_are_parsed() -> None:
