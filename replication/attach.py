@@ -4,8 +4,8 @@ import asyncio
 
 from replication.errors import NotReady, ReplicationBroken
 from replication.facts import Channel
-from replication.gtid import covers
 from replication.survey import applied_gtid, channels
+from topology.gtid import covers
 from topology.servers import Server, Vendor
 from topology.sqlclient import connected
 

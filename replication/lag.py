@@ -2,8 +2,8 @@
 
 from collections import deque
 
-from replication.gtid import covers
 from replication.seen import PrimarySeen, ReplicaSeen
+from topology.gtid import covers
 from topology.servers import Vendor
 
 _REMEMBERED = 600

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from replication.errors import Diverged, Refused, ReplicationBroken
 from replication.facts import Channel, Phase, ServerFacts
-from replication.gtid import beyond, covers, shares_history
 from topology.errors import ManyreadsError
+from topology.gtid import beyond, covers, shares_history
 from topology.servers import Vendor
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from replication.errors import ExitCode
 from replication.facts import Channel, Phase
-from replication.gtid import beyond, covers, missing
 from replication.seen import PrimarySeen, ReplicaSeen, Seen
+from topology.gtid import beyond, covers, missing
 from topology.replicastatus import WORKER_STOPPED_BY_ANOTHER
 from topology.servers import Vendor
 

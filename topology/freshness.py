@@ -6,9 +6,13 @@ reads whose tables were last written before. That is known only of ordinary tabl
 other; anything else counts for all.
 """
 
+import bisect
 import functools
 from collections.abc import Callable
 from typing import Final, TypeAlias
+
+from topology.gtid import covers
+from topology.servers import Vendor
 
 # (schema, table), the schema empty for the default one. Once resolved: both in lower case, the schema never empty.
 Table: TypeAlias = tuple[str, str]
@@ -19,6 +23,8 @@ Tables: TypeAlias = frozenset[Table] | None
 _MOST_TABLES: Final = 10_000
 # The same statements come again and again.
 _MOST_RESOLVED: Final = 4096
+# So many of the primary's last positions are kept.
+_MOST_POSITIONS: Final = 100
 # A number that every replica has.
 NOTHING: Final = -1
 
@@ -31,6 +37,11 @@ def resolved(tables: Tables, schema: str) -> Tables:
     full = frozenset(((of or schema).lower(), name.lower()) for of, name in tables)
     # What other letters are equal depends on the server.
     return full if all(of and of.isascii() and name.isascii() for of, name in full) else None
+
+
+def _holds(position: str, token: str) -> bool:
+    mysql = ":" in position
+    return mysql == (":" in token) and covers(Vendor.MYSQL if mysql else Vendor.MARIADB, position, token)
 
 
 class Freshness:
@@ -46,6 +57,7 @@ class Freshness:
         self.written = 0
         self.writes = 0
         self.definitions = 0
+        self._positions: list[tuple[int, str]] = []
         self._wanted = wanted
         self._waiters: dict[Callable[[], object], int] = {}
         self._confirmed: dict[str, int] = {}
@@ -110,6 +122,24 @@ class Freshness:
         for wake in [wake for wake, number in self._waiters.items() if number <= written]:
             del self._waiters[wake]
             wake()
+
+    def locate(self, number: int, position: str) -> None:
+        """The primary has told its GTID position after number `number` was given; empty when it keeps none."""
+        self._positions.append((number, position))
+        del self._positions[:-_MOST_POSITIONS]
+
+    def position_after(self, number: int) -> str | None:
+        """A position of the primary that holds everything up to `number`; None when it was not asked since then."""
+        at = bisect.bisect_left(self._positions, (number, ""))
+        return self._positions[at][1] if at < len(self._positions) else None
+
+    def number_of(self, token: str) -> int:
+        """A number up to which everything is where `token` is: a position, or a part of one.
+
+        If the primary is not known to have it, that is a mark: who is confirmed up to it has it, if the primary has.
+        """
+        at = bisect.bisect_left(self._positions, True, key=lambda known: _holds(known[1], token))
+        return self._positions[at][0] if at < len(self._positions) else self.mark()
 
     def wait(self, number: int, wake: Callable[[], object]) -> None:
         """Call `wake` once a replica is confirmed up to `number`, unless it is forgotten before."""

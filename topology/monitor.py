@@ -47,7 +47,6 @@ class Monitor:
         self._unseen = {server.name for server in deployment.servers}
         self._written = asyncio.Event()
         self._defined = asyncio.Event()
-        self._position = (-1, "")
         self._position_lock = asyncio.Lock()
         self._primary_asked = Prober(deployment.primary, within)
         self._warned = False
@@ -167,6 +166,14 @@ class Monitor:
         if self.freshness.waiters:
             self._hurry.set()
 
+    async def locate(self) -> None:
+        """Have a position of the primary that holds all acknowledged writes, unless the primary is silent."""
+        try:
+            async with asyncio.timeout(self._within):
+                await self._primary_position(self.freshness.written)
+        except (ServerError, TimeoutError) as error:
+            log.debug("cannot ask %s for its position: %s", self._deployment.primary, error)
+
     def hopeful(self, seconds: float) -> bool:
         """Whether some replica may be confirmed in so many seconds, judging by how long that took and takes."""
         now = asyncio.get_running_loop().time()
@@ -214,14 +221,16 @@ class Monitor:
     async def _primary_position(self, number: int) -> str:
         """A position of the primary that covers write number `number`, asked once for all replicas."""
         async with self._position_lock:
-            if self._position[0] < number:
+            position = self.freshness.position_after(number)
+            if position is None:
                 asked_after = self.freshness.number
-                self._position = (asked_after, await self._primary_asked.position())
-                self._warn_without_position()
-            return self._position[1]
+                position = await self._primary_asked.position()
+                self.freshness.locate(asked_after, position)
+                self._warn_without_position(position)
+            return position
 
-    def _warn_without_position(self) -> None:
-        if not self._position[1] and not self._warned:
+    def _warn_without_position(self, position: str) -> None:
+        if not position and not self._warned:
             self._warned = True
             log.warning(
                 "%s reports no GTID position, so no replica can be known to be up to date and all reads go to it; "

@@ -23,6 +23,7 @@ _SERVERS: Final = columns("server address role state reason lag fresh reads# oth
 _DIGESTS: Final = columns("digest_id digest count# primary# replicas# errors# reason last_seen")
 _ROUTES: Final = columns("reason target count# on_primary# on_replicas#")
 _STATUS: Final = columns("name value")
+_POSITION: Final = columns("scope token")
 _VERSION: Final = columns("version")
 _HELP: Final = columns("statement shows")
 _HELP_ROWS: Final = (
@@ -33,6 +34,7 @@ _HELP_ROWS: Final = (
     ("SHOW PROXY DIGESTS [LIKE 'text']", f"the {MOST_DIGESTS} digests that ran most often, and where"),
     ("SHOW PROXY ROUTES [LIKE 'reason']", "how often each reason decided"),
     ("SHOW PROXY STATUS [LIKE 'name']", "figures of the whole proxy"),
+    ("SHOW PROXY POSITION", "tokens for /* manyreads: after=TOKEN */: what this session, and all, have written"),
     ("SHOW PROXY VERSION", "the proxy's version"),
     ("SHOW PROXY HELP", "this"),
 )
@@ -124,6 +126,12 @@ def routes(found: Iterable[Route]) -> Table:
 def status(figures: dict[str, Cell]) -> Table:
     """SHOW PROXY STATUS."""
     return Table(_STATUS, [*figures.items()])
+
+
+def position(own: str, everybody: str) -> Table:
+    """SHOW PROXY POSITION: GTID positions, empty where there is none, as they can be written in a hint."""
+    rows = (("session", own), ("all", everybody))
+    return Table(_POSITION, [(scope, gtid.replace(",", "+") or None) for scope, gtid in rows])
 
 
 def version(number: str) -> Table:

@@ -21,6 +21,7 @@ from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
 from proxy.wire.resultset import Cell, ResultForm, result_set
 from topology.consistency import Level
+from topology.freshness import NOTHING
 from topology.servers import Server, ServerState
 
 # As both vendors put it.
@@ -29,6 +30,7 @@ _NO_PROCESS: Final = Err(
     "Access denied; you need (at least one of) the PROCESS privilege(s) for this operation",
     "42000",
 )
+_NO_POSITION: Final = Err(c.ER_UNKNOWN_ERROR, "The primary does not tell its position")
 _ABOUT_OTHERS: Final = frozenset({Topic.POOLS, Topic.DIGESTS})
 
 
@@ -42,6 +44,14 @@ class Asker(Protocol):
     @property
     def address(self) -> str:
         """The client's IP address."""
+
+    @property
+    def own(self) -> int:
+        """The number of its last write, NOTHING if it has not written."""
+
+    @property
+    def located(self) -> int:
+        """The number of the last write when it asked for the primary's position."""
 
     def level_of(self, request: Request) -> Level:
         """What a read must see."""
@@ -75,6 +85,11 @@ def summed(figures: Iterable[PoolFigure]) -> Iterable[PoolFigure]:
             sum_.waiting + one.waiting,
         )
     return found.values()
+
+
+def asks_primary(asked: Asked) -> bool:
+    """Whether the primary's position should be asked for before this is answered."""
+    return isinstance(asked, Show) and asked.topic is Topic.POSITION
 
 
 def answer(context: Context, asker: Asker, state: SessionState, asked: Asked, capabilities: int) -> bytes:
@@ -117,10 +132,22 @@ def _shown(context: Context, asker: Asker, show: Show) -> Table | Err:
     all_ = may_see_all(context, asker.user, asker.address)
     if show.topic in _ABOUT_OTHERS and not all_:
         return _NO_PROCESS
+    if show.topic is Topic.POSITION:
+        return _position(context, asker)
     if show.topic is Topic.SESSIONS:
         views = (one.view() for one in context.sessions if all_ or one.user == asker.user)
         return shows.sessions(views).like(show.like)
     return _TABLES[show.topic](context).like(show.like)
+
+
+def _position(context: Context, asker: Asker) -> Table | Err:
+    freshness = context.monitor.freshness
+    everybody, own = freshness.position_after(asker.located), ""
+    if everybody is None:
+        return _NO_POSITION
+    if asker.own != NOTHING:
+        own = freshness.position_after(asker.own) or everybody
+    return shows.position(own, everybody)
 
 
 def _servers(context: Context) -> list[ServerView]:

@@ -11,7 +11,7 @@ from proxy.backend.login import Identity
 from proxy.channel import PacketChannel
 from proxy.flow import Hold, ReadGate
 from proxy.parting import part
-from proxy.session.answers import answer
+from proxy.session.answers import answer, asks_primary
 from proxy.session.context import Context
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
 from proxy.session.machine import Machine
@@ -26,6 +26,7 @@ from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
 from proxy.wire.stream import BodyStream, FileStream, PacketNumbers
 from topology.consistency import Level
+from topology.freshness import NOTHING
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,10 @@ class Changer(Protocol):
 
 
 class ClientSession(asyncio.Protocol):
-    """One logged-in client. `name` is for the log, `connection_id` is the one that the client was greeted with."""
+    """One logged-in client. `name` is for the log, `connection_id` is the one that the client was greeted with.
+
+    `located` is the number of the last write when it asked for the primary's position.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class ClientSession(asyncio.Protocol):
         self._identity = identity
         self._statements = 0
         self._unanswered: Asked | None = None
+        self.located = NOTHING
         self._connection_id = connection_id
         self._phase: Phase = IDLE
         self._inbox = Inbox()
@@ -188,13 +193,23 @@ class ClientSession(asyncio.Protocol):
             self.runner.start(request)
         elif isinstance(request, Asked):
             self._enter(WORKING)
-            self._answer(request)
+            if asks_primary(request):
+                self._context.spawn(self._locate(request))
+            else:
+                self._answer(request)
         elif code == c.COM_CHANGE_USER:
             self._change_user(packet)
         elif request is not None:
             self._send_error(request, 1)
             if self._compressed is not None:
                 self._compressed.reply_over()
+
+    async def _locate(self, asked: Asked) -> None:
+        """Answer what asks for the primary's position, once that is known."""
+        self.located = self._context.monitor.freshness.written
+        await self._context.monitor.locate()
+        if self._phase is not CLOSED:
+            self._answer(asked)
 
     def _answer(self, asked: Asked) -> None:
         """Answer what is asked of the proxy itself; later, if the client has not taken what it was sent before."""
@@ -425,6 +440,11 @@ class ClientSession(asyncio.Protocol):
             yield PoolFigure(link.server.name, self.user, 1, int(not link.at_rest), int(link.at_rest))
         if (waiting := self.runner.waiting) is not None:
             yield PoolFigure(waiting.name, self.user, waiting=1)
+
+    @property
+    def own(self) -> int:
+        """The number of the session's last write."""
+        return self.runner.own
 
     def level_of(self, request: Request) -> Level:
         """What a read must see."""

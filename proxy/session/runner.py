@@ -248,6 +248,11 @@ class Runner:
         """The server to which a connection is being opened."""
         return self._servers.awaited
 
+    @property
+    def own(self) -> int:
+        """The number of the session's last write."""
+        return self._servers.consistency.own
+
     def level_of(self, request: Request) -> Level:
         """What a read must see."""
         return self._servers.level_of(request)

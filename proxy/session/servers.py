@@ -147,7 +147,10 @@ class Servers:
                 picked = balancer.pick(snapshot, freshness, request.avoid, reads, schema)
                 if picked is not None:
                     return picked
-            need = request.need = self.consistency.need(self.level_of(request), reads, schema)
+            need = self.consistency.need(self.level_of(request), reads, schema)
+            if request.wish is not None and request.wish.after:
+                need = max(need, freshness.number_of(request.wish.after))
+            request.need = need
         wish = request.wish or NO_HINT
         if self.level_of(request) is MONOTONIC:
             return self._same_or_newer(request, snapshot, wish, need)

@@ -8,8 +8,13 @@ from typing import Final
 from topology.consistency import Level
 
 HINT_MARK: Final = b"manyreads:"
-# A statement of the ordinary size has room for a dozen words; the rest is not looked at.
-_MAX_LENGTH: Final = 200
+# There is room for a dozen words and a position with a dozen servers in it; the rest is not looked at.
+_MAX_LENGTH: Final = 1000
+_UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_INTERVALS: Final = r"(?::[a-z_]\w{0,31})?(?::\d{1,19}(?:-\d{1,19})?)+"
+_GTID: Final = rf"(?:\d{{1,10}}-\d{{1,10}}-\d{{1,20}}|{_UUID}(?:{_INTERVALS})+)"
+_TOKEN: Final = re.compile(rf"{_GTID}(?:\+{_GTID})*")
+_SHOWN: Final = 100
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _LEVELS: Final = {level.value: level for level in Level}
@@ -21,8 +26,8 @@ class Hint:
 
     `primary` says that the read is to run there all the same, `replica` that it may run on any fit replica, whatever
     the rules say; `server` names (in lower case) the replica to be preferred. Replicas that are known to lag more than
-    `max_lag` seconds are left out. `level` is None where nothing is said of it. `problems` names what was not
-    understood, and so ignored.
+    `max_lag` seconds are left out. `level` is None where nothing is said of it. `after` is a GTID position that the
+    read must see. `problems` names what was not understood, and so ignored.
     """
 
     primary: bool = False
@@ -31,11 +36,12 @@ class Hint:
     server: str = ""
     max_lag: float | None = None
     level: Level | None = None
+    after: str = ""
 
     @property
     def decides(self) -> bool:
         """Whether it asks for anything."""
-        return self.primary or self.replica or self.max_lag is not None or self.level is not None
+        return self.primary or self.replica or self.max_lag is not None or self.level is not None or self.after != ""
 
 
 NO_HINT: Final = Hint()
@@ -45,7 +51,11 @@ NO_HINT: Final = Hint()
 def parse_hint(hint: bytes) -> Hint:
     """Read what stands behind the mark: words separated by spaces or commas. Never raises."""
     found = NO_HINT
-    for word in re.split(r"[\s,;]+", hint[:_MAX_LENGTH].decode("utf-8", "replace").strip().lower()):
+    words = re.split(r"[\s,;]+", hint[:_MAX_LENGTH].decode("utf-8", "replace").strip().lower())
+    if len(hint) > _MAX_LENGTH:
+        # The last one may be a part of a word.
+        words[-1] = f"{words[-1][:_SHOWN]}..."
+    for word in words:
         found = _with(found, word) or replace(found, problems=(*found.problems, word))
     return found
 
@@ -58,6 +68,11 @@ def _with(found: Hint, word: str) -> Hint | None:
         return replace(found, replica=True, server=value)
     if name == "max_lag" and (seconds := seconds_of(value)) is not None:
         return replace(found, max_lag=seconds)
+    if name == "after":
+        # Who must see something, but does not say well what, sees it on the primary.
+        after = _TOKEN.fullmatch(value)
+        problem = replace(found, primary=True, problems=(*found.problems, word))
+        return replace(found, after=value.replace("+", ",")) if after else problem
     if name == "consistency" and value in _LEVELS:
         return replace(found, level=_LEVELS[value])
     return None

@@ -33,11 +33,12 @@ class Topic(StrEnum):
     DIGESTS = "DIGESTS"
     ROUTES = "ROUTES"
     STATUS = "STATUS"
+    POSITION = "POSITION"
     VERSION = "VERSION"
     HELP = "HELP"
 
 
-_WITHOUT_LIKE: Final = frozenset({Topic.VERSION, Topic.HELP})
+_WITHOUT_LIKE: Final = frozenset({Topic.POSITION, Topic.VERSION, Topic.HELP})
 _TOPICS: Final = {topic.value: topic for topic in Topic}
 
 

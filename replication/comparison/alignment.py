@@ -8,11 +8,11 @@ from time import monotonic
 
 from replication.copy.snapshot import START_SNAPSHOT, Snapshot, make_patient, snapshot
 from replication.errors import NotReady, ReplicationBroken
-from replication.gtid import beyond, covers
 from replication.perform import perform
 from replication.statements import dialect
 from replication.survey import applied_gtid, channels
 from topology.errors import ManyreadsError, ServerError
+from topology.gtid import beyond, covers
 from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
 

@@ -22,7 +22,7 @@ from tests.support.wireclient import CAPABILITIES, Login, WireClient, first_erro
 SCHEMA = "admin_test"
 LOW, SEER = "admin_low", "admin_seer"
 PARSE_ERROR, DENIED = 1064, 1227
-TOPICS = ("SESSIONS", "POOLS", "SERVERS", "DIGESTS", "ROUTES", "STATUS", "VERSION", "HELP")
+TOPICS = ("SESSIONS", "POOLS", "SERVERS", "DIGESTS", "ROUTES", "STATUS", "POSITION", "VERSION", "HELP")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -134,6 +134,48 @@ def test_monotonic_reads_never_go_back(shared_cluster: Cluster, proxy: ProxyProc
         assert {count(reader, "monotonic") for _ in range(8)} == {1}
 
 
+def tokens(connection: Connection) -> dict[str, str | None]:
+    return dict(run(connection, "SHOW PROXY POSITION"))
+
+
+def count_after(connection: Connection, token: str | None) -> int:
+    ((number,),) = run(connection, f"/* manyreads: consistency=eventual after={token} */ {COUNT}")
+    return int(number)
+
+
+def test_a_token_carries_freshness_to_another_proxy(
+    shared_cluster: Cluster, proxy: ProxyProcess, client: Connection
+) -> None:
+    arguments = ("--consistency", "eventual", "--freshness-wait", WAIT)
+    with (
+        running_proxy(shared_cluster, *arguments) as far,
+        connect(shared_cluster, far, database=SCHEMA) as reader,
+        connect(shared_cluster, proxy, database=SCHEMA) as bystander,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        wait_until(lambda: run(reader, "SELECT COUNT(*) FROM t") == ((0,),), "the table is everywhere")
+        before = counted(reader)
+        for number in range(1, 11):
+            run(client, "INSERT INTO t VALUES ()")
+            assert count_after(reader, tokens(client)["session"]) >= number
+        assert counted(reader)["dbwrite"] == before["dbwrite"]
+        with behind(shared_cluster):
+            run(client, "INSERT INTO t VALUES ()")
+            told = tokens(bystander)
+            assert told["session"] is None
+            assert run(reader, "SELECT COUNT(*) FROM t") == ((10,),)
+            reading = threads.submit(count_after, reader, told["all"])
+            wait_until(lambda: status(bystander)["reads_that_wait"] == "0", "that is another proxy's")
+        assert reading.result(timeout=10) == 11
+        # The future: nobody has that yet, and nobody is asked for longer than it may last.
+        with behind(shared_cluster):
+            assert count_after(reader, told["all"]) == 11
+            for token in ("nonsense", "0-1"):
+                assert count_after(reader, token) == 11
+            odd = explained(reader, "SELECT 1 /* manyreads: after=nonsense */")
+            assert (odd["reason"], odd["hint_problems"]) == ("hint", "after=nonsense")
+
+
 def test_the_level_is_a_setting(shared_cluster: Cluster, tmp_path: Path) -> None:
     config = tmp_path / "manyreads.toml"
     config.write_text("[[rules]]\npattern = 'as .?quick'\nconsistency = 'eventual'\n")

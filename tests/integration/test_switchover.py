@@ -18,7 +18,6 @@ import pytest
 from typer.testing import CliRunner
 
 from replication.errors import ExitCode
-from replication.gtid import covers
 from replication.handover import Options, hand_over
 from replication.report import SilentReporter
 from replication.sandbox import Cluster, Flavor
@@ -30,6 +29,7 @@ from tests.support.clients import Connection, direct, run
 from tests.support.clusters import replicating_cluster
 from tests.support.waiting import wait_until
 from topology.environment import deployment, read_environment
+from topology.gtid import covers
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "App-1234"

@@ -186,3 +186,43 @@ def test_who_waits_is_called_once_a_replica_is_confirmed_so_far() -> None:
     freshness.wait_no_more(late)
     freshness.confirm("b", 3)
     assert (called[3:], freshness.waiters) == ([], 0)
+
+
+UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+
+
+def test_positions_are_told_by_number() -> None:
+    freshness = Freshness()
+    assert freshness.position_after(0) is None
+    for number, position in ((0, "0-1-5"), (3, "0-1-9"), (3, "0-1-10"), (5, "0-1-12")):
+        freshness.locate(number, position)
+    found = [freshness.position_after(number) for number in (0, 1, 3, 4, 6)]
+    assert found == ["0-1-5", "0-1-9", "0-1-9", "0-1-12", None]
+
+
+@pytest.mark.parametrize(
+    ("token", "number"),
+    [("0-1-5", 0), ("0-1-6", 3), ("0-2-12", 5), ("0-1-13", 6), ("1-1-1", 6), (f"{UUID}:1", 6)],
+)
+def test_tokens_have_numbers(token: str, number: int) -> None:
+    freshness = Freshness()
+    for _ in range(5):
+        freshness.note_write()
+    for known, position in ((0, "0-1-5"), (3, "0-1-9"), (5, "0-1-12")):
+        freshness.locate(known, position)
+    assert freshness.number_of(token) == number
+
+
+def test_tokens_of_mysql_have_numbers() -> None:
+    freshness = Freshness()
+    freshness.locate(0, f"{UUID}:1-7")
+    assert freshness.number_of(f"{UUID}:3-7") == 0
+    assert freshness.number_of(f"{UUID}:3-8") == 1
+    assert freshness.number_of("0-1-1") == 2
+
+
+def test_a_bounded_number_of_positions_is_kept() -> None:
+    freshness = Freshness()
+    for number in range(1000):
+        freshness.locate(number, f"0-1-{number}")
+    assert freshness.number_of("0-1-3") == 900

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from proxy.sql.hints import NO_HINT, Hint, parse_hint
 from topology.consistency import Level
 
+UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+
 
 @pytest.mark.parametrize(
     ("text", "hint"),
@@ -24,6 +26,15 @@ from topology.consistency import Level
         ("max_lag=1.5m", Hint(max_lag=90.0)),
         ("max_lag=5, consistency=total", Hint(problems=("max_lag=5", "consistency=total"))),
         ("consistency=global", Hint(level=Level.GLOBAL)),
+        ("after=0-1-100", Hint(after="0-1-100")),
+        ("after=0-1-100+7-2-9 replica", Hint(after="0-1-100,7-2-9", replica=True)),
+        (f"after={UUID}:1-5:9", Hint(after=f"{UUID}:1-5:9")),
+        (f"after={UUID.upper()}:1-5:tag_a:3+{UUID}:7", Hint(after=f"{UUID}:1-5:tag_a:3,{UUID}:7")),
+        ("after=", Hint(True, ("after=",))),
+        ("after=0-1", Hint(True, ("after=0-1",))),
+        (f"after={UUID}", Hint(True, (f"after={UUID}",))),
+        ("after=0-1-1,1-1-1", Hint(after="0-1-1", problems=("1-1-1",))),
+        (f"replica after={'0-1-1+' * 200}0-1-1", Hint(True, (f"after={'0-1-1+' * 15}0-1-...",), replica=True)),
         ("é", Hint(problems=("é",))),
     ],
 )

@@ -16,6 +16,7 @@ OWN = (
     "show PROXY sessions",
     "SHOW PROXY /* x */ DIGESTS LIKE '%a''b%' ;",
     "SHOW PROXY HELP",
+    "SHOW PROXY POSITION",
 )
 SERVERS = (
     "EXPLAIN route",
@@ -31,6 +32,7 @@ SERVERS = (
     "SHOW PROXY",
     "SHOW PROXY NOTHING",
     "SHOW PROXY HELP LIKE 'a'",
+    "SHOW PROXY POSITION LIKE 'a'",
     "SHOW PROXY SESSIONS WHERE user = 'a'",
     "SHOW PROXY SESSIONS; SELECT 1",
     "SHOW PROXY SESSIONS LIKE CONCAT('a')",

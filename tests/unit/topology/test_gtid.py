@@ -2,7 +2,7 @@
 
 import pytest
 
-from replication.gtid import beyond, covers, mysql_set
+from topology.gtid import beyond, covers, mysql_set
 from topology.servers import Vendor
 
 A, B = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-000000000000"
