@@ -18,6 +18,7 @@ from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
 from proxy.wire.framing import frame, payload_length
 from proxy.wire.openings import Openings
+from proxy.wire.unattributed import Unattributed
 from topology.servers import Server
 
 _QUIT = frame(bytes((COM_QUIT,)), 0)
@@ -49,8 +50,9 @@ class BackendConnection(asyncio.Protocol):
     `traffic` counts what its server is given. `thread` is its id on the server, which a KILL there names. `seen` is
     what the server was told of the session, `openings` what is known of replies of its `layout`. `welcome` is what the
     end of the login told of the session's state, for a client that asked for it. `farewell` is what the server said
-    when it closed the connection between commands: an ERR packet or nothing. `on_gone`
-    is called once when it is closed or lost. `sends` counts commands.
+    when it closed the connection between commands: an ERR packet or nothing. `on_gone` is called once when it is closed
+    or lost. `sends` counts commands. `commands` takes query attributes off them, where a session has some that the
+    server does not know.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class BackendConnection(asyncio.Protocol):
         "_spare",
         "_transport",
         "capabilities",
+        "commands",
         "farewell",
         "layout",
         "on_gone",
@@ -79,6 +82,7 @@ class BackendConnection(asyncio.Protocol):
         self.server = server
         self.thread = thread
         self.capabilities = capabilities
+        self.commands: Unattributed | None = None
         self.safety = safety
         self.layout = layout_of(capabilities)
         self.status = status

@@ -22,6 +22,7 @@ from proxy.wire.constants import (
     CLIENT_CONNECT_ATTRS,
     CLIENT_CONNECT_WITH_DB,
     CLIENT_LOCAL_FILES,
+    CLIENT_QUERY_ATTRIBUTES,
     CLIENT_SESSION_TRACK,
     CR_SERVER_LOST,
     ER_HANDSHAKE,
@@ -34,6 +35,7 @@ from proxy.wire.secret import Secret
 from proxy.wire.sessiontrack import state_in
 from proxy.wire.signatures import CHALLENGE_SIZE
 from proxy.wire.translator import differs
+from proxy.wire.unattributed import Unattributed
 from topology.servers import Role, Server
 
 
@@ -81,6 +83,7 @@ async def open_connection(
         connection = kind(server, greeting.connection_id, capabilities, safety, ok.status, sink)
         if isinstance(connection, TranslatedConnection):
             connection.client = layout_of(identity.capabilities)
+            connection.commands = Unattributed() if _loses_attributes(identity.capabilities, capabilities) else None
         _welcome(connection, ok, identity)
         channel.hand_over(connection, compressing(connection))
         return connection
@@ -96,9 +99,13 @@ def _welcome(link: BackendConnection, ok: Ok, identity: Identity) -> None:
 
 def _kind(session: int, server: int) -> type[BackendConnection]:
     ours, theirs = layout_of(server), layout_of(session)
-    if differs(ours, theirs):
+    if differs(ours, theirs) or _loses_attributes(session, server):
         return TranslatedConnection
     return TrackedConnection if ours.session_track and not theirs.session_track else BackendConnection
+
+
+def _loses_attributes(session: int, server: int) -> bool:
+    return bool(session & ~server & CLIENT_QUERY_ATTRIBUTES)
 
 
 def _capabilities(server: Server, greeting: Greeting, identity: Identity) -> int:
@@ -108,7 +115,7 @@ def _capabilities(server: Server, greeting: Greeting, identity: Identity) -> int
     if server.role is not Role.PRIMARY:
         # Files are loaded at the primary; no other server has a reason to ask for one.
         wanted &= ~CLIENT_LOCAL_FILES
-    if lacking(wanted, greeting.capabilities):
+    if lacking(wanted, greeting.capabilities, primary=server.role is Role.PRIMARY):
         raise ServerRefused(Err(ER_HANDSHAKE, f"{server} lacks capabilities that the primary has", "08S01"))
     transport = tls_flag(server, greeting.capabilities) | compression_flag(server, greeting.capabilities)
     # Only there is state changed by anything that its text does not tell.

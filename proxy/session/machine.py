@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from proxy.routing.forms import Forms
-from proxy.routing.policy import REPLICA, Route, Target, decide, route_to
+from proxy.routing.policy import READ_ONLY, REPLICA, Route, Target, decide, route_to
 from proxy.routing.readonly import sees_snapshot
 from proxy.routing.rules import Rules
 from proxy.routing.state import Seen, SessionState
@@ -45,7 +45,7 @@ from proxy.wire.commands import DUMPS, EXECUTIONS, REPLIES
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
-from proxy.wire.queryattributes import text_of
+from proxy.wire.queryattributes import has_attributes, text_of
 from proxy.wire.replies import Err
 from proxy.wire.sessiontrack import SessionTrack
 from topology.freshness import resolved
@@ -173,6 +173,16 @@ class Machine:
         if request.prepared is not None:
             return request.prepared.packet[5:]
         return text_of(request.packet) if self._attributes else request.packet[5:]
+
+    def may_avoid(self, request: Request) -> bool:
+        """Whether a request has query attributes, and need not go to a server that knows none."""
+        if request.route.target is not REPLICA or request.route is READ_ONLY:
+            return False
+        try:
+            prepared = request.prepared
+            return has_attributes(request.packet) if prepared is None else prepared.has_attributes(request.packet)
+        except MalformedPacket:
+            return False
 
     def streamed(self, head: bytes) -> Request | Err | None:
         """The request that a large command makes, from its first bytes: always for the primary."""

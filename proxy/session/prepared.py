@@ -13,6 +13,8 @@ from proxy.wire.primitives import read_lenenc_int
 
 # COM_STMT_EXECUTE: header, command, statement, flags, iterations; then the NULL bitmap.
 _BITMAP_AT: Final = c.HEADER_SIZE + 10
+_FLAGS_AT: Final = c.HEADER_SIZE + 5
+_COUNT_IS_TOLD: Final = 8
 # COM_STMT_BULK_EXECUTE: header, command, statement, two bytes of flags; then the types, if a flag says so.
 _BULK_FLAGS_AT: Final = c.HEADER_SIZE + 5
 _BULK_TYPES_AT: Final = _BULK_FLAGS_AT + 2
@@ -86,6 +88,11 @@ class Prepared:
     def has_parameter(self, packet: bytes) -> bool:
         """Whether a COM_STMT_SEND_LONG_DATA is about a parameter that the statement has."""
         return int.from_bytes(packet[_PARAMETER_AT : _PARAMETER_AT + 2], "little") < self.parameters
+
+    def has_attributes(self, packet: bytes) -> bool:
+        """Whether a COM_STMT_EXECUTE has query attributes. Raises MalformedPacket."""
+        told = self.parameters or int.from_bytes(packet[_FLAGS_AT : _FLAGS_AT + 1], "little") & _COUNT_IS_TOLD
+        return self.named and bool(told) and read_lenenc_int(packet, _BITMAP_AT)[0] > self.parameters
 
     def types_in(self, packet: bytes) -> bytes:
         """The types that an execution binds; empty when it relies on those sent before. Raises MalformedPacket."""

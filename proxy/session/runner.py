@@ -304,6 +304,11 @@ class Runner:
             self._link = None
             self._servers.open(server, self, functools.partial(self._opened, server, request))
             return
+        if link.commands is not None and self._machine.may_avoid(request):
+            # The query attributes that it has would be left out there.
+            request.avoid |= {server.name}
+            self.dispatch(request)
+            return
         self.proceed(link, request)
 
     def _wait_for_replica(self, request: Request) -> None:

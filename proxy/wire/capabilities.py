@@ -44,11 +44,12 @@ _RELAYED: Final = (
 )
 # How bytes get to the other end, which is agreed with each side by itself.
 _TRANSPORT: Final = c.CLIENT_SSL | c.CLIENT_COMPRESS | c.CLIENT_ZSTD_COMPRESSION
-# A server that lacks one of these cannot serve a session that has it: commands or replies would look different, and are
-# not translated (see `proxy.wire.translator`).
-_INDISPENSABLE: Final = (
-    c.CLIENT_MULTI_RESULTS
-    | c.CLIENT_OPTIONAL_RESULTSET_METADATA
+# A server that lacks one of these cannot serve a session that has it: it would do something else.
+_INDISPENSABLE: Final = c.CLIENT_MULTI_RESULTS
+# What its commands or replies lack can be made up for (see `proxy.wire.translator` and `proxy.wire.unattributed`), on
+# servers that only read: there no statement is prepared for a client, whose reply would have to be another, too.
+_TRANSLATED: Final = (
+    c.CLIENT_OPTIONAL_RESULTSET_METADATA
     | c.CLIENT_QUERY_ATTRIBUTES
     | c.MARIADB_CLIENT_EXTENDED_METADATA
     | c.MARIADB_CLIENT_CACHE_METADATA
@@ -72,9 +73,9 @@ def towards_server(session: int, server: int, tracked: bool = False) -> int:
     return (session & ~_TRANSPORT | REQUIRED | _LOGIN | added) & server
 
 
-def lacking(session: int, server: int) -> int:
+def lacking(session: int, server: int, *, primary: bool) -> int:
     """The flags of a session that a server with the greeting `server` would have to have and has not."""
-    return session & _INDISPENSABLE & ~server
+    return session & (_INDISPENSABLE | (_TRANSLATED if primary else 0)) & ~server
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,15 @@ class Layout:
 
     With `deprecate_eof` no EOF packet follows the column definitions, and an OK in all but its header ends the rows.
     With `session_track` an OK can tell how the session's state has changed.
-    With `metadata_flag` a byte behind a result's number of columns says whether their definitions follow. With
+    With `metadata_flag` a byte behind a result's number of columns says whether their definitions follow, with
+    `extended_metadata` those have one field more. With
     `progress` there can be reports of it, which look like errors. With `local_files` the server may ask for a file.
     """
 
     deprecate_eof: bool = False
     session_track: bool = False
     metadata_flag: bool = False
+    extended_metadata: bool = False
     progress: bool = False
     local_files: bool = False
 
@@ -101,6 +104,7 @@ def layout_of(capabilities: int) -> Layout:
         deprecate_eof=bool(capabilities & c.CLIENT_DEPRECATE_EOF),
         session_track=bool(capabilities & c.CLIENT_SESSION_TRACK),
         metadata_flag=bool(capabilities & (c.CLIENT_OPTIONAL_RESULTSET_METADATA | c.MARIADB_CLIENT_CACHE_METADATA)),
+        extended_metadata=bool(capabilities & c.MARIADB_CLIENT_EXTENDED_METADATA),
         progress=bool(capabilities & c.MARIADB_CLIENT_PROGRESS),
         local_files=bool(capabilities & c.CLIENT_LOCAL_FILES),
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 from proxy.wire.constants import COM_QUERY, HEADER_SIZE
 from proxy.wire.errors import MalformedPacket
-from proxy.wire.primitives import Reader
+from proxy.wire.primitives import Reader, read_lenenc_int
 
 _BODY_AT: Final = HEADER_SIZE + 1
 # No attributes, in one set: what nearly every query has.
@@ -32,6 +32,11 @@ def text_of(packet: bytes) -> bytes:
     if count:
         _skip(reader, count)
     return reader.rest()
+
+
+def has_attributes(packet: bytes) -> bool:
+    """Whether a COM_QUERY (with its header) has any. Raises MalformedPacket."""
+    return read_lenenc_int(packet, _BODY_AT)[0] > 0
 
 
 def query_payload(text: bytes, *, attributes: bool) -> bytes:

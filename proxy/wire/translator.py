@@ -1,6 +1,7 @@
 """Turns the replies of a server into the layout that the client agreed on, where the two differ.
 
 Only connections to servers that cannot do what the primary can need it; the replies of all others pass as they are.
+Column definitions are never left out then, and an extended field in them is empty.
 """
 
 from dataclasses import replace
@@ -20,6 +21,7 @@ from proxy.wire.constants import (
 )
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import frame
+from proxy.wire.primitives import read_lenenc_int
 from proxy.wire.replies import Ok, eof_payload, ok_payload, parse_eof, parse_whole_ok
 from proxy.wire.replygrammar import (
     COLUMNS,
@@ -38,6 +40,10 @@ from proxy.wire.sessiontrack import without_track
 _SHORTEST_OK: Final = 7
 # Between definitions and rows nothing is known yet of what the server would have said there; clients use none of it.
 _EOF_BETWEEN: Final = eof_payload(Ok(status=SERVER_STATUS_AUTOCOMMIT))
+# Behind the number of columns: their definitions follow.
+_FOLLOW: Final = b"\1"
+# Of a definition: what comes before the extended field, catalog, schema, table, its name, column, and its name.
+_NAMES: Final = 6
 
 
 def differs(server: Layout, client: Layout) -> bool:
@@ -45,7 +51,11 @@ def differs(server: Layout, client: Layout) -> bool:
 
     What it says of the session's state is not reason enough: that can be left out by itself.
     """
-    return server.deprecate_eof != client.deprecate_eof
+    return (
+        server.deprecate_eof != client.deprecate_eof
+        or server.metadata_flag != client.metadata_flag
+        or server.extended_metadata != client.extended_metadata
+    )
 
 
 class Translator:
@@ -61,6 +71,8 @@ class Translator:
         self._left = 0
         self._continued = False
         self._owes_eof = False
+        self._flags = client.metadata_flag and not server.metadata_flag
+        self._extends = client.extended_metadata and not server.extended_metadata
 
     def feed(self, chunk: bytes) -> bytes:
         """What the client gets of the next bytes. Raises MalformedPacket."""
@@ -132,6 +144,10 @@ class Translator:
             return self._end(payload)
         if before in (COLUMNS_END, DEFINITIONS_END):
             return [] if self._client.deprecate_eof else [payload]
+        if before == FIRST and self._flags and grammar.at == COLUMNS:
+            payload += _FOLLOW
+        elif before in (COLUMNS, DEFINITIONS) and self._extends:
+            payload = _extended(payload)
         if self._server.deprecate_eof and not self._client.deprecate_eof:
             return [*self._owed(), payload, *self._missing(before, remaining)]
         return [payload]
@@ -163,3 +179,13 @@ class Translator:
         if payload[0] == EOF_HEADER and not self._client.deprecate_eof:
             return [*owed, eof_payload(ok)]
         return [*owed, ok_payload(ok, payload[0], rest)]
+
+
+def _extended(definition: bytes) -> bytes:
+    at = 0
+    for _ in range(_NAMES):
+        size, at = read_lenenc_int(definition, at)
+        at += size
+    if at > len(definition):
+        raise MalformedPacket("a column definition that ends too early")
+    return definition[:at] + b"\0" + definition[at:]

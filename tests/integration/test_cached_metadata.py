@@ -11,6 +11,7 @@ from proxy.wire.primitives import read_lenenc_int
 from replication.sandbox import Cluster, Flavor
 from tests.integration.protocol_schema import SCHEMA, protocol_schema
 from tests.support.clients import Counters
+from tests.support.masking import masking_proxy
 from tests.support.proxies import ProxyProcess
 from tests.support.recorder import Recorder
 from tests.support.waiting import wait_until
@@ -114,15 +115,13 @@ def unchanged() -> Iterator[Step]:
         yield "execute", PLAIN, [], READ_ONLY_CURSOR
 
 
-@pytest.mark.parametrize("deprecate_eof", [False, True], ids=["eof", "deprecate-eof"])
-def test_rows_are_read_with_the_right_definitions(
-    shared_cluster: Cluster, shared_proxy: ProxyProcess, deprecate_eof: bool
-) -> None:
-    primary = shared_cluster.servers[0]
+def compare(cluster: Cluster, proxy: ProxyProcess, deprecate_eof: bool) -> Keeper:
+    """Take all steps, each as a client of the primary that keeps nothing; both replicas answer some of them."""
+    primary = cluster.servers[0]
     flags = CAPABILITIES | (c.CLIENT_DEPRECATE_EOF if deprecate_eof else 0)
-    counters = Counters(shared_cluster, ("Com_stmt_execute",))
+    counters = Counters(cluster, ("Com_stmt_execute",))
     with (
-        WireClient(shared_proxy.host, shared_proxy.port) as proxied,
+        WireClient(proxy.host, proxy.port) as proxied,
         WireClient(primary.host, primary.port) as plain,
     ):
         login = Login(primary.user, primary.password, SCHEMA, flags | c.MARIADB_CLIENT_CACHE_METADATA)
@@ -155,4 +154,23 @@ def test_rows_are_read_with_the_right_definitions(
             take(*step)
         wait_until(both_replicas_answered, "both replicas answered some of it")
         keeper.talk.query("DROP TABLE changing")
+    return keeper
+
+
+EOFS = pytest.mark.parametrize("deprecate_eof", [False, True], ids=["eof", "deprecate-eof"])
+
+
+@EOFS
+def test_rows_are_read_with_the_right_definitions(
+    shared_cluster: Cluster, shared_proxy: ProxyProcess, deprecate_eof: bool
+) -> None:
+    keeper = compare(shared_cluster, shared_proxy, deprecate_eof)
     assert keeper.left_out >= 20
+
+
+@EOFS
+def test_a_replica_that_never_leaves_them_out(shared_cluster: Cluster, deprecate_eof: bool) -> None:
+    with masking_proxy(shared_cluster, 0, c.MARIADB_CLIENT_CACHE_METADATA, 0) as proxy:
+        keeper = compare(shared_cluster, proxy, deprecate_eof)
+        assert "Traceback" not in proxy.log
+    assert keeper.left_out >= 10

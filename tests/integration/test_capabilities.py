@@ -8,6 +8,7 @@ from proxy.wire import constants as c
 from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
 from replication.sandbox import Cluster, Flavor
+from tests.integration.protocol_attributes import ATTRIBUTES, attributed
 from tests.integration.protocol_schema import SCHEMA, protocol_schema
 from tests.support.clients import READS, Counters, direct, run
 from tests.support.proxies import ProxyProcess
@@ -19,16 +20,6 @@ from tests.support.wireclient import CAPABILITIES, Login, Packet, WireClient
 _OWN = c.CLIENT_SSL | c.CLIENT_COMPRESS | c.CLIENT_ZSTD_COMPRESSION | c.CLIENT_MULTI_FACTOR
 # Nothing that a client here would do with them.
 _LEFT_OUT = 1 << 29 | 1 << 30 | 1 << 31 | c.MARIADB_CLIENT_COM_MULTI
-# One attribute of each kind of value: name, type, value.
-ATTRIBUTES = (
-    (b"tiny", 1, b"\x05"),
-    (b"long", 3, b"abcd"),
-    (b"double", 5, bytes(8)),
-    (b"nothing", 6, b""),
-    (b"date", 10, b"\4\xe8\7\1\2"),
-    (b"moment", 12, b"\x0b\xe8\7\1\2\3\4\5\0\0\0\1"),
-    (b"trace", 253, b"\x20" + b"t" * 32),
-)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -72,21 +63,6 @@ def test_a_client_is_greeted_as_by_the_primary(shared_cluster: Cluster, shared_p
 
 
 # --- query attributes -------------------------------------------------------------------------------------------------
-
-
-def attributes(count: int = len(ATTRIBUTES)) -> bytes:
-    """What stands before the text of a query."""
-    if not count:
-        return b"\0\1"
-    chosen = ATTRIBUTES[:count]
-    types = b"".join(kind.to_bytes(2, "little") + bytes((len(name),)) + name for name, kind, _ in chosen)
-    return bytes((count, 1)) + bytes((count + 7) // 8) + b"\1" + types + b"".join(value for _, _, value in chosen)
-
-
-def attributed(talk: Recorder, text: bytes, count: int = len(ATTRIBUTES)) -> None:
-    """A COM_QUERY with attributes, past the test client's own way of writing them."""
-    talk.client.send_bytes(frame(b"\x03" + attributes(count) + text, 0))
-    talk.turns.append(Turn(f"attributed {text!r}", tuple(talk.client.reply())))
 
 
 def with_attributes(talk: Recorder) -> None:

@@ -1,18 +1,20 @@
 """Servers that cannot do all that the primary can: their replies are translated, or they are left out."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from urllib.parse import quote
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from proxy.wire import constants as c
+from proxy.wire.framing import frame
 from replication.sandbox import Cluster, Flavor, LocalServer
+from tests.integration.protocol_attributes import attributed
 from tests.integration.protocol_cases import CONVERSATIONS, TABLE, Only
 from tests.integration.protocol_schema import SCHEMA, protocol_schema
 from tests.support.clients import READS, Counters, connect, run
-from tests.support.masking import masked
-from tests.support.proxies import ProxyProcess, started_proxy
+from tests.support.masking import masking_proxy
+from tests.support.proxies import ProxyProcess
 from tests.support.recorder import Recorder, Script, Turn, differences
 from tests.support.waiting import wait_until
 from tests.support.wireclient import CAPABILITIES, Login, WireClient
@@ -21,23 +23,6 @@ _SCRIPTS = [
     *(script for command in ("COM_QUERY", "COM_STMT_EXECUTE", "COM_STMT_FETCH") for script in TABLE[command].values()),
     *CONVERSATIONS,
 ]
-
-
-@contextmanager
-def masking_proxy(cluster: Cluster, *hidden: int) -> Iterator[ProxyProcess]:
-    """A proxy whose servers, the primary first, hide these capabilities; it has as many servers as there are."""
-    with ExitStack() as stack:
-        ports = [
-            stack.enter_context(masked(server.host, server.port, flags))
-            for server, flags in zip(cluster.servers, hidden, strict=False)
-        ]
-        user, password = cluster.servers[0].user, cluster.servers[0].password
-        writer, *readers = (f"mysql://{user}:{quote(password)}@127.0.0.1:{port}" for port in ports)
-        options = [option for url in readers for option in ("--reader", url)]
-        proxy = stack.enter_context(started_proxy("--writer", writer, *options))
-        proxy.wait_for_log("serving on")
-        proxy.wait_for_log("-> healthy", len(ports))
-        yield proxy
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,16 +50,34 @@ def scripts(flavor: Flavor) -> Iterator[Script]:
             yield entry.script
 
 
-def test_replies_of_a_replica_that_knows_only_eof_are_translated(shared_cluster: Cluster) -> None:
+def bare(turn: Turn) -> Turn:
+    """Without what only MariaDB's extended metadata has of a column: that its text is JSON."""
+    packets = ((number, payload.replace(b"\6\1\4json\x0c", b"\0\x0c")) for number, payload in turn.packets)
+    return replace(turn, packets=tuple(packets))
+
+
+_OF_MYSQL = c.CLIENT_QUERY_ATTRIBUTES | c.CLIENT_OPTIONAL_RESULTSET_METADATA
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        c.CLIENT_DEPRECATE_EOF | c.CLIENT_SESSION_TRACK,
+        _OF_MYSQL | c.MARIADB_CLIENT_EXTENDED_METADATA,
+        _OF_MYSQL | c.MARIADB_CLIENT_EXTENDED_METADATA | c.CLIENT_DEPRECATE_EOF,
+    ],
+    ids=["eof", "metadata-and-attributes", "all"],
+)
+def test_replies_of_a_replica_that_knows_less_are_translated(shared_cluster: Cluster, flags: int) -> None:
     primary = shared_cluster.servers[0]
-    how = login(primary, c.CLIENT_DEPRECATE_EOF | c.CLIENT_SESSION_TRACK)
-    with masking_proxy(shared_cluster, 0, c.CLIENT_DEPRECATE_EOF | c.CLIENT_SESSION_TRACK) as proxy:
+    how = login(primary, flags)
+    with masking_proxy(shared_cluster, 0, flags) as proxy:
         counters = Counters(shared_cluster, (*READS, "Com_stmt_execute"))
         found = {}
         for script in scripts(shared_cluster.flavor):
             wanted = recorded(primary.host, primary.port, how, script)
             got = recorded(proxy.host, proxy.port, how, script)
-            if difference := differences(wanted, got):
+            if difference := differences([bare(turn) for turn in wanted], [bare(turn) for turn in got]):
                 found[script] = difference
         assert not found, "\n\n".join(found.values())
         assert counters.difference()["dbread1"] > 30
@@ -91,23 +94,63 @@ def test_a_client_is_not_offered_what_the_primary_hides(shared_cluster: Cluster)
             assert client.query("SELECT 'alive'")[2][1] == b"\xfe\0\0\2\0"
 
 
+def reads_go_to(cluster: Cluster, proxy: ProxyProcess, flags: int, script: Script, wanted: set[str]) -> bool:
+    """Whether these servers run the reads of a script."""
+    counters = Counters(cluster, (*READS, "Com_stmt_execute"))
+    recorded(proxy.host, proxy.port, login(cluster.servers[0], flags), script)
+    return {name for name, count in counters.difference().items() if count} == wanted
+
+
+def plain_reads(talk: Recorder) -> None:
+    for _ in range(6):
+        talk.query("SELECT id FROM item")
+
+
 def test_a_replica_that_lacks_what_cannot_be_translated_is_left_out(shared_cluster: Cluster) -> None:
-    mysql = shared_cluster.flavor is Flavor.MYSQL
-    flag = c.CLIENT_QUERY_ATTRIBUTES if mysql else c.MARIADB_CLIENT_EXTENDED_METADATA
+    flag = c.CLIENT_MULTI_RESULTS
     with masking_proxy(shared_cluster, 0, flag, 0) as proxy:
-
-        def reads_go_to_the_other(flags: int, wanted: dict[str, bool]) -> bool:
-            counters = Counters(shared_cluster, READS)
-            with WireClient(proxy.host, proxy.port) as client:
-                client.log_in(login(shared_cluster.servers[0], flags))
-                for _ in range(6):
-                    client.query("SELECT id FROM item")
-            return {name: count > 0 for name, count in counters.difference().items()} == wanted
-
-        only_second = {"dbwrite": False, "dbread1": False, "dbread2": True}
-        wait_until(lambda: reads_go_to_the_other(flag, only_second), "reads go to the replica that can do it")
+        only_second = partial(reads_go_to, shared_cluster, proxy, flag, plain_reads, {"dbread2"})
+        wait_until(only_second, "reads go to the replica that can do it")
         proxy.wait_for_log("lacks capabilities that the primary has")
-        both = {"dbwrite": False, "dbread1": True, "dbread2": True}
-        wait_until(lambda: reads_go_to_the_other(0, both), "sessions without the flag use both")
         with connect(shared_cluster, proxy) as connection:
             assert run(connection, "SELECT 1") == ((1,),)
+
+
+def attributed_reads(talk: Recorder) -> None:
+    for _ in range(6):
+        attributed(talk, b"SELECT id FROM item ORDER BY id", 1)
+    number = talk.prepare("SELECT id FROM item WHERE id < ? ORDER BY id").to_bytes(4, "little")
+    bound = b"\1\3\0\0\xfd\0\5trace" + b"\4\0\0\0\3abc"
+    for _ in range(4):
+        talk.client.send_bytes(frame(b"\x17" + number + b"\x08\1\0\0\0\2\0" + bound, 0))
+        talk.turns.append(Turn("execute", tuple(talk.client.reply())))
+
+
+def read_only(talk: Recorder) -> None:
+    talk.query("START TRANSACTION READ ONLY")
+    attributed_reads(talk)
+    talk.query("COMMIT")
+
+
+def executions_without_attributes(talk: Recorder) -> None:
+    number = talk.prepare("SELECT id, ? AS a, ? AS b FROM item WHERE id < ? ORDER BY id")
+    for types in (True, False, False):
+        talk.execute(number, [(253, b"\2ab"), (6, None), (3, b"\4\0\0\0")], types=types)
+
+
+def test_query_attributes_go_where_they_are_known(shared_cluster: Cluster) -> None:
+    if shared_cluster.flavor is not Flavor.MYSQL:
+        pytest.skip("MariaDB has no query attributes")
+    primary, flag = shared_cluster.servers[0], c.CLIENT_QUERY_ATTRIBUTES
+    both, second = {"dbread1", "dbread2"}, {"dbread2"}
+    scripts = ((plain_reads, both), (executions_without_attributes, both), (attributed_reads, second))
+    with masking_proxy(shared_cluster, 0, flag, 0) as proxy:
+        for script, wanted in scripts:
+            wait_until(partial(reads_go_to, shared_cluster, proxy, flag, script, wanted), script.__name__)
+    with masking_proxy(shared_cluster, 0, flag) as proxy:
+        wait_until(partial(reads_go_to, shared_cluster, proxy, flag, read_only, {"dbread1"}), "one snapshot")
+        for script in (plain_reads, executions_without_attributes, attributed_reads, read_only):
+            plain = recorded(primary.host, primary.port, login(primary, flag), script)
+            got = recorded(proxy.host, proxy.port, login(primary, flag), script)
+            assert not (found := differences(plain, got)), found
+        assert "Traceback" not in proxy.log

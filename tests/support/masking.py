@@ -3,12 +3,15 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from urllib.parse import quote
 
 from proxy.wire.constants import HEADER_SIZE
 from proxy.wire.framing import frame, payload_length
 from proxy.wire.handshake import greeting_payload, parse_greeting
+from replication.sandbox import Cluster
+from tests.support.proxies import ProxyProcess, started_proxy
 
 
 @contextmanager
@@ -27,6 +30,23 @@ def masked(host: str, port: int, hidden: int) -> Iterator[int]:
         loop.call_soon_threadsafe(over.set)
         thread.join()
         loop.close()
+
+
+@contextmanager
+def masking_proxy(cluster: Cluster, *hidden: int) -> Iterator[ProxyProcess]:
+    """A proxy whose servers, the primary first, hide these capabilities; it has as many servers as there are."""
+    with ExitStack() as stack:
+        ports = [
+            stack.enter_context(masked(server.host, server.port, flags))
+            for server, flags in zip(cluster.servers, hidden, strict=False)
+        ]
+        user, password = cluster.servers[0].user, cluster.servers[0].password
+        writer, *readers = (f"mysql://{user}:{quote(password)}@127.0.0.1:{port}" for port in ports)
+        options = [option for url in readers for option in ("--reader", url)]
+        proxy = stack.enter_context(started_proxy("--writer", writer, *options))
+        proxy.wait_for_log("serving on")
+        proxy.wait_for_log("-> healthy", len(ports))
+        yield proxy
 
 
 async def _serve(host: str, port: int, hidden: int, ready: "asyncio.Future[int]", over: asyncio.Event) -> None:

@@ -13,9 +13,11 @@ from proxy.wire.replygrammar import Reply
 from proxy.wire.translator import Translator, differs
 
 EOF, OK = Layout(), Layout(deprecate_eof=True)
+RICH, RICH_OK = (Layout(eof, metadata_flag=True, extended_metadata=True) for eof in (False, True))
 TRACKED = Layout(session_track=True)
 AUTOCOMMIT, MORE, CURSOR, OUT, CHANGED = 0x2, 0x8, 0x40, 0x1000, 0x4000
 COLUMN = b"\x03def\0\0\0\1c\0\x0c\x2d\0\4\0\0\0\xfd\0\0\0\0\0"
+EXTENDED = b"\x03def\0\0\0\1c\0\0\x0c\x2d\0\4\0\0\0\xfd\0\0\0\0\0"
 ERR = b"\xff\x28\x04#42000no"
 ROWS = [b"\1a", b"\xfb", b"\5hello", b"\xfc\x2c\1" + b"x" * 300]
 
@@ -34,30 +36,35 @@ def between(layout: Layout, count: int = 1) -> list[bytes]:
     return [] if layout.deprecate_eof else [end(layout)] * count
 
 
+def columns_of(layout: Layout, count: int = 1) -> list[bytes]:
+    follow = b"\1" if layout.metadata_flag else b""
+    return [bytes((count,)) + follow, *[EXTENDED if layout.extended_metadata else COLUMN] * count]
+
+
 def result(layout: Layout, columns: int = 1, status: int = AUTOCOMMIT) -> list[bytes]:
-    return [bytes((columns,)), *[COLUMN] * columns, *between(layout), *ROWS, end(layout, status, 3)]
+    return [*columns_of(layout, columns), *between(layout), *ROWS, end(layout, status, 3)]
 
 
 def prepared(layout: Layout, parameters: int, columns: int) -> list[bytes]:
     head = b"\0\7\0\0\0" + columns.to_bytes(2, "little") + parameters.to_bytes(2, "little") + bytes(3)
-    groups = [[*[COLUMN] * count, *between(layout)] for count in (parameters, columns) if count]
+    groups = [[*columns_of(layout, count)[1:], *between(layout)] for count in (parameters, columns) if count]
     return [head, *(packet for group in groups for packet in group)]
 
 
 def replies(layout: Layout) -> dict[str, tuple[Reply, list[bytes]]]:
     """The same replies in each layout, as servers write them."""
     more = result(layout, 2, AUTOCOMMIT | MORE)
-    cursor = [b"\1", COLUMN, end(layout, CURSOR | AUTOCOMMIT)]
+    cursor = [*columns_of(layout), end(layout, CURSOR | AUTOCOMMIT)]
     return {
         "ok": (Reply.RESULT, [ok()]),
         "error": (Reply.RESULT, [ERR]),
         "eof as an answer": (Reply.RESULT, [end(layout)]),
         "rows": (Reply.RESULT, result(layout, 3)),
-        "no rows": (Reply.RESULT, [b"\1", COLUMN, *between(layout), end(layout)]),
-        "many rows": (Reply.RESULT, [b"\1", COLUMN, *between(layout), *ROWS * 100, end(layout)]),
+        "no rows": (Reply.RESULT, [*columns_of(layout), *between(layout), end(layout)]),
+        "many rows": (Reply.RESULT, [*columns_of(layout), *between(layout), *ROWS * 100, end(layout)]),
         "several": (Reply.RESULT, [*more, ok(AUTOCOMMIT | MORE), *more, ok()]),
-        "error among columns": (Reply.RESULT, [b"\2", COLUMN, ERR]),
-        "error instead of rows": (Reply.RESULT, [b"\1", COLUMN, *between(layout), ERR]),
+        "error among columns": (Reply.RESULT, [*columns_of(layout, 2)[:2], ERR]),
+        "error instead of rows": (Reply.RESULT, [*columns_of(layout), *between(layout), ERR]),
         "error among rows": (Reply.RESULT, [*result(layout)[:-1], ERR]),
         "error in the second": (Reply.RESULT, [*more, ERR]),
         "cursor": (Reply.RESULT, cursor),
@@ -74,7 +81,11 @@ def replies(layout: Layout) -> dict[str, tuple[Reply, list[bytes]]]:
 
 
 NAMES = sorted(replies(EOF))
-BOTH_WAYS = pytest.mark.parametrize(("server", "client"), [(EOF, OK), (OK, EOF)], ids=["eof to ok", "ok to eof"])
+BOTH_WAYS = pytest.mark.parametrize(
+    ("server", "client"),
+    [(EOF, OK), (OK, EOF), (OK, RICH_OK), (EOF, RICH_OK), (EOF, RICH), (OK, RICH)],
+    ids=["eof to ok", "ok to eof", "ok to rich", "eof to rich ok", "eof to rich", "ok to rich eof"],
+)
 
 
 def framed(payloads: list[bytes]) -> bytes:
@@ -110,13 +121,15 @@ def test_what_comes_out_is_a_reply_of_the_clients_layout(name: str, server: Layo
 
 @BOTH_WAYS
 def test_a_row_of_many_packets_passes(server: Layout, client: Layout) -> None:
-    head = framed([b"\1", COLUMN, *between(server)])
+    head = framed([*columns_of(server), *between(server)])
     number = 4 - server.deprecate_eof
     large = b"\xff\xff\xff" + bytes((number,)) + b"\xfd" + bytes(MAX_PAYLOAD - 1)
     rest = b"\5\0\0" + bytes((number + 1,)) + b"\xfe\0\0\2\0" + frame(end(server), number + 2)
     out, sequence = translated(Reply.RESULT, [head, large[:100], large[100:], rest[:2], rest[2:]], server, client)
     number = 4 - client.deprecate_eof
-    assert out.startswith(framed([b"\1", COLUMN, *between(client)]) + b"\xff\xff\xff" + bytes((number,)) + b"\xfd\0")
+    assert out.startswith(
+        framed([*columns_of(client), *between(client)]) + b"\xff\xff\xff" + bytes((number,)) + b"\xfd\0"
+    )
     assert out.endswith(b"\5\0\0" + bytes((number + 1,)) + b"\xfe\0\0\2\0" + frame(end(client), number + 2))
     assert sequence == number + 2
 
@@ -151,22 +164,24 @@ def test_only_what_looks_different_is_translated() -> None:
     assert not differs(TRACKED, EOF)
     assert not differs(EOF, TRACKED)
     assert not differs(EOF, EOF)
+    assert differs(EOF, Layout(metadata_flag=True))
+    assert differs(EOF, Layout(extended_metadata=True))
     assert not differs(Layout(progress=True), Layout(progress=True, local_files=True))
 
 
 @settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(NAMES),
-    st.booleans(),
+    st.sampled_from([(EOF, OK), (OK, EOF), (EOF, RICH_OK)]),
     st.data(),
     st.binary(max_size=12),
     st.integers(0, 200),
     st.sampled_from([0, 1]),
 )
 def test_any_bytes_are_translated_or_malformed(
-    name: str, direction: bool, data: st.DataObject, noise: bytes, at: int, step: int
+    name: str, layouts: tuple[Layout, Layout], data: st.DataObject, noise: bytes, at: int, step: int
 ) -> None:
-    server, client = (EOF, OK) if direction else (OK, EOF)
+    server, client = layouts
     shape, given_out = replies(server)[name]
     whole = framed(given_out)
     whole = whole[:at] + noise + whole[at + step * len(noise) :]
@@ -183,3 +198,8 @@ def test_any_bytes_are_translated_or_malformed(
             continue
         outcomes.append(out)
     assert outcomes[0] == outcomes[1]
+
+
+def test_a_definition_that_ends_too_early_is_not_extended() -> None:
+    with pytest.raises(MalformedPacket):
+        translated(Reply.RESULT, [framed([b"\1", b"\3def\0\0\x20"])], OK, RICH_OK)
