@@ -1,13 +1,16 @@
 # Both the proxy and the manager: docker-compose.yml and deploy/kubernetes say which of them a container is.
-FROM python:3.11-slim AS build
+# This one has a C compiler.
+FROM python:3.11 AS build
 WORKDIR /src
-COPY pyproject.toml requirements-dev.lock README.md LICENSE ./
+COPY pyproject.toml setup.py requirements-dev.lock README.md LICENSE ./
 COPY manyreads manyreads
 COPY topology topology
 COPY proxy proxy
 COPY replication replication
 RUN python -m venv /opt/manyreads \
-    && /opt/manyreads/bin/pip install --no-cache-dir --constraint requirements-dev.lock .
+    && /opt/manyreads/bin/pip install --no-cache-dir --constraint requirements-dev.lock mypy setuptools . \
+    && MANYREADS_COMPILE=1 /opt/manyreads/bin/pip install --no-cache-dir --no-build-isolation --no-deps --force-reinstall . \
+    && /opt/manyreads/bin/pip uninstall --yes mypy setuptools
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/manyreads manyreads

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage unit lint format fuzz differential suites bench lock clean
+.PHONY: help demo test coverage unit lint format fuzz differential suites compiled bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Show what can be made
@@ -49,6 +49,9 @@ differential: $(VENV)/.dev  ## Compare random sequences with a direct connection
 suites: $(VENV)/.dev  ## Run SQLAlchemy's and Django's own suites with and without the proxy (SUITES_OPTIONS='--suite django')
 	@tools/install-mysql
 	$(BIN)/python -m tests.suites $(SUITES_OPTIONS)
+
+compiled: $(VENV)/.dev  ## Compile the hot modules for MANYREADS_COMPILED=build/compiled make test, and for bench
+	$(BIN)/python -m tests.support.wheels build/compiled
 
 bench: $(VENV)/.dev  ## Measure throughput, latency and CPU per query (BENCH_OPTIONS='--flavor both')
 	@tools/install-packages bench

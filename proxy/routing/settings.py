@@ -137,7 +137,7 @@ class SettingLog:
     @property
     def lasting(self) -> frozenset[str]:
         """The names of those that a reset leaves."""
-        return LASTING & self._entries.keys()
+        return LASTING.intersection(self._entries)
 
     def version_of_first(self, count: int) -> int:
         """The version of a connection that was told the first `count` of them."""

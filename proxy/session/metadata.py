@@ -3,10 +3,12 @@
 from typing import Final
 
 from proxy.backend.connection import BackendConnection, Sink
+from proxy.routing.seen import Seen
+from proxy.session.prepared import Prepared
 from proxy.session.request import Prelude, Request
 from proxy.wire import constants as c
 from proxy.wire.capabilities import Layout
-from proxy.wire.definitions import Executed, prepared_columns
+from proxy.wire.definitions import Definitions, Executed, leaves_out, prepared_columns
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
 
@@ -41,6 +43,8 @@ class _Follower:
         self._layout = layout
         self._reply = b""
         self._executed: Executed | None = None
+        # The server has left them out, and the client has them: by far the most frequent reply.
+        self._kept: Definitions | None = None
         self.connection_broken = sink.connection_broken
         self.pause_client = sink.pause_client
         self.resume_client = sink.resume_client
@@ -70,8 +74,17 @@ class _Follower:
         prepared, seen = self._request.prepared, connection.seen
         assert prepared is not None
         if self._executed is None:
-            self._executed = Executed(seen.definitions.get(prepared.form), prepared.definitions)
-        executed = self._executed
+            sent, held = seen.definitions.get(prepared.form), prepared.definitions
+            if self._kept is None and sent is not None and sent == held and leaves_out(chunk):
+                # Found to be one and the same sooner the next time.
+                self._kept = seen.definitions[prepared.form] = held
+            if self._kept is not None:
+                prepared.definitions = self._kept if exchange.done and not exchange.errno else None
+                return chunk
+            self._executed = Executed(sent, held)
+        return self._follow(self._executed, prepared, seen, exchange, chunk)
+
+    def _follow(self, executed: Executed, prepared: Prepared, seen: Seen, exchange: Exchange, chunk: bytes) -> bytes:
         given = executed.feed(chunk)
         if executed.sent is not None:
             seen.definitions[prepared.form] = executed.sent

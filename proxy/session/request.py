@@ -39,7 +39,7 @@ class Request:
     known of that statement.
     """
 
-    at: Seen | Server | None = None
+    at: Seen | Server | None
     named: str = ""
     kill: Kill | None = None
     streamed: bool = False
@@ -60,6 +60,7 @@ class Request:
     def __init__(
         self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None
     ) -> None:
+        self.at = None
         self.code = packet[c.HEADER_SIZE]
         self.packet = packet
         self.statement = statement

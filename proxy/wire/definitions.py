@@ -47,6 +47,16 @@ def prepared_columns(reply: bytes, layout: Layout) -> Definitions:
     return definitions_of(payloads[first : first + columns])
 
 
+def leaves_out(chunk: bytes) -> bool:
+    """Whether a reply to an execution begins with a number of columns, below 251, whose definitions do not follow."""
+    return (
+        len(chunk) > HEADER_SIZE + 2
+        and chunk.startswith(b"\2\0\0")
+        and 0 < chunk[4] < LOCAL_INFILE_HEADER
+        and not chunk[5]
+    )
+
+
 def _payloads(data: bytes) -> list[bytes]:
     """The whole packets that `data` begins with."""
     found, at = [], 0

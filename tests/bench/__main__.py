@@ -35,6 +35,9 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each workload through each target.")] = 3,
     threads: Annotated[int, typer.Option(min=1, help="Connections.")] = 8,
     only: Annotated[list[str] | None, typer.Option(help="A workload by name; repeat for more.")] = None,
+    compiled: Annotated[
+        Path | None, typer.Option(help="Compiled packages (make compiled): measure the proxy with them, too.")
+    ] = None,
     json_file: Annotated[Path, typer.Option("--json", help="Where all figures go.")] = Path(".bench/latest.json"),
 ) -> None:
     """Measure what the proxy costs, beside a bare forwarder, HAProxy and no middle at all."""
@@ -46,9 +49,11 @@ def main(
     find_sysbench()
     if haproxy_path() is None:
         console.print("HAProxy is not installed and is left out; apt-get install haproxy brings it")
+    if compiled is not None and not compiled.is_dir():
+        raise typer.BadParameter(f"there is no directory {compiled}; make compiled makes one", param_hint="--compiled")
     found = machine()
     for one in flavors:
-        with console.status(f"starting {one} servers") as status, bench(one) as (version, targets):
+        with console.status(f"starting {one} servers") as status, bench(one, compiled) as (version, targets):
             found[one] = version
             samples[one] = list(run_rounds(targets, workloads, rounds, threads, seconds, status.update))
         lines[one] = summarise(samples[one])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from replication.sandbox import Cluster, Flavor
 from tests.bench.figures import Sample
@@ -22,7 +23,7 @@ _FILLED = (
 
 
 @contextmanager
-def bench(flavor: Flavor) -> Iterator[tuple[str, list[Target]]]:
+def bench(flavor: Flavor, compiled: Path | None) -> Iterator[tuple[str, list[Target]]]:
     """A cluster with data and all targets in front of it: the servers' version and the targets."""
     with replicating_cluster(flavor) as cluster:
         primary = cluster.servers[0]
@@ -31,7 +32,7 @@ def bench(flavor: Flavor) -> Iterator[tuple[str, list[Target]]]:
             version = str(run(connection, "SELECT VERSION()")[0][0])
         fill(Address(primary.host, primary.port, primary.user, primary.password))
         wait_until(lambda: _everywhere(cluster), "all replicas have the data")
-        with all_targets(cluster) as targets:
+        with all_targets(cluster, compiled) as targets:
             yield version, targets
 
 

@@ -42,16 +42,22 @@ class Target:
 
 
 @contextmanager
-def all_targets(cluster: Cluster) -> Iterator[list[Target]]:
-    """Every target there is on this machine, running, in the order in which they are measured."""
+def all_targets(cluster: Cluster, compiled: Path | None) -> Iterator[list[Target]]:
+    """Every target there is on this machine, running, in the order in which they are measured.
+
+    `compiled` is where the proxy's compiled packages are, if it is to be measured with them, too.
+    """
     primary = cluster.servers[0]
     with ExitStack() as stack:
         forwarder = stack.enter_context(_forwarder(primary.host, primary.port))
         haproxy = stack.enter_context(_haproxy(primary.host, primary.port)) if haproxy_path() else None
         # The other ways to the servers have no TLS either.
-        proxy = stack.enter_context(running_proxy(cluster, "--server-tls", "off"))
+        proxy = stack.enter_context(running_proxy(cluster, "--server-tls", "off", packages=None))
         middles = [(FORWARDER, *forwarder), *([("haproxy", *haproxy)] if haproxy else [])]
         middles.append(("proxy", proxy.port, proxy.process.pid))
+        if compiled is not None:
+            proxy = stack.enter_context(running_proxy(cluster, "--server-tls", "off", packages=str(compiled)))
+            middles.append(("compiled", proxy.port, proxy.process.pid))
         targets = [Target("direct", Address(primary.host, primary.port, primary.user, primary.password), None)]
         for name, port, pid in middles:
             targets.append(Target(name, Address(primary.host, port, primary.user, primary.password), pid))

@@ -1,6 +1,5 @@
 """The wheel, installed where nothing of this checkout can be imported by chance."""
 
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -9,31 +8,21 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ("manyreads", "proxy", "replication", "topology")
+from tests.support.wheels import PIP, ROOT, built_wheel, output
 
 
 def _output(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return output(tuple(map(str, command)), cwd)
 
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `manyreads` of a fresh environment; the libraries are those of the tests."""
     work = tmp_path_factory.mktemp("package")
-    source = work / "source"
-    for name in SOURCES:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-    _output(*pip, "wheel", "--no-index", "--no-deps", "--no-build-isolation", "-w", work, source, cwd=work)
-    (wheel,) = work.glob("manyreads-*.whl")
+    wheel = built_wheel(work, compiled=False)
     _output(sys.executable, "-m", "venv", "--without-pip", work / "fresh", cwd=work)
     python = work / "fresh" / "bin" / "python"
-    _output(*pip, "--python", python, "install", "--no-index", "--no-deps", wheel, cwd=work)
+    _output(*PIP, "--python", python, "install", "--no-index", "--no-deps", wheel, cwd=work)
     packages = _output(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=work).strip()
     Path(packages, "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return python.with_name("manyreads")

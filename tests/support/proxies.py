@@ -1,5 +1,6 @@
 """A proxy as users run it: `python -m proxy` in a process of its own."""
 
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from replication.sandbox import Cluster
 from tests.support.waiting import DEADLINE, wait_until
 
 ROOT = Path(__file__).parents[2]
+# Where compiled packages are (tests/support/wheels.py), to run them in the place of this checkout's.
+COMPILED: str | None = os.environ.get("MANYREADS_COMPILED")
 _SERVING = re.compile(r"serving on ([\d.]+):(\d+)")
 
 
@@ -77,24 +80,33 @@ class ProxyProcess:
 
 
 @contextmanager
-def running_proxy(cluster: Cluster, *arguments: str) -> Iterator[ProxyProcess]:
+def running_proxy(cluster: Cluster, *arguments: str, packages: str | None = COMPILED) -> Iterator[ProxyProcess]:
     """A proxy for the cluster on a free port, when it accepts clients and has found every server healthy."""
     command = ["--environment", str(cluster.environment_file), *arguments]
-    with started_proxy(*command) as proxy:
+    with started_proxy(*command, packages=packages) as proxy:
         proxy.wait_for_log("serving on")
         proxy.wait_for_log("-> healthy", len(cluster.servers))
         yield proxy
 
 
 @contextmanager
-def started_proxy(*arguments: str) -> Iterator[ProxyProcess]:
-    """`python -m proxy` with these arguments, on a free port unless they name one; not waited for."""
+def started_proxy(*arguments: str, packages: str | None = COMPILED) -> Iterator[ProxyProcess]:
+    """`python -m proxy` with these arguments, on a free port unless they name one; not waited for.
+
+    From the directory `packages` if that is given.
+    """
     with tempfile.TemporaryDirectory(prefix="many-") as directory:
         log_file = Path(directory) / "proxy.log"
         listen = () if "--listen" in arguments else ("--listen", "127.0.0.1:0")
         state = () if "--state-directory" in arguments else ("--state-directory", str(Path(directory) / "state"))
-        command = [sys.executable, "-m", "proxy", *listen, *state, *arguments]
-        with log_file.open("wb") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
+        # Without -P the modules of the working directory come first.
+        python = [sys.executable, "-P"] if packages else [sys.executable]
+        command = [*python, "-m", "proxy", *listen, *state, *arguments]
+        variables = {**os.environ, "PYTHONPATH": str(Path(packages).resolve())} if packages else None
+        with (
+            log_file.open("wb") as log,
+            subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log) as process,
+        ):
             try:
                 yield ProxyProcess(process, log_file)
             finally:

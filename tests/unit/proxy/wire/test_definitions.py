@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.wire.capabilities import Layout
-from proxy.wire.definitions import Definitions, Executed, definitions_of, prepared_columns
+from proxy.wire.definitions import Definitions, Executed, definitions_of, leaves_out, prepared_columns
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
 from proxy.wire.framing import frame
@@ -149,3 +149,19 @@ def test_any_reply_is_followed_or_malformed(
             continue
         outcomes.append(out)
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize(
+    ("begin", "left_out"),
+    [
+        (b"\2\0\0\1\3\0\5", True),
+        (b"\2\0\0\1\3\1\5", False),  # they follow
+        (b"\2\0\0\1\3", False),  # not known yet
+        (b"\2\0\0\1\xfb\0\5", False),  # asks for a file
+        (b"\2\0\0\1\0\0\5", False),
+        (b"\7\0\0\1\0\0\0\2\0\0\0", False),  # OK
+        (b"\4\0\0\1\xfc\xff\0\0\5", False),  # many columns are rare
+    ],
+)
+def test_a_reply_tells_early_that_definitions_are_left_out(begin: bytes, left_out: bool) -> None:
+    assert leaves_out(begin) is left_out

@@ -1,0 +1,44 @@
+"""Compiles the modules that every statement passes through, when MANYREADS_COMPILE=1 asks for it.
+
+Without that nothing here does anything, and the wheel is for every platform. Needs a C compiler, and mypy with the
+project's dependencies in the environment that builds: `pip install --no-build-isolation`. docs/performance.md has the
+commands and what is gained.
+"""
+
+import os
+
+from setuptools import setup
+
+# A compiled class can't be the base of one that is not.
+COMPILED = {
+    "proxy/backend": "connection tracked translated",
+    "proxy/routing": "balance named pins policy readonly reported seen state told variables",
+    "proxy/session": "client counting diagnostics inbox lending links machine metadata phases preludes prepared "
+    "recovery remedies request runner servers statements steps twin",
+    "proxy/sql": "cache effects lexer meaning statement tally",
+    "proxy/wire": "definitions errors exchange framing openings replygrammar",
+    "topology": "freshness",
+}
+
+
+def modules() -> list[str]:
+    """Their files, relative to this one's directory."""
+    return [f"{package}/{name}.py" for package, names in COMPILED.items() for name in names.split()]
+
+
+def extensions() -> list[object]:
+    """What setuptools is to build."""
+    if os.environ.get("MANYREADS_COMPILE") != "1":
+        return []
+    try:
+        from mypyc.build import mypycify
+    except ImportError:
+        raise SystemExit(
+            "MANYREADS_COMPILE=1 needs mypy where the wheel is built: "
+            "pip install 'mypy>=1.15' 'setuptools>=77', then pip install --no-build-isolation"
+        ) from None
+    return list(mypycify(modules(), opt_level="3", debug_level="0"))
+
+
+if __name__ == "__main__":
+    setup(ext_modules=extensions())

@@ -1,0 +1,64 @@
+"""The wheel as users build it, plain or compiled, and packages unpacked from it."""
+
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ROOT = Path(__file__).parents[2]
+_PACKAGES = ("manyreads", "proxy", "replication", "topology")
+_FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+# Two cores that do other work, too, take minutes to compile.
+_LONGEST = 900
+
+
+def built_wheel(work: Path, *, compiled: bool) -> Path:
+    """Build a wheel from a copy of the sources in `work`, with the libraries of this environment."""
+    source = work / "source"
+    for name in _PACKAGES:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in _FILES:
+        shutil.copy(ROOT / name, source / name)
+    command = (*PIP, "wheel", "--no-index", "--no-deps", "--no-build-isolation", "-w", str(work), str(source))
+    output(command, work, MANYREADS_COMPILE=str(int(compiled)))
+    (wheel,) = work.glob("manyreads-*.whl")
+    return wheel
+
+
+def output(command: tuple[str, ...], cwd: Path, **variables: str) -> str:
+    """What a command prints; it has to succeed."""
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=_LONGEST)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def compile_into(directory: Path, work: Path) -> None:
+    """Put the packages, the hot modules compiled, into a new `directory`; `work` is for what is needed meanwhile."""
+    wheel = built_wheel(work.resolve(), compiled=True)
+    output((*PIP, "install", "--no-index", "--no-deps", "--target", str(directory.resolve()), str(wheel)), work)
+
+
+def compiled_modules() -> list[str]:
+    """The names of the modules that are compiled."""
+    listed = runpy.run_path(str(ROOT / "setup.py"), run_name="listed")["modules"]()
+    return [file.removesuffix(".py").replace("/", ".") for file in listed]
+
+
+def main(directory: Annotated[Path, typer.Argument(help="Where the packages go; what is there is removed.")]) -> None:
+    """Compile the packages into a directory; MANYREADS_COMPILED=DIRECTORY has the tests run proxies from there."""
+    shutil.rmtree(directory, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="many-") as work:
+        compile_into(directory, Path(work))
+    print(f"compiled into {directory}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
