@@ -617,7 +617,9 @@ class Runner:
             self._note_write(request)
         if link.farewell and request.streamed:
             self._client.state_lost(link.farewell)
-            self._over()
+            # A command without a reply was over for the client when all of it was sent: then it has left at once.
+            if not self._closed:
+                self._over()
             return
         on_primary = self._servers.is_primary(link.server)
         if movable and may_move(request, self._forwarded, on_primary):

@@ -157,6 +157,7 @@ def test_a_command_above_max_allowed_packet(
     error = first_error([packet])
     assert error is not None
     assert error.errno == c.ER_NET_PACKET_TOO_LARGE
+    assert "Traceback" not in session_proxy.log
 
 
 def test_a_client_that_sends_byte_by_byte(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> None:
