@@ -1,5 +1,6 @@
 """EXPLAIN ROUTE and SHOW PROXY through the port of everybody, read by real drivers."""
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def schema(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[None
         run(connection, f"DROP DATABASE IF EXISTS {SCHEMA}")
         run(connection, f"CREATE DATABASE {SCHEMA}")
         run(connection, f"CREATE TABLE {SCHEMA}.item (id INT PRIMARY KEY)")
-        wait_until(lambda: explained(connection, "SELECT 1")["server"][:6] == "dbread", "replicas are fresh")
+        wait_until_fresh(connection)
         yield
         run(connection, f"DROP DATABASE {SCHEMA}")
         for user in (LOW, SEER):
@@ -44,6 +45,17 @@ def schema(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[None
 
 def explained(connection: Connection, text: str) -> dict[str, Any]:
     return dict(run(connection, f"EXPLAIN ROUTE {text}"))
+
+
+def wait_until_fresh(connection: Connection) -> None:
+    """Until the session's reads may go to either replica."""
+    for name in ("dbread1", "dbread2"):
+        text = f"SELECT 1 /* manyreads: replica={name} */"
+        wait_until(functools.partial(_goes_to, connection, text, name), f"{name} is fresh")
+
+
+def _goes_to(connection: Connection, text: str, name: str) -> bool:
+    return str(explained(connection, text)["server"]).split()[0] == name
 
 
 def reads(connection: Connection) -> dict[str, int]:
@@ -247,7 +259,7 @@ def test_hints_and_rules_steer_reads(shared_cluster: Cluster, tmp_path: Path) ->
         connect(shared_cluster, proxy, database=SCHEMA) as client,
     ):
         assert "rule 2 never decides" in proxy.log
-        wait_until(lambda: explained(client, "SELECT 1")["server"][:6] == "dbread", "replicas are fresh")
+        wait_until_fresh(client)
         told = explained(client, "SELECT * FROM item")
         assert (told["target"], told["reason"], told["rule"]) == ("primary", "rule", "1")
         assert explained(client, "SELECT /* manyreads: replica */ * FROM item")["target"] == "replica"
@@ -277,6 +289,7 @@ def test_hints_and_rules_steer_reads(shared_cluster: Cluster, tmp_path: Path) ->
 
 def test_hints_of_prepared_statements(shared_cluster: Cluster, shared_proxy: ProxyProcess, client: Connection) -> None:
     primary = shared_cluster.servers[0]
+    wait_until_fresh(client)
     before = reads(client)
     login: dict[str, Any] = {"user": primary.user, "password": primary.password, "use_pure": True}
     connection = mysql.connector.connect(host=shared_proxy.host, port=shared_proxy.port, autocommit=True, **login)

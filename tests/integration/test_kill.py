@@ -266,14 +266,21 @@ def test_whoever_may_not_kill_does_not(
 def test_a_session_that_was_not_killed_is_as_movable_as_before(
     shared_cluster: Cluster, shared_proxy: ProxyProcess, clients: ExitStack
 ) -> None:
+    primary = shared_cluster.servers[0]
     target = opener(shared_cluster, clients, shared_proxy)()
     killer = opener(shared_cluster, clients, shared_proxy, LOW)()
     assert first_error(killer.query(f"KILL {target.connection_id}")) is not None
     target.query(f"USE {SCHEMA}")
-    with direct(shared_cluster, shared_cluster.servers[0]) as control:
+    with direct(shared_cluster, primary) as control:
         (number,) = (row[0] for row in run(control, "SHOW PROCESSLIST") if row[3] == SCHEMA)
         run(control, f"KILL {number}")
-        wait_until(lambda: number not in [row[0] for row in run(control, "SHOW PROCESSLIST")], "the thread is gone")
+    with connect(shared_cluster, shared_proxy) as watcher:
+
+        def connections() -> str:
+            shown = run(watcher, f"SHOW PROXY SESSIONS LIKE '{primary.user}'")
+            return next(str(row[8]) for row in shown if row[0] == target.connection_id)
+
+        wait_until(lambda: primary.name not in connections(), "the proxy has seen its end", connections)
     for text in (f"SELECT * FROM {SCHEMA}.item FOR UPDATE", "SELECT 'alive'"):
         assert first_error(target.query(text)) is None
 

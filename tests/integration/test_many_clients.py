@@ -42,9 +42,10 @@ def files() -> Iterator[None]:
 
 @pytest.fixture
 def proxy(shared_cluster: Cluster) -> Iterator[ProxyProcess]:
-    """A proxy with few server connections, and the schemas that its clients use."""
+    """A proxy with few server connections, whose clients wait for them as long as it takes; and their schemas."""
     limits = ("--connection-sharing", "shared", "--server-connections", str(SERVER_CONNECTIONS))
-    with running_proxy(shared_cluster, *limits) as running, connect(shared_cluster, running) as client:
+    patience = ("--server-connection-wait", "600", "--login-timeout", "600")
+    with running_proxy(shared_cluster, *limits, *patience) as running, connect(shared_cluster, running) as client:
         for number in range(SCHEMAS):
             run(client, f"CREATE DATABASE many_{number}")
             run(client, f"CREATE TABLE many_{number}.noted (id INT PRIMARY KEY AUTO_INCREMENT, client INT)")
@@ -121,9 +122,13 @@ async def work(proxy: ProxyProcess, login: Login) -> None:
         async with turn:
             await session.go_on()
 
-    sessions = await asyncio.gather(*map(opened, range(CLIENTS)))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(opened(number)) for number in range(CLIENTS)]
+    sessions = [task.result() for task in tasks]
     for _ in range(ROUNDS):
-        await asyncio.gather(*map(goes_on, sessions))
+        async with asyncio.TaskGroup() as group:
+            for session in sessions:
+                group.create_task(goes_on(session))
     for session in sessions:
         session.close()
 

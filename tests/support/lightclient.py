@@ -30,7 +30,11 @@ class LightClient:
     async def connect(cls, host: str, port: int, login: Login) -> Self:
         """Connect and log in. Raises Refused."""
         client = cls(*await asyncio.open_connection(host, port, limit=16 * 1024))
-        await client._log_in(login)
+        try:
+            await client._log_in(login)
+        except BaseException:
+            client.close()
+            raise
         return client
 
     async def _log_in(self, login: Login) -> None:
