@@ -24,10 +24,10 @@ test: $(VENV)/.dev  ## Run all tests on real MariaDB and MySQL servers
 	@$(MAKE) --no-print-directory coverage
 
 coverage: $(VENV)/.dev  ## See that tests reach every branch of what decides where statements go
-	$(BIN)/pytest -q $(foreach part,sql routing,tests/unit/proxy/$(part) --cov=proxy.$(part)) --cov-fail-under=100
+	$(BIN)/pytest -q -n $(WORKERS) $(foreach part,sql routing,tests/unit/proxy/$(part) --cov=proxy.$(part)) --cov-fail-under=100
 
 unit: $(VENV)/.dev  ## Run the tests that need no server
-	$(BIN)/pytest tests/unit $(PYTEST_OPTIONS)
+	$(BIN)/pytest -n $(WORKERS) tests/unit $(PYTEST_OPTIONS)
 
 lint: $(VENV)/.dev  ## Check style, types and the direction of imports
 	$(BIN)/ruff check
