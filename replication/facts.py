@@ -15,6 +15,7 @@ class Phase(StrEnum):
     """How far the set-up of a replica had come when its marker was last written."""
 
     COPYING = "copying"
+    INDEXING = "indexing"
     ATTACHING = "attaching"
     DONE = "done"
 

@@ -21,6 +21,11 @@ _READING_BINLOG = frozenset({1236, 13114})
 _RELAY_LOG = frozenset({1594, 13121})
 
 
+_SMALL_BYTES = 10_000_000
+_SMALL_TABLES = 10
+UNFINISHED = frozenset({Phase.COPYING, Phase.INDEXING})
+
+
 class Users(StrEnum):
     """What becomes of the replica's accounts when it is copied."""
 
@@ -275,7 +280,7 @@ def _marked(target: ServerFacts, primary: ServerFacts) -> bool:
 
 
 def _was_interrupted(target: ServerFacts, primary: ServerFacts) -> bool:
-    return target.marker is not None and _marked(target, primary) and target.marker.phase is Phase.COPYING
+    return target.marker is not None and _marked(target, primary) and target.marker.phase in UNFINISHED
 
 
 def _foreign(target: ServerFacts, channel: Channel, primary: ServerFacts) -> Refused:
@@ -295,6 +300,8 @@ def _recopy(primary: ServerFacts, target: ServerFacts, follows: bool, forced: bo
             f"{target.server} has transactions that {primary.server} lacks",
             f"look at what it has; if that may go, run again with --force {target.name}",
         )
+    if not forced:
+        _check_not_shrunk(primary, target)
     return _copy(primary, target, "it was asked to be copied again")
 
 
@@ -393,17 +400,19 @@ def _lost_its_source(primary: ServerFacts, target: ServerFacts) -> bool:
 def _marked_but_not_following(primary: ServerFacts, target: ServerFacts, phase: Phase) -> ReplicaPlan:
     if phase is Phase.ATTACHING:
         return ReplicaPlan(target, Action.ATTACH, "its data is complete; the run before ended while attaching it")
-    if phase is Phase.COPYING:
+    if phase in UNFINISHED:
         return _copy(primary, target, "the run before ended while copying it")
     if beyond(target.vendor, target.gtid, primary.gtid):
         raise Refused(
             f"{target.server} was a replica of {primary.name} and has got transactions since that {primary.name} lacks",
             f"if those may go, run again with --force {target.name}",
         )
+    _check_not_shrunk(primary, target)
     return _copy(primary, target, f"it was a replica of {primary.name} and does not follow it any more")
 
 
 def _copy(primary: ServerFacts, target: ServerFacts, reason: str) -> ReplicaPlan:
+    """A copy; those that nobody asked for with --force call `_check_not_shrunk` before."""
     _check_data_behind(primary, target)
     return ReplicaPlan(target, Action.COPY, reason)
 
@@ -413,4 +422,21 @@ def _check_data_behind(primary: ServerFacts, target: ServerFacts) -> None:
         raise Refused(
             f"{primary.server} holds no data but {target.server} does:\n{losses(target)}",
             "check that these are not mixed up; to set up from an empty primary, drop the replica's schemas first",
+        )
+
+
+def _check_not_shrunk(primary: ServerFacts, target: ServerFacts) -> None:
+    """Raise Refused when the copy holds so much more than the primary that the primary may be the one that lost data.
+
+    Sizes are the servers' estimates, and of small tables say little.
+    """
+    ours, theirs = target.user_schemas, primary.user_schemas
+    size, left = sum(each.bytes for each in ours), sum(each.bytes for each in theirs)
+    tables, tables_left = sum(each.tables for each in ours), sum(each.tables for each in theirs)
+    shrunk = size > 2 * left and size - left > _SMALL_BYTES
+    if shrunk or (tables > 2 * tables_left and tables - tables_left > _SMALL_TABLES):
+        raise Refused(
+            f"{primary.server} holds less than half of what {target.server} does: {tables_left} tables of "
+            f"{left / 1e6:,.1f} MB against {tables} of {size / 1e6:,.1f} MB",
+            f"find out whether {primary.name} lost data; if it shall be copied, run again with --force {target.name}",
         )

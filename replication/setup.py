@@ -8,9 +8,9 @@ from time import monotonic
 
 from replication.attach import wait_until_caught_up
 from replication.comparison.renewal import renew_replica
+from replication.copy.bulk import BulkEngine
 from replication.copy.engine import Engine
 from replication.copy.replica import Copied, CopyJob, copy_replica, finish
-from replication.copy.stream import StreamEngine
 from replication.dryrun import describe
 from replication.errors import ExitCode, Refused, SchemaChanged, exit_code
 from replication.facts import Marker, Phase, ServerFacts
@@ -36,8 +36,9 @@ _LOGGING_IN = (Action.COPY, Action.RENEW, Action.ATTACH, Action.REPOINT)
 class Options:
     """What an operator can choose. `wait` is in seconds and bounds each wait: for servers, and for catching up.
 
-    `primary_address` is host and port under which the replicas reach the primary, when that is not ours. `recopy`,
-    `renew`, `taken`, `least` and `most` are those of `plan.Wanted`.
+    `parallel` is how many ranges of rows are copied to each replica at a time. `primary_address` is host and port under
+    which the replicas reach the primary, when that is not ours. `recopy`, `renew`, `taken`, `least` and `most` are
+    those of `plan.Wanted`.
     """
 
     wait: float = 600.0
@@ -51,7 +52,8 @@ class Options:
     taken: frozenset[int] = frozenset()
     least: Action = Action.LEAVE
     most: Action = Action.COPY
-    engine: Engine = field(default_factory=StreamEngine)
+    parallel: int = 4
+    engine: Engine = field(default_factory=BulkEngine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,15 +241,18 @@ async def _renumber(run: _Run, plan: ReplicaPlan) -> None:
 
 
 async def _copy(run: _Run, plan: ReplicaPlan) -> Copied:
-    job = CopyJob(run.primary, plan.facts, run.options.users, run.options.engine, run.reporter, run.turn)
+    job = CopyJob(
+        run.primary, plan.facts, run.options.users, run.options.engine, run.reporter, run.turn, run.options.parallel
+    )
     copy = renew_replica if plan.action is Action.RENEW else copy_replica
     for _ in range(_COPY_TRIES - 1):
         try:
             return await copy(job)
         except SchemaChanged as error:
             run.reporter.warn(plan.facts.name, f"{error.problem}; starting again")
-            # The source was forgotten in the first try.
-            job = replace(job, target=replace(job.target, channels=()))
+            # The source was forgotten in the first try, and what it copied may stay.
+            marker = Marker(run.primary.identity, Phase.COPYING)
+            job = replace(job, target=replace(job.target, channels=(), marker=marker))
     return await copy(job)
 
 

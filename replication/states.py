@@ -23,6 +23,7 @@ class State(StrEnum):
     STANDALONE_EMPTY = "STANDALONE_EMPTY"
     STANDALONE_DATA = "STANDALONE_DATA"
     COPYING = "COPYING"
+    INDEXING = "INDEXING"
     CATCHING_UP = "CATCHING_UP"
     HEALTHY = "HEALTHY"
     LAGGING = "LAGGING"
@@ -41,6 +42,7 @@ EXIT_CODES = {
     State.WAITING: ExitCode.NOT_READY,
     State.STANDALONE_EMPTY: ExitCode.NOT_READY,
     State.COPYING: ExitCode.NOT_READY,
+    State.INDEXING: ExitCode.NOT_READY,
     State.CATCHING_UP: ExitCode.NOT_READY,
     State.STANDALONE_DATA: ExitCode.BROKEN,
     State.BROKEN_RETRY: ExitCode.BROKEN,
@@ -200,7 +202,9 @@ def _alone(case: _Case) -> Decision | None:
     if case.replica.channels:
         return None
     name, marker = case.replica.server.name, case.replica.marker
-    if marker is not None and marker.phase is Phase.COPYING:
+    if marker is not None and marker.phase in (Phase.COPYING, Phase.INDEXING):
+        if case.primary.setting_up and marker.phase is Phase.INDEXING:
+            return State.INDEXING, "has all rows; its indexes are being built", "wait"
         if case.primary.setting_up:
             return State.COPYING, "is being copied", "wait"
         return State.COPYING, "the run that copied it has ended before it was done", "run startsync again"

@@ -7,11 +7,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import aiomysql
 import pymysql.err
-from pymysql.constants import CLIENT
+from pymysql.constants import CLIENT, COMMAND
+from pymysql.protocol import OKPacketWrapper
 
 from topology.errors import AccessDenied, ServerError, ServerUnreachable, StatementRefused
 from topology.servers import Server, ServerTls
@@ -20,6 +22,8 @@ from topology.tlsfiles import tls_reason
 
 Row = dict[str, Any]
 RawRow = tuple[bytes | None, ...]
+
+_SLICE = 1 << 20
 
 # ER_DBACCESS_DENIED, ER_ACCESS_DENIED, ER_HOST_NOT_PRIVILEGED, ER_TABLEACCESS_DENIED, ER_SPECIFIC_ACCESS_DENIED,
 # ER_ACCESS_DENIED_NO_PASSWORD
@@ -60,6 +64,14 @@ class _RawCursor(aiomysql.SSCursor):  # type: ignore[misc]  # aiomysql ships no 
 
     async def _show_warnings(self, conn: aiomysql.Connection) -> None:
         """Do nothing, as `_QuietCursor` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a server says after LOAD DATA: it skips rows, and bends values, with a warning instead of an error."""
+
+    rows: int
+    warnings: int
 
 
 class SqlClient:
@@ -137,6 +149,28 @@ class SqlClient:
         finally:
             connection.use_unicode, connection.decoders = True, decoders
 
+    async def load(self, sql: str, data: bytes) -> Loaded:
+        """Run a LOAD DATA LOCAL INFILE with `data` as the file's content; the connection has to be opened for that."""
+        connection = self._connection
+        try:
+            async with _translated(self.server):
+                await connection._execute_command(COMMAND.COM_QUERY, sql)
+                asked = await connection._read_packet()
+                if not asked.is_load_local_packet():
+                    raise ServerError(f"{self.server} did not ask for the rows of LOAD DATA")
+                for start in range(0, len(data), _SLICE):
+                    connection.write_packet(data[start : start + _SLICE])
+                    await connection._writer.drain()
+                connection.write_packet(b"")
+                done = OKPacketWrapper(await connection._read_packet())
+        except StatementRefused:
+            raise
+        except BaseException:
+            # Whatever comes now is no answer to the next statement.
+            self.close()
+            raise
+        return Loaded(int(done.affected_rows), int(done.warning_count))
+
     def literal(self, value: str | bytes | int | float | None) -> str:
         """`value` as a literal of the server's SQL, quoted and escaped."""
         return str(self._connection.escape(value))
@@ -146,9 +180,21 @@ class SqlClient:
         self._connection.close()
 
 
-async def connect(server: Server, *, within: float = 5.0, database: str | None = None) -> SqlClient:
-    """Log in at `server` with its service account, in autocommit mode and utf8mb4, within `within` seconds."""
-    connection = _Connection(server, db=database, charset="utf8mb4", autocommit=True, program_name="manyreads")
+async def connect(
+    server: Server, *, within: float = 5.0, database: str | None = None, loading: bool = False
+) -> SqlClient:
+    """Log in at `server` with its service account, in autocommit mode and utf8mb4, within `within` seconds.
+
+    `loading` allows `SqlClient.load`. The driver itself goes on refusing a server that asks for a file.
+    """
+    connection = _Connection(
+        server,
+        db=database,
+        charset="utf8mb4",
+        autocommit=True,
+        program_name="manyreads",
+        client_flag=CLIENT.LOCAL_FILES if loading else 0,
+    )
     try:
         async with _translated(server), asyncio.timeout(within):
             # The driver's own timeout stops at the TCP connect; a server that accepts and then hangs needs ours around
@@ -161,9 +207,9 @@ async def connect(server: Server, *, within: float = 5.0, database: str | None =
 
 
 @asynccontextmanager
-async def connected(server: Server, *, within: float = 5.0) -> AsyncIterator[SqlClient]:
+async def connected(server: Server, *, within: float = 5.0, loading: bool = False) -> AsyncIterator[SqlClient]:
     """A connection for the length of a `with` block."""
-    client = await connect(server, within=within)
+    client = await connect(server, within=within, loading=loading)
     try:
         yield client
     finally:

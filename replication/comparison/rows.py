@@ -103,11 +103,13 @@ async def _differences(
         await pace.keep(rows)
 
 
-async def chunks(session: SqlClient, table: Table, keys: tuple[Column, ...]) -> AsyncIterator[Chunk]:
-    """The ranges that a table falls into, as the rows of this session lie; the first and the last one are open."""
+async def chunks(
+    session: SqlClient, table: Table, keys: tuple[Column, ...], size: int = CHUNK_ROWS
+) -> AsyncIterator[Chunk]:
+    """The ranges of `size` rows that a table falls into, as this session sees them; first and last one are open."""
     after: Key | None = None
     while keys:
-        found = await session.raw(boundary(Chunk(table, keys, after), CHUNK_ROWS))
+        found = await session.raw(boundary(Chunk(table, keys, after), size))
         upto = tuple(value or b"" for value in found[0]) if found else None
         # Where only the first columns of a key are used, one range may hold any number of rows.
         if upto is None or upto == after:

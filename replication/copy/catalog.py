@@ -13,6 +13,11 @@ _ROWS_ELSEWHERE = frozenset(
 _AUTO_INCREMENT = re.compile(r" AUTO_INCREMENT=\d+")
 
 
+def without_counter(create: str) -> str:
+    """A table's definition without the number that it counts on from."""
+    return _AUTO_INCREMENT.sub("", create)
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column whose value has to be copied; `data_type` is information_schema's, in lower case."""
@@ -23,7 +28,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One base table. `columns` leaves out the generated ones; `rows` is the server's estimate."""
+    """One base table. `columns` leaves out the generated ones; `rows` and `row_length` in bytes are the server's
+    estimates.
+    """
 
     schema: str
     name: str
@@ -33,11 +40,12 @@ class Table:
     transactional: bool = True
     versioned: bool = False
     rows: int = field(default=0, compare=False)
+    row_length: int = field(default=0, compare=False)
     definition: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         # Counting on is no change of definition, and a busy primary does it all the time.
-        object.__setattr__(self, "definition", _AUTO_INCREMENT.sub("", self.create))
+        object.__setattr__(self, "definition", without_counter(self.create))
 
     @property
     def full_name(self) -> str:

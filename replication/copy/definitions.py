@@ -58,7 +58,8 @@ async def _schemas(client: SqlClient) -> tuple[tuple[str, str], ...]:
 async def _table_rows(client: SqlClient) -> list[Row]:
     return await client.query(
         "SELECT t.TABLE_SCHEMA AS db, t.TABLE_NAME AS name, t.TABLE_TYPE AS kind, COALESCE(t.ENGINE, '') AS engine, "
-        "COALESCE(t.TABLE_ROWS, 0) AS row_count, COALESCE(e.TRANSACTIONS, 'NO') AS transactional "
+        "COALESCE(t.TABLE_ROWS, 0) AS row_count, COALESCE(t.AVG_ROW_LENGTH, 0) AS row_length, "
+        "COALESCE(e.TRANSACTIONS, 'NO') AS transactional "
         "FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE "
         f"WHERE {_of_users('t.TABLE_SCHEMA')} "
         f"AND NOT (t.TABLE_SCHEMA = {text(MARKER_SCHEMA)} AND t.TABLE_NAME = {text(MARKER_TABLE)}) "
@@ -82,6 +83,7 @@ async def _table(client: SqlClient, row: Row, columns: tuple[Column, ...]) -> Ta
         transactional=row["transactional"] == "YES",
         versioned=versioned,
         rows=int(row["row_count"]),
+        row_length=int(row["row_length"]),
     )
 
 

@@ -1,6 +1,6 @@
-"""The interface behind which the ways of moving rows stand, one file each."""
+"""The interface behind which the ways of moving rows stand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from replication.copy.snapshot import Snapshot
@@ -14,10 +14,19 @@ Progress = Callable[[int, int], None]
 class Engine(Protocol):
     """Moves the rows of all tables of a snapshot into tables that exist and are empty."""
 
-    async def move(self, snapshot: Snapshot, target: SqlClient, vendor: Vendor, progress: Progress) -> None:
-        """Copy every row. `target` is a loading session: nothing that runs on it is logged or checked.
+    async def move(
+        self,
+        snapshot: Snapshot,
+        targets: Sequence[SqlClient],
+        vendor: Vendor,
+        progress: Progress,
+        kept: frozenset[str] = frozenset(),
+    ) -> None:
+        """Copy every row. `targets` are loading sessions: nothing that runs on them is logged or checked. There is one
+        for each session of the snapshot beside the first.
 
-        Releases the snapshot's locked tables as soon as they are through. Raises SchemaChanged when the primary's
-        tables were altered meanwhile, and any other ManyreadsError naming the table that could not be copied.
+        Tables in `kept`, by full name, may hold rows already: what is equal there stays. Releases the snapshot's locked
+        tables as soon as they are through. Raises SchemaChanged when the primary's tables were altered meanwhile, and
+        any other ManyreadsError naming the table that could not be copied.
         """
         ...

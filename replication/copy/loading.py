@@ -1,7 +1,7 @@
 """The session in which a replica is filled: unlogged, unchecked where the primary has checked, strict about values."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from replication.facts import ServerFacts
 from topology.errors import ServerError
@@ -29,31 +29,43 @@ _SETTINGS = {
     "sql_require_primary_key": "0",
     "sql_generate_invisible_primary_key": "0",
     "max_statement_time": "0",
+    # Indexes are built from sorted runs of this size.
+    "innodb_ddl_buffer_size": "134217728",
     "max_execution_time": "0",
 }
+
+
+# Settings of the whole server while it is loaded: rows of any size fit through, and lines are taken from us.
+# Where a routine is dropped for a new copy, the grants on it stay: they are compared with the primary's later.
+_GLOBALS = {"max_allowed_packet": str(_BIGGEST_PACKET), "local_infile": "1", "automatic_sp_privileges": "0"}
 
 
 @asynccontextmanager
 async def loading_session(server: Server, facts: ServerFacts) -> AsyncIterator[SqlClient]:
     """A session on the replica for loading; rows of any size fit through while it is open."""
-    async with connected(server) as client:
-        limit = facts.variables["max_allowed_packet"]
+    async with loading_sessions(server, facts, 1) as sessions:
+        yield sessions[0]
+
+
+@asynccontextmanager
+async def loading_sessions(server: Server, facts: ServerFacts, count: int) -> AsyncIterator[tuple[SqlClient, ...]]:
+    """Several of them."""
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(connected(server))
         # A session takes the global limit when it begins.
-        await client.execute(f"SET GLOBAL max_allowed_packet = {_BIGGEST_PACKET}")
-        try:
-            async with connected(server) as session:
-                await prepare(session, facts)
-                yield session
-        finally:
-            await _restore(client, limit)
+        for variable, value in _GLOBALS.items():
+            stack.push_async_callback(_restore, client, variable, facts.variables[variable])
+            await client.execute(f"SET GLOBAL {variable} = {value}")
+        sessions = [await stack.enter_async_context(connected(server, loading=True)) for _ in range(count)]
+        for session in sessions:
+            await prepare(session, facts)
+        yield tuple(sessions)
 
 
-async def _restore(client: SqlClient, limit: str) -> None:
-    try:
-        await client.execute(f"SET GLOBAL max_allowed_packet = {limit}")
-    except ServerError:
-        # The connection is gone, which the caller is about to report; the higher limit does no harm.
-        return
+async def _restore(client: SqlClient, variable: str, value: str) -> None:
+    # If the connection is gone, the caller is about to report that, and what is left does no harm.
+    with suppress(ServerError):
+        await client.execute(f"SET GLOBAL {variable} = {value}")
 
 
 async def prepare(session: SqlClient, facts: ServerFacts) -> None:

@@ -1,9 +1,9 @@
-"""Creating schemas, tables, sequences and stored objects on a replica from a catalog."""
+"""Wiping a replica, and creating stored objects on it from a catalog."""
 
 import re
 from collections.abc import Sequence
 
-from replication.copy.catalog import Catalog, StoredObject
+from replication.copy.catalog import StoredObject
 from replication.copy.logins import Warn
 from replication.facts import MARKER_SCHEMA, MARKER_TABLE
 from replication.statements import SYSTEM_SCHEMAS, name, text
@@ -33,20 +33,6 @@ async def _wipe_beside_marker(target: SqlClient) -> None:
     for row in rows:
         kind = row["kind"] if row["kind"] in ("VIEW", "SEQUENCE") else "TABLE"
         await target.execute(f"DROP {kind} {name(MARKER_SCHEMA)}.{name(row['name'])}")
-
-
-async def create_tables(source: SqlClient, target: SqlClient, catalog: Catalog) -> None:
-    """Create schemas, sequences and empty tables. All schemas come first, since foreign keys may cross them."""
-    for schema, create in catalog.schemas:
-        if schema != MARKER_SCHEMA:
-            await target.execute(create)
-    for sequence in catalog.sequences:
-        await _use(target, sequence.schema)
-        await target.execute(sequence.create)
-        await advance(source, target, sequence.full_name)
-    for table in catalog.tables:
-        await _use(target, table.schema)
-        await target.execute(table.create)
 
 
 async def advance(source: SqlClient, target: SqlClient, sequence: str) -> None:

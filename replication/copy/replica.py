@@ -1,14 +1,16 @@
 """One replica's copy from beginning to end: wipe, tables, rows, accounts, stored objects."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from replication.copy.catalog import Catalog
 from replication.copy.engine import Engine
-from replication.copy.loading import loading_session
+from replication.copy.indexes import add_keys
+from replication.copy.layout import clear_away, create_tables, plan_tables
+from replication.copy.loading import loading_session, loading_sessions
 from replication.copy.logins import adopt, current_account, find_login, grant_on_objects, install_login
-from replication.copy.objects import create_objects, create_tables, wipe
+from replication.copy.objects import create_objects, wipe
 from replication.copy.snapshot import Snapshot, snapshot
 from replication.facts import Marker, Phase, ServerFacts
 from replication.perform import perform, unlogged
@@ -16,6 +18,7 @@ from replication.plan import Users
 from replication.report import Reporter
 from replication.statements import FORGET_MARKER, dialect, write_marker
 from replication.survey import read_marker
+from replication.together import together
 from topology.errors import AccessDenied
 from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
@@ -31,6 +34,14 @@ class CopyJob:
     engine: Engine
     reporter: Reporter
     turn: asyncio.Lock
+    parallel: int = 4
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a run before ended while it copied this primary's rows."""
+        marker = self.target.marker
+        unfinished = marker is not None and marker.phase in (Phase.COPYING, Phase.INDEXING)
+        return marker is not None and unfinished and marker.primary == self.primary.identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,9 @@ async def copy_replica(job: CopyJob) -> Copied:
     """
     await take_over(job)
     copying_users = job.users is Users.COPY
-    async with snapshot(job.primary.server, job.primary.vendor, job.turn, accounts=copying_users) as view:
+    async with snapshot(
+        job.primary.server, job.primary.vendor, job.turn, accounts=copying_users, more=job.parallel
+    ) as view:
         login = await current_account(view.session) if copying_users else None
         tally = await _move(job, view)
         catalog, gtid = view.catalog, view.gtid
@@ -120,12 +133,44 @@ async def _move(job: CopyJob, view: Snapshot) -> _Tally:
         )
     of_rows = view.catalog.rows
     tally = _Tally(lambda rows, size: job.reporter.copied(name, rows, of_rows, size))
-    async with loading_session(job.target.server, job.target) as session:
-        await wipe(session)
-        await create_tables(view.session, session, view.catalog)
-        await job.engine.move(view, session, job.target.vendor, tally.add)
-    job.reporter.say(name, f"copied {tally.rows:,} rows, {tally.bytes / 1e6:,.1f} MB")
+    async with loading_sessions(job.target.server, job.target, job.parallel) as sessions:
+        kept = await _lay_out(job, view, sessions[0])
+        await job.engine.move(view, sessions, job.target.vendor, tally.add, kept)
+        job.reporter.say(name, f"copied {tally.rows:,} rows, {tally.bytes / 1e6:,.1f} MB")
+        await _build_indexes(job, view.catalog, sessions)
     return tally
+
+
+async def _lay_out(job: CopyJob, view: Snapshot, session: SqlClient) -> frozenset[str]:
+    """Make all tables; returns which of them have rows of a run before."""
+    kept: frozenset[str] = frozenset()
+    if job.resumes:
+        kept = await clear_away(session, job.target.vendor, view.catalog)
+        job.reporter.say(job.target.name, f"going on with {len(kept)} tables of the run before")
+    else:
+        await wipe(session)
+    await create_tables(view.session, session, view.catalog, kept)
+    return kept
+
+
+async def _build_indexes(job: CopyJob, catalog: Catalog, sessions: Sequence[SqlClient]) -> None:
+    """Add the secondary indexes, the largest table first, several tables at a time."""
+    plans = plan_tables(catalog)
+    waiting = [table for table in catalog.tables if plans[table.full_name].keys]
+    if not waiting:
+        return
+    await mark(job.target.server, Marker(job.primary.identity, Phase.INDEXING))
+    job.reporter.say(job.target.name, f"building the indexes of {len(waiting)} tables")
+    waiting.sort(key=lambda table: table.rows * table.row_length)
+
+    async def build(session: SqlClient) -> None:
+        while waiting:
+            table = waiting.pop()
+            await session.execute(add_keys(table, plans[table.full_name].keys))
+
+    async with together() as group:
+        for session in sessions:
+            group.create_task(build(session))
 
 
 async def install_service_login(job: CopyJob, catalog: Catalog, login: tuple[str, str]) -> Server:

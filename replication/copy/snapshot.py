@@ -1,7 +1,7 @@
 """A consistent view of the primary: a session that sees one moment, that moment's GTID, and the catalog of then."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
 
 _TRIES = 5
+_TRIES_FOR_ONE_POSITION = 50
 _LOCK_WAIT_SECONDS = 5
 _LOCK_WAIT_TIMEOUT = frozenset({1205, 1969, 3024})
 START_SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
@@ -25,11 +26,12 @@ async def _nothing() -> None:
 
 @dataclass(slots=True)
 class Snapshot:
-    """`session` reads the moment `gtid`. `locked` tables stand still until `release` is called."""
+    """`session` and `more` read the moment `gtid`. `locked` tables stand still until `release` is called."""
 
     session: SqlClient
     gtid: str
     catalog: Catalog
+    more: tuple[SqlClient, ...] = ()
     locked: tuple[Table, ...] = ()
     _let_go: Callable[[], Awaitable[None]] = field(default=_nothing, repr=False)
 
@@ -47,8 +49,10 @@ async def snapshot(
     *,
     accounts: bool,
     before_it: Callable[[], Awaitable[None]] = _nothing,
+    more: int = 0,
 ) -> AsyncIterator[Snapshot]:
     """Open a snapshot of the primary; nothing is written there. `before_it` is called once, just before it is taken.
+    So many `more` sessions see the same.
 
     `turn` is shared by all who copy from this primary: the short global lock of one would have to wait for the table
     locks of another. It is held as long as any lock is.
@@ -57,22 +61,23 @@ async def snapshot(
     both readings agree: then they are the definitions of that moment too. Raises SchemaChanged when they never do.
     """
     async with AsyncExitStack() as stack:
-        session, control, lock = [await stack.enter_async_context(connected(primary)) for _ in range(3)]
-        for client in (session, control, lock):
+        clients = [await stack.enter_async_context(connected(primary)) for _ in range(3 + more)]
+        for client in clients:
             await make_patient(client, vendor)
+        control, lock, *sessions = clients
         before = await read_catalog(control, vendor, accounts=accounts)
         held = await stack.enter_async_context(AsyncExitStack())
         await held.enter_async_context(turn)
         await before_it()
         for _ in range(_TRIES):
             locked = tuple(table for table in before.tables if table.needs_lock)
-            gtid = await _take(session, control, lock, vendor, locked)
+            gtid = await _take(sessions, control, lock, vendor, locked)
             after = await read_catalog(control, vendor, accounts=accounts)
             if after == before:
                 held.push_async_callback(lock.execute, "UNLOCK TABLES")
                 if not locked:
                     await held.aclose()
-                yield Snapshot(session, gtid, after, locked, held.aclose)
+                yield Snapshot(sessions[0], gtid, after, tuple(sessions[1:]), locked, held.aclose)
                 return
             await lock.execute("UNLOCK TABLES")
             before = after
@@ -93,18 +98,23 @@ async def make_patient(client: SqlClient, vendor: Vendor) -> None:
 
 
 async def _take(
-    session: SqlClient, control: SqlClient, lock: SqlClient, vendor: Vendor, locked: tuple[Table, ...]
+    sessions: Sequence[SqlClient], control: SqlClient, lock: SqlClient, vendor: Vendor, locked: tuple[Table, ...]
 ) -> str:
-    with suppress(StatementRefused):
-        await session.execute("ROLLBACK")
+    await _roll_back(sessions)
     if vendor is Vendor.MYSQL:
-        return await _take_under_lock(session, control, lock, vendor, locked)
+        return await _take_under_lock(sessions, control, lock, vendor, locked)
     await _lock_tables(lock, locked)
-    gtid = await _take_without_lock(session)
+    gtid = await _take_without_lock(sessions)
     if gtid is not None:
         return gtid
     await lock.execute("UNLOCK TABLES")
-    return await _take_under_lock(session, control, lock, vendor, locked)
+    return await _take_under_lock(sessions, control, lock, vendor, locked)
+
+
+async def _roll_back(sessions: Sequence[SqlClient]) -> None:
+    for session in sessions:
+        with suppress(StatementRefused):
+            await session.execute("ROLLBACK")
 
 
 async def _lock_tables(lock: SqlClient, tables: tuple[Table, ...]) -> None:
@@ -112,24 +122,34 @@ async def _lock_tables(lock: SqlClient, tables: tuple[Table, ...]) -> None:
         await _bounded(lock, "LOCK TABLES " + ", ".join(f"{table.full_name} READ" for table in tables))
 
 
-async def _take_without_lock(session: SqlClient) -> str | None:
+async def _take_without_lock(sessions: Sequence[SqlClient]) -> str | None:
     """MariaDB knows the binary log position of a snapshot; its GTID, or None where it cannot be worked out.
 
-    BINLOG_GTID_POS reads the log up to there, and gives up at an event larger than max_allowed_packet (10.11).
+    Several sessions begin at once, again until all are at one position. BINLOG_GTID_POS reads the log up to there, and
+    gives up at an event larger than max_allowed_packet (10.11).
     """
-    await session.execute(START_SNAPSHOT)
+    for _ in range(_TRIES_FOR_ONE_POSITION):
+        await asyncio.gather(*(session.execute(START_SNAPSHOT) for session in sessions))
+        positions = set(await asyncio.gather(*(_position(session) for session in sessions)))
+        if len(positions) == 1:
+            gtid = await sessions[0].value(f"SELECT BINLOG_GTID_POS({positions.pop()})")
+            if gtid is not None:
+                return str(gtid)
+            break
+        await _roll_back(sessions)
+    await _roll_back(sessions)
+    return None
+
+
+async def _position(session: SqlClient) -> str:
+    """File and offset in the binary log of the session's snapshot, as arguments of a function."""
     rows = await session.query("SHOW STATUS LIKE 'Binlog_snapshot_%'")
     at = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in rows}
-    position = f"{session.literal(at['binlog_snapshot_file'])}, {int(at['binlog_snapshot_position'])}"
-    gtid = await session.value(f"SELECT BINLOG_GTID_POS({position})")
-    if gtid is None:
-        await session.execute("ROLLBACK")
-        return None
-    return str(gtid)
+    return f"{session.literal(at['binlog_snapshot_file'])}, {int(at['binlog_snapshot_position'])}"
 
 
 async def _take_under_lock(
-    session: SqlClient, control: SqlClient, lock: SqlClient, vendor: Vendor, locked: tuple[Table, ...]
+    sessions: Sequence[SqlClient], control: SqlClient, lock: SqlClient, vendor: Vendor, locked: tuple[Table, ...]
 ) -> str:
     """Nobody commits for the moment, normally milliseconds, in which snapshot and GTID are taken."""
     if vendor is Vendor.MYSQL:
@@ -140,7 +160,7 @@ async def _take_under_lock(
         await _bounded(control, "FLUSH TABLES WITH READ LOCK")
         try:
             await _lock_tables(lock, locked)
-            await session.execute(START_SNAPSHOT)
+            await asyncio.gather(*(session.execute(START_SNAPSHOT) for session in sessions))
             return await logged_gtid(control, vendor)
         finally:
             await control.execute("UNLOCK TABLES")

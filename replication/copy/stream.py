@@ -1,4 +1,4 @@
-"""The engine that needs nothing but SELECT and INSERT: rows are streamed as raw bytes and sent on as literals.
+"""The way that does for every table, with SELECT and INSERT: rows are streamed as raw bytes and sent on as literals.
 
 Memory stays bounded: at most two batches exist, one being filled while the other is on its way.
 """
@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from replication.copy import rows
 from replication.copy.catalog import Table
 from replication.copy.engine import Progress
-from replication.copy.snapshot import Snapshot
 from replication.errors import SchemaChanged
 from topology.errors import ManyreadsError, ServerError, StatementRefused
 from topology.servers import Vendor
@@ -23,22 +22,8 @@ _DATA_TRUNCATED = 1265
 _TRUNCATED_COLUMN = re.compile(r"Data truncated for column '(.*)' at row")
 
 
-class StreamEngine:
-    """SELECT from the snapshot, multi-row INSERT into the replica."""
-
-    async def move(self, snapshot: Snapshot, target: SqlClient, vendor: Vendor, progress: Progress) -> None:
-        await snapshot.session.execute("SET SESSION character_set_results = NULL")
-        waiting = [table for table in snapshot.catalog.tables if table.has_rows]
-        # Writers to the locked tables wait, so these go first.
-        waiting.sort(key=lambda table: not table.needs_lock)
-        for table in waiting:
-            if not table.needs_lock:
-                await snapshot.release()
-            await _move_table(snapshot.session, target, table, vendor, progress)
-        await snapshot.release()
-
-
-async def _move_table(source: SqlClient, target: SqlClient, table: Table, vendor: Vendor, progress: Progress) -> None:
+async def move_table(source: SqlClient, target: SqlClient, table: Table, vendor: Vendor, progress: Progress) -> None:
+    """Copy all rows of one table into an empty one. The session must not convert character sets, as for `batches`."""
     # Rolling back to a savepoint gives up the metadata lock on the table but not the snapshot, so that nobody on the
     # primary waits for the whole copy with an ALTER TABLE.
     await source.execute("SAVEPOINT table_read")
@@ -51,7 +36,7 @@ async def _move_table(source: SqlClient, target: SqlClient, table: Table, vendor
         if sending is not None:
             await sending
     except StatementRefused as error:
-        raise _explained(error, table, source) from error
+        raise explained(error, table, source) from error
     finally:
         if sending is not None and not sending.done():
             sending.cancel()
@@ -59,7 +44,8 @@ async def _move_table(source: SqlClient, target: SqlClient, table: Table, vendor
     await source.execute("ROLLBACK TO SAVEPOINT table_read")
 
 
-def _explained(error: StatementRefused, table: Table, source: SqlClient) -> ManyreadsError:
+def explained(error: StatementRefused, table: Table, source: SqlClient) -> ManyreadsError:
+    """The error with the table's name; SchemaChanged if the table was altered."""
     if error.errno in _ALTERED:
         return SchemaChanged(
             f"{table.full_name} was altered on {source.server} while it was copied ({error.problem})",

@@ -42,6 +42,7 @@ def step(
         (State.HEALTHY, None),
         (State.LAGGING, None),
         (State.CATCHING_UP, None),
+        (State.INDEXING, None),
         (State.UNREACHABLE, None),
         (State.WAITING, None),
         (State.AHEAD, None),

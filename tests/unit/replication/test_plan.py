@@ -65,7 +65,9 @@ def test_a_former_replica_that_went_its_own_way_is_not_wiped() -> None:
         decide(replace(PRIMARY, gtid="0-1-10"), target, WANTED)
 
 
-@pytest.mark.parametrize(("phase", "action"), [(Phase.COPYING, Action.COPY), (Phase.ATTACHING, Action.ATTACH)])
+@pytest.mark.parametrize(
+    ("phase", "action"), [(Phase.COPYING, Action.COPY), (Phase.INDEXING, Action.COPY), (Phase.ATTACHING, Action.ATTACH)]
+)
 def test_an_interrupted_run_is_taken_up_again(phase: Phase, action: Action) -> None:
     assert decide(PRIMARY, replace(MARKED, marker=Marker(UUID, phase, "0-1-5")), WANTED).action is action
 
@@ -242,6 +244,32 @@ def test_a_binary_log_that_cannot_be_read_is_asked_for_anew_unless_it_is_purged(
     assert decide(primary, target, FORCED).action is Action.COPY
     with pytest.raises(ReplicationBroken, match="not in the binary log"):
         decide(replace(primary, purged="0-1-93"), target, WANTED)
+
+
+@pytest.mark.parametrize(
+    ("had", "has", "refused"),
+    [
+        (SchemaSize("app", 3, 1000, 50_000_000), SchemaSize("app", 3, 1000, 20_000_000), True),
+        (SchemaSize("app", 3, 1000, 50_000_000), SchemaSize("app", 3, 1000, 30_000_000), False),
+        (SchemaSize("app", 3, 1000, 5_000_000), SchemaSize("app", 3, 10, 100_000), False),
+        (SchemaSize("app", 40, 1000, 5_000_000), SchemaSize("app", 10, 1000, 5_000_000), True),
+        (SchemaSize("app", 6, 1000, 5_000_000), SchemaSize("app", 1, 1000, 5_000_000), False),
+    ],
+)
+def test_a_primary_that_lost_half_of_its_data_replaces_no_copy(had: SchemaSize, has: SchemaSize, refused: bool) -> None:
+    primary, target = replace(PRIMARY, schemas=(has,)), replace(MARKED, schemas=(had,))
+    if refused:
+        with pytest.raises(Refused, match="holds less than half"):
+            decide(primary, target, WANTED)
+    else:
+        assert decide(primary, target, WANTED).action is Action.COPY
+    assert decide(primary, target, FORCED).action is Action.COPY
+
+
+def test_an_unfinished_copy_is_no_measure_of_the_primary() -> None:
+    had = (SchemaSize("app", 40, 1000, 50_000_000),)
+    target = replace(MARKED, schemas=had, marker=Marker(UUID, Phase.COPYING))
+    assert decide(replace(PRIMARY, schemas=DATA), target, WANTED).action is Action.COPY
 
 
 def test_an_empty_server_at_the_primarys_address_gets_no_replicas_with_data() -> None:

@@ -88,6 +88,18 @@ def test_what_was_seen_tells_the_state(replica: ReplicaSeen, expected: State) ->
     assert state(replica) is expected
 
 
+@pytest.mark.parametrize(
+    ("phase", "setting_up", "expected"),
+    [
+        (Phase.COPYING, True, State.COPYING),
+        (Phase.INDEXING, True, State.INDEXING),
+        (Phase.INDEXING, False, State.COPYING),
+    ],
+)
+def test_a_run_that_is_under_way_tells_how_far_it_is(phase: Phase, setting_up: bool, expected: State) -> None:
+    assert state(replace(ALONE, marker=marked(phase)), primary=replace(PRIMARY, setting_up=setting_up)) is expected
+
+
 def test_a_replica_that_was_just_attached_catches_up_first() -> None:
     attaching = replace(REPLICA, marker=marked(Phase.ATTACHING))
     assert state(attaching, lag=3.0) is State.CATCHING_UP

@@ -1,0 +1,142 @@
+"""The engine: key ranges of all tables, several at a time, as lines from the primary into LOAD DATA on the replica.
+
+LOAD DATA LOCAL skips rows and bends values with a warning where an INSERT fails. So what a range should be is counted,
+and a range in which anything is amiss is written anew by strict INSERTs; so are tables whose rows cannot be cut into
+ranges or written as lines.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from replication.comparison.chunks import Chunk, condition, delete
+from replication.comparison.rows import checksum_of, chunks, primary_keys
+from replication.copy.catalog import Column, Table
+from replication.copy.engine import Progress
+from replication.copy.lines import LONGEST_RANGE, load_lines, rows_in_a_range, select_lines
+from replication.copy.snapshot import Snapshot
+from replication.copy.stream import batches, explained, move_table, send
+from replication.together import together
+from topology.errors import StatementRefused
+from topology.servers import Vendor
+from topology.sqlclient import SqlClient
+
+_Job = Chunk | Table
+_QUEUED_FOR_EACH = 2
+
+
+def is_cut(table: Table, keys: Sequence[Column]) -> bool:
+    """Whether a table is copied by ranges, which can also be compared and written anew one by one."""
+    return bool(keys) and table.transactional and not table.versioned and rows_in_a_range(table) > 0
+
+
+class BulkEngine:
+    """Uses one session of the snapshot to find ranges, and each of the others with one session of the replica."""
+
+    async def move(
+        self,
+        snapshot: Snapshot,
+        targets: Sequence[SqlClient],
+        vendor: Vendor,
+        progress: Progress,
+        kept: frozenset[str] = frozenset(),
+    ) -> None:
+        sources = (snapshot.session, *snapshot.more)
+        for session in sources:
+            await session.execute(f"SET SESSION character_set_results = NULL, group_concat_max_len = {LONGEST_RANGE}")
+        tables = [table for table in snapshot.catalog.tables if table.has_rows]
+        # Writers to the locked tables wait, so these go first.
+        for table in (each for each in tables if each.needs_lock):
+            await move_table(sources[0], targets[0], table, vendor, progress)
+        await snapshot.release()
+        rest = [table for table in tables if not table.needs_lock]
+        await _Pool(sources, targets, vendor, progress, kept).move(rest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    sources: Sequence[SqlClient]
+    targets: Sequence[SqlClient]
+    vendor: Vendor
+    progress: Progress
+    kept: frozenset[str]
+
+    async def move(self, tables: Sequence[Table]) -> None:
+        keys = await primary_keys(self.sources[0], tables)
+        # The largest first, so that no worker is left alone with one at the end.
+        ordered = sorted(tables, key=lambda table: -table.rows * table.row_length)
+        queue: asyncio.Queue[_Job | None] = asyncio.Queue(_QUEUED_FOR_EACH * len(self.targets))
+        async with together() as group:
+            group.create_task(self._plan(ordered, keys, queue))
+            for source, target in zip(self.sources[1:], self.targets, strict=True):
+                group.create_task(self._work(source, target, queue))
+
+    async def _plan(
+        self, tables: Sequence[Table], keys: Mapping[str, tuple[Column, ...]], queue: asyncio.Queue[_Job | None]
+    ) -> None:
+        for table in tables:
+            async for job in self._jobs(table, keys[table.full_name]):
+                await queue.put(job)
+        for _ in self.targets:
+            await queue.put(None)
+
+    async def _jobs(self, table: Table, keys: tuple[Column, ...]) -> AsyncIterator[_Job]:
+        if not is_cut(table, keys):
+            yield table
+            return
+        session = self.sources[0]
+        async with _reading(session, table):
+            async for chunk in chunks(session, table, keys, rows_in_a_range(table)):
+                yield chunk
+
+    async def _work(self, source: SqlClient, target: SqlClient, queue: asyncio.Queue[_Job | None]) -> None:
+        while (job := await queue.get()) is not None:
+            if isinstance(job, Table):
+                await move_table(source, target, job, self.vendor, self.progress)
+            else:
+                async with _reading(source, job.table):
+                    await self._move_range(source, target, job)
+
+    async def _move_range(self, source: SqlClient, target: SqlClient, chunk: Chunk) -> None:
+        if chunk.table.full_name in self.kept:
+            (rows, ours), (_, theirs) = await asyncio.gather(checksum_of(source, chunk), checksum_of(target, chunk))
+            if ours == theirs:
+                self.progress(rows, 0)
+                return
+            await target.execute(delete(chunk))
+        if await self._load(source, target, chunk):
+            return
+        await target.execute(delete(chunk))
+        async for batch in batches(source, chunk.table, self.vendor, condition(chunk)):
+            await send(target, chunk.table, batch, self.progress)
+
+    async def _load(self, source: SqlClient, target: SqlClient, chunk: Chunk) -> bool:
+        """Whether exactly the rows of the range have arrived."""
+        count, lines = (await source.raw(select_lines(self.vendor, chunk)))[0]
+        rows = int(count or 0)
+        if not rows or lines is None:
+            return not rows
+        # The answer was cut, or a value was too long for a function.
+        if await source.value("SELECT @@warning_count"):
+            return False
+        try:
+            loaded = await target.load(load_lines(self.vendor, chunk.table), lines + b"\n")
+        except StatementRefused:
+            # The INSERT that comes now says what is the matter.
+            return False
+        if loaded.rows != rows or loaded.warnings:
+            return False
+        self.progress(rows, len(lines))
+        return True
+
+
+@asynccontextmanager
+async def _reading(source: SqlClient, table: Table) -> AsyncIterator[None]:
+    """Give up the metadata lock on the table afterwards, but not the snapshot: who alters it waits for a range."""
+    await source.execute("SAVEPOINT table_read")
+    try:
+        yield
+    except StatementRefused as error:
+        raise explained(error, table, source) from error
+    await source.execute("ROLLBACK TO SAVEPOINT table_read")

@@ -1,0 +1,60 @@
+"""The SQL of lines and LOAD DATA."""
+
+import pytest
+
+from replication.comparison.chunks import Chunk
+from replication.copy.catalog import Column, Table
+from replication.copy.lines import load_lines, rows_in_a_range, select_lines
+from topology.servers import Vendor
+
+
+def table(*columns: tuple[str, str], row_length: int = 100) -> Table:
+    return Table("app", "t", "InnoDB", tuple(Column(*each) for each in columns), "", row_length=row_length)
+
+
+def test_a_range_is_read_as_one_value_with_its_number_of_rows() -> None:
+    found = table(("id", "int"), ("v", "varchar"))
+    sql = select_lines(Vendor.MARIADB, Chunk(found, (Column("id", "int"),), (b"5",), (b"9",)))
+    assert sql.startswith(
+        "SELECT COUNT(*), GROUP_CONCAT(CONCAT_WS(x'09', IF(`id` IS NULL, '\\\\N', CAST(`id` AS CHAR)), "
+    )
+    assert sql.endswith(" SEPARATOR '\\n') FROM `app`.`t` WHERE `id` > 5 AND `id` <= 9")
+
+
+def test_bytes_that_mean_something_in_a_line_are_escaped_the_backslash_first() -> None:
+    sql = select_lines(Vendor.MYSQL, Chunk(table(("v", "longblob")), ()))
+    wanted = "REPLACE(REPLACE(REPLACE(CAST(`v` AS BINARY), x'5C', x'5C5C'), x'09', x'5C74'), x'0A', x'5C6E')"
+    assert f"IF(`v` IS NULL, '\\\\N', {wanted})" in sql
+
+
+@pytest.mark.parametrize(
+    ("data_type", "read"),
+    [
+        ("float", "CAST(`v` + 0e0 AS CHAR)"),
+        ("double", "CAST(`v` AS CHAR)"),
+        ("bit", "CAST(CAST(`v` AS UNSIGNED) AS CHAR)"),
+        ("datetime", "CAST(`v` AS CHAR)"),
+    ],
+)
+def test_values_that_text_would_spoil_are_read_otherwise(data_type: str, read: str) -> None:
+    assert f"IF(`v` IS NULL, '\\\\N', {read})" in select_lines(Vendor.MARIADB, Chunk(table(("v", data_type)), ()))
+
+
+@pytest.mark.parametrize(
+    ("vendor", "data_type", "places"),
+    [
+        (Vendor.MYSQL, "varchar", "(`id`, `v`)"),
+        (Vendor.MARIADB, "enum", "(`id`, @v1) SET `v` = CAST(@v1 AS UNSIGNED)"),
+        (Vendor.MYSQL, "json", "(`id`, @v1) SET `v` = CONVERT(@v1 USING utf8mb4)"),
+        (Vendor.MARIADB, "uuid", "(`id`, @v1) SET `v` = CONVERT(@v1 USING utf8mb4)"),
+    ],
+)
+def test_lines_are_stored_as_they_were_written(vendor: Vendor, data_type: str, places: str) -> None:
+    sql = load_lines(vendor, table(("id", "int"), ("v", data_type)))
+    assert sql.startswith("LOAD DATA LOCAL INFILE 'rows' INTO TABLE `app`.`t` CHARACTER SET binary ")
+    assert sql.endswith(f"FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' {places}")
+
+
+@pytest.mark.parametrize(("row_length", "rows"), [(0, 20_000), (10, 20_000), (1000, 1000), (90_000, 11), (200_000, 0)])
+def test_a_range_is_about_a_megabyte(row_length: int, rows: int) -> None:
+    assert rows_in_a_range(table(("id", "int"), row_length=row_length)) == rows
