@@ -7,11 +7,11 @@ BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage unit lint format fuzz differential suites compiled bench lock clean
+.PHONY: help demo test coverage unit lint format fuzz differential suites compiled bench bench-copy kills lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Show what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 demo: $(VENV)/.runtime  ## Start a primary, two replicas and the proxy, and show the split (FLAVOR=mysql for MySQL)
 	@if [ "$(FLAVOR)" = mysql ]; then tools/install-mysql; fi
@@ -46,6 +46,10 @@ differential: $(VENV)/.dev  ## Compare random sequences with a direct connection
 	@tools/install-mysql
 	nice $(BIN)/python -m tests.differential $(DIFFERENTIAL_OPTIONS)
 
+kills: $(VENV)/.dev  ## Kill copies at 30 random moments and finish them (KILLS_OPTIONS='--flavor mysql --seed 1')
+	@tools/install-mysql
+	$(BIN)/python -m tests.kills $(KILLS_OPTIONS)
+
 suites: $(VENV)/.dev  ## Run SQLAlchemy's and Django's own suites with and without the proxy (SUITES_OPTIONS='--suite django')
 	@tools/install-mysql
 	$(BIN)/python -m tests.suites $(SUITES_OPTIONS)
@@ -57,6 +61,10 @@ bench: $(VENV)/.dev  ## Measure throughput, latency and CPU per query (BENCH_OPT
 	@tools/install-packages bench
 	@tools/install-mysql
 	$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
+
+bench-copy: $(VENV)/.dev  ## Measure how long a replica's copy takes, beside a dump (BENCH_OPTIONS='--rows 200000')
+	@tools/install-mysql
+	$(BIN)/python -m tests.bench.copying $(BENCH_OPTIONS)
 
 lock: $(VENV)/.runtime  ## Write the locked versions of all dependencies anew
 	$(BIN)/pip install --quiet pip-tools
