@@ -53,6 +53,9 @@ _NOTHING: Final = b"DO 0"
 # Of a row in the binary protocol: 0x00 and a bit for each column, from the third bit on.
 _BITS_BEFORE: Final = 2
 _INTEGER: Final = 8
+# The beginning of such a row of three columns, and the size of a warning's code in it.
+_NO_NULLS: Final = b"\0\0"
+_CODE_SIZE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +205,12 @@ def _list(found: re.Match[bytes], kept: Kept, prepared: bool) -> Retold:
     if not kept.warnings:
         text = b"" if prepared else b"SHOW %s LIMIT 0" % found[1]
         return Retold(before=_NOTHING if prepared else b"", text=text, kept=after)
-    if prepared:
-        return Retold(err=_LOST)
     reply = kept.warnings if found[1] == b"WARNINGS" else kept.errors
     if found[2] is not None:
         first, second = int(found[2]), int(found[4] or 0)
         skipped, most = (first, second) if found[3] == b"," else (second, first)
         reply = _part_of(reply, skipped, most)
-    return Retold(reply=reply, kept=after)
+    return Retold(reply=_in_binary(reply) if prepared else reply, kept=after)
 
 
 def _part_of(reply: bytes, skipped: int, most: int) -> bytes:
@@ -219,6 +220,20 @@ def _part_of(reply: bytes, skipped: int, most: int) -> bytes:
     wanted = set(rows[skipped : skipped + most])
     kept = [payload for at, payload in enumerate(payloads) if at in wanted or at not in rows]
     return b"".join(frame(payload, number % 256) for number, payload in enumerate(kept, 1))
+
+
+def _in_binary(reply: bytes) -> bytes:
+    """A list of warnings as a prepared statement answers it: the rows have an integer in the middle."""
+    return b"".join(
+        frame(_binary_warning(payload) if _is_warning(payload) else payload, sequence)
+        for sequence, payload in _payloads(reply)
+    )
+
+
+def _binary_warning(row: bytes) -> bytes:
+    reader = Reader(row)
+    level, code, message = reader.lenenc_bytes(), int(reader.lenenc_bytes()), reader.lenenc_bytes()
+    return _NO_NULLS + lenenc_bytes(level) + code.to_bytes(_CODE_SIZE, "little") + lenenc_bytes(message)
 
 
 def _values(words: bytes, kept: Kept) -> Values:

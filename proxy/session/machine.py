@@ -346,6 +346,9 @@ class Machine:
             return retold.err
         if retold.reply:
             self.kept = retold.kept
+            if request.prepared is not None:
+                # The client has those of this reply from now on, which no server has sent.
+                request.prepared.definitions = None
             return retold.reply
         request.before, request.kept = retold.before, retold.kept
         if retold.values:

@@ -12,9 +12,18 @@ _SET_BY_PROGRAMS: Final = re.compile(r"@(seen|in_function)")
 
 def _after_an_error_of_the_proxy(steps: Sequence[Step]) -> bool:
     """A question about a command on a prepared statement or cursor that does not exist, which the proxy answers."""
-    asked = bool(_DIAGNOSTICS.search(steps[-1].text))
-    before = [step for step in steps[:-1] if not _without_a_table(step)]
+    asked = bool(_DIAGNOSTICS.search(_text(steps)))
+    before = [step for step in steps[:-1] if not _without_a_table(step) and step.kind is not Kind.PREPARE]
     return asked and bool(before) and before[-1].kind in (Kind.EXECUTE, Kind.FETCH, Kind.RESET, Kind.PING)
+
+
+def _text(steps: Sequence[Step]) -> str:
+    """The text of the last step; of an execution, that of the statement's preparation."""
+    last = steps[-1]
+    if last.kind is not Kind.EXECUTE:
+        return last.text
+    texts = [step.text for step in steps if step.kind is Kind.PREPARE and step.handle == last.handle]
+    return texts[-1] if texts else ""
 
 
 def _without_a_table(step: Step) -> bool:
@@ -29,10 +38,16 @@ def _behind_a_select_without_a_table(steps: Sequence[Step]) -> bool:
 
 
 def _rows_of_an_earlier_select(steps: Sequence[Step]) -> bool:
-    """FOUND_ROWS() when there were other statements since the SELECT that it is about, or no SELECT at all."""
+    """FOUND_ROWS() when there were others, or a SELECT that failed, since the SELECT that it is about, or none."""
     before = [step for step in steps[:-1] if step.kind is not Kind.PREPARE]
     asks = "FOUND_ROWS()" in steps[-1].text or any("FOUND_ROWS()" in step.text for step in steps[-2:])
-    return asks and not (before and "SELECT" in before[-1].text)
+    return asks and not (before and "SELECT" in before[-1].text and "no_such_table" not in before[-1].text)
+
+
+def _rows_of_an_earlier_union(steps: Sequence[Step]) -> bool:
+    """FOUND_ROWS() behind a SELECT with LIMIT, for which MariaDB tells the rows of the UNION before that."""
+    asks = "FOUND_ROWS()" in steps[-1].text
+    return asks and "LIMIT" in "".join(step.text for step in steps[-2:-1]) and any("UNION" in s.text for s in steps)
 
 
 def _set_by_a_trigger(steps: Sequence[Step]) -> bool:
@@ -54,7 +69,7 @@ def _never_set(steps: Sequence[Step]) -> bool:
     """A user variable without a value is of another type on MySQL once a write has read it; on MariaDB while it
     is on the connection where it had one before."""
     written = any(re.search(r"(INSERT|UPDATE) .*@\w|@\w+`? :?= NULL", step.text) for step in steps[:-1])
-    return written and bool(re.search(r"@[abcA]\b", steps[-1].text))
+    return written and bool(re.search(r"@[`'\"]?[abcA]\b", steps[-1].text))
 
 
 def _next_number(steps: Sequence[Step]) -> bool:
@@ -87,6 +102,7 @@ KNOWN: Final = (
     _after_an_error_of_the_proxy,
     _behind_a_select_without_a_table,
     _rows_of_an_earlier_select,
+    _rows_of_an_earlier_union,
     _set_by_a_trigger,
     _beside_the_insert_id,
     _beside_a_table,

@@ -121,24 +121,30 @@ def test_a_part_of_a_list(limit: bytes, rows: list[int] | None) -> None:
     assert retell(b"SHOW WARNINGS LIMIT " + limit, kept).reply == wanted
 
 
+def test_a_list_for_a_prepared_statement() -> None:
+    kept = Kept(0, -1, 1, 2, 1, result((b"Warning", b"1265", b"y"), (b"Error", b"70000", b"no")))
+    payloads = [b"\3", *[b"\3def"] * 3, b"\xfe\0\0\2\0", b"\0\0\7Warning\xf1\4\0\0\1y", b"\0\0\5Error\x70\x11\1\0\2no"]
+    wanted = b"".join(frame(payload, number) for number, payload in enumerate([*payloads, b"\xfe\0\0\2\0"], 1))
+    assert retell(b"SHOW WARNINGS", kept, prepared=True).reply == wanted
+
+
 @pytest.mark.parametrize(
-    ("text", "kept", "prepared"),
+    ("text", "kept"),
     [
-        (b"SHOW WARNINGS", WARNED, True),
-        (b"GET DIAGNOSTICS CONDITION 3 @n = MYSQL_ERRNO", WARNED, False),
-        (b"GET DIAGNOSTICS CONDITION 2 @n = MYSQL_ERRNO", WARNED, False),
-        (b"GET DIAGNOSTICS CONDITION 0 @n = MYSQL_ERRNO", WARNED, False),
-        (b"GET DIAGNOSTICS CONDITION @n @n = MYSQL_ERRNO", WARNED, False),
-        (b"GET DIAGNOSTICS CONDITION 1 @n = ROW_NUMBER", WARNED, False),
-        (b"GET DIAGNOSTICS CONDITION 1 n = MYSQL_ERRNO", WARNED, False),
-        (b"GET DIAGNOSTICS @n = NUMBER", UNLISTED, False),
-        (b"SHOW WARNINGS", UNLISTED, False),
-        (b"SELECT @@warning_count", UNLISTED, False),
-        (b"SELECT ROW_COUNT() + 1", QUIET, False),
+        (b"GET DIAGNOSTICS CONDITION 3 @n = MYSQL_ERRNO", WARNED),
+        (b"GET DIAGNOSTICS CONDITION 2 @n = MYSQL_ERRNO", WARNED),
+        (b"GET DIAGNOSTICS CONDITION 0 @n = MYSQL_ERRNO", WARNED),
+        (b"GET DIAGNOSTICS CONDITION @n @n = MYSQL_ERRNO", WARNED),
+        (b"GET DIAGNOSTICS CONDITION 1 @n = ROW_NUMBER", WARNED),
+        (b"GET DIAGNOSTICS CONDITION 1 n = MYSQL_ERRNO", WARNED),
+        (b"GET DIAGNOSTICS @n = NUMBER", UNLISTED),
+        (b"SHOW WARNINGS", UNLISTED),
+        (b"SELECT @@warning_count", UNLISTED),
+        (b"SELECT ROW_COUNT() + 1", QUIET),
     ],
 )
-def test_what_is_not_known_is_not_made_up(text: bytes, kept: Kept, prepared: bool) -> None:
-    err = retell(text, kept, prepared=prepared).err
+def test_what_is_not_known_is_not_made_up(text: bytes, kept: Kept) -> None:
+    err = retell(text, kept).err
     assert err is not None
     assert "connection_sharing = session" in err.message
 
