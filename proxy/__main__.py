@@ -27,6 +27,7 @@ def main(
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     environment: Annotated[Path | None, typer.Option(help="environment.json that names the servers.")] = None,
     listen: Annotated[str | None, typer.Option(help="host:port for clients; 127.0.0.1:6033 unless given.")] = None,
+    http: Annotated[str | None, typer.Option(help="host:port for /metrics, /healthz and /readyz.")] = None,
     writer: Annotated[str | None, typer.Option(help="The primary: mysql://user:password@host:port.")] = None,
     reader: Annotated[list[str] | None, typer.Option(help="A replica; repeat for each.")] = None,
     probe_interval: Annotated[float | None, typer.Option(help="Seconds between probes of a server.")] = None,
@@ -100,6 +101,7 @@ def main(
     )
     flags = {
         "listen": listen,
+        "http": http,
         "writer": writer,
         "readers": tuple(reader) if reader else None,
         "probe_interval": probe_interval,

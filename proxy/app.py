@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from proxy.accounts.directory import Directory
 from proxy.backend.greetings import Greetings
@@ -17,7 +17,7 @@ from proxy.sql.classify import Classifier
 from proxy.sql.comments import server_version
 from proxy.tls.context import client_facing
 from proxy.wire.rsakey import RsaKey
-from topology.config import Settings
+from topology.config import Settings, host_and_port
 from topology.environment import Deployment
 from topology.monitor import Monitor
 from topology.servers import ServerTls, Snapshot
@@ -63,20 +63,41 @@ async def run(
         watching = [tasks.create_task(work) for work in running]
         if context.pool is not None:
             watching.append(tasks.create_task(context.pool.keep()))
-        listener = Listener(context)
-        host, port = await listener.open(*settings.host_and_port)
-        await monitor.first_round()
-        await context.directory.refresh_quietly()
-        await listener.serve()
-        log.info("serving on %s:%d: %s", host, port, _summary(deployment))
-        if ready is not None:
-            ready(host, port)
-        await stop.wait()
-        log.info("stopping: %d sessions to drain", len(context.sessions))
-        await listener.drain(settings.drain_timeout)
+        async with _http(context):
+            await _serve(context, deployment, stop, ready)
         for task in watching:
             task.cancel()
     log.info("stopped")
+
+
+async def _serve(
+    context: Context, deployment: Deployment, stop: asyncio.Event, ready: Callable[[str, int], None] | None
+) -> None:
+    listener = Listener(context)
+    host, port = await listener.open(*context.settings.host_and_port)
+    await context.monitor.first_round()
+    await context.directory.refresh_quietly()
+    await listener.serve()
+    log.info("serving on %s:%d: %s", host, port, _summary(deployment))
+    if ready is not None:
+        ready(host, port)
+    await stop.wait()
+    log.info("stopping: %d sessions to drain", len(context.sessions))
+    await listener.drain(context.settings.drain_timeout)
+
+
+@contextlib.asynccontextmanager
+async def _http(context: Context) -> AsyncIterator[None]:
+    """Metrics and health over HTTP while the block runs, if they are asked for."""
+    if context.settings.http is None:
+        yield
+        return
+    # Costs some MiB and a moment, which most do without.
+    from proxy.http.service import serving
+
+    async with serving(context, *host_and_port(context.settings.http)) as (host, port):
+        log.info("metrics and health on http://%s:%d/", host, port)
+        yield
 
 
 async def _look_at_certificates(context: Context, hangup: asyncio.Event) -> None:

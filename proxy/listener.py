@@ -45,13 +45,14 @@ class Listener:
         """Accept clients."""
         assert self._server is not None
         await self._server.start_serving()
+        self._context.accepting = True
 
     async def drain(self, patience: float) -> None:
         """Accept nobody any more, close sessions as they come to rest, and the others after `patience` seconds.
 
         A login under way is broken off: it has nothing to lose, and its client may take its time.
         """
-        self._context.draining = True
+        self._context.accepting, self._context.draining = False, True
         if self._server is not None:
             self._server.close()
         for login in list(self._context.logins):

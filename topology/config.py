@@ -62,6 +62,12 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
 
 
+def host_and_port(address: str) -> tuple[str, int]:
+    """The two parts of host:port, the host of an IPv6 address without its brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 class ConfiguredAccount(BaseModel):
     """An account that the proxy knows by itself, instead of reading the primary's account table."""
 
@@ -109,6 +115,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     listen: ListenAddress = Field("127.0.0.1:6033", description="host:port on which clients are served")
+    http: ListenAddress | None = Field(
+        None, description="host:port for metrics and health over HTTP; none unless given"
+    )
     writer: SecretStr | None = Field(None, description="URL of the primary: mysql://user:password@host:port")
     readers: tuple[SecretStr, ...] = Field((), description="URLs of the replicas")
     accounts: tuple[ConfiguredAccount, ...] = Field((), description="accounts kept here instead of on the primary")
@@ -181,8 +190,7 @@ class Settings(BaseModel):
     @property
     def host_and_port(self) -> tuple[str, int]:
         """The listen address in two parts."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        return host_and_port(self.listen)
 
 
 def load_settings(file: Path | None, variables: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:

@@ -49,14 +49,16 @@ class PoolFigures(Protocol):
 
 
 class Traffic:
-    """How many statements one server was given. `now` is the time in seconds since 1970, set once a second."""
+    """How many statements one server was given, and how many of them failed. `now` is the time in seconds since 1970,
+    set once a second."""
 
-    __slots__ = ("now", "others", "reads")
+    __slots__ = ("errors", "now", "others", "reads")
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
         self.reads = 0
         self.others = 0
+        self.errors = 0
 
 
 @dataclass(frozen=True, slots=True)

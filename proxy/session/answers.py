@@ -1,17 +1,17 @@
 """Answers what the proxy is asked itself, with what it knows of its sessions and servers at that moment."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final, Protocol
 
 from proxy.admin import shows
 from proxy.admin.route import RouteView, explained
 from proxy.admin.tables import Table
-from proxy.admin.views import PoolFigure, PoolFigures, ServerView
 from proxy.routing.policy import routes
 from proxy.routing.state import SessionState
 from proxy.session.context import Context
+from proxy.session.overview import pool_figures, server_views
 from proxy.session.request import Asked, Explained, Request
 from proxy.sql.own import Show, Topic
 from proxy.sql.statement import OWN
@@ -22,7 +22,7 @@ from proxy.wire.replies import Err, err_payload
 from proxy.wire.resultset import Cell, ResultForm, result_set
 from topology.consistency import Level
 from topology.freshness import NOTHING
-from topology.servers import Server, ServerState
+from topology.servers import Server
 
 # As both vendors put it.
 _NO_PROCESS: Final = Err(
@@ -60,33 +60,6 @@ class Asker(Protocol):
         """The server that `request` would go to now."""
 
 
-class SessionFigures:
-    """Server connections as the sessions have them."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
-    def figures(self) -> Iterable[PoolFigure]:
-        """One for each server and user."""
-        return summed(figure for session in self._context.sessions for figure in session.figures())
-
-
-def summed(figures: Iterable[PoolFigure]) -> Iterable[PoolFigure]:
-    """One for each server and user."""
-    found: dict[tuple[str, str], PoolFigure] = {}
-    for one in figures:
-        key = one.server, one.user
-        sum_ = found.get(key) or PoolFigure(*key)
-        found[key] = PoolFigure(
-            *key,
-            sum_.opened + one.opened,
-            sum_.in_use + one.in_use,
-            sum_.idle + one.idle,
-            sum_.waiting + one.waiting,
-        )
-    return found.values()
-
-
 def asks_primary(asked: Asked) -> bool:
     """Whether the primary's position should be asked for before this is answered."""
     return isinstance(asked, Show) and asked.topic is Topic.POSITION
@@ -110,7 +83,7 @@ def may_see_all(context: Context, user: str, address: str) -> bool:
 def _routed(context: Context, asker: Asker, state: SessionState, asked: Explained) -> Table:
     request = asked.request
     own = request.statement.kind is OWN
-    _, *replicas = _servers(context)
+    _, *replicas = server_views(context)
     server = None if own else asker.foresee(request)
     view = RouteView(
         request.statement,
@@ -150,22 +123,8 @@ def _position(context: Context, asker: Asker) -> Table | Err:
     return shows.position(own, everybody)
 
 
-def _servers(context: Context) -> list[ServerView]:
-    """The primary first."""
-    return [_server(context, state) for state in context.monitor.snapshot.states()]
-
-
-def _server(context: Context, state: ServerState) -> ServerView:
-    name, seen, traffic = state.server.name, state.observation, context.traffic[state.server.name]
-    on_primary = state is context.monitor.snapshot.primary
-    lag = seen.replica.lag_seconds if seen is not None and seen.replica is not None else None
-    fresh = on_primary or context.monitor.freshness.fresh(name)
-    return ServerView(state.server, str(state.health), state.reason, lag, fresh, traffic.reads, traffic.others)
-
-
 def _pools(context: Context) -> Table:
-    source: PoolFigures = context.pool or SessionFigures(context)
-    return shows.pools(source.figures())
+    return shows.pools(pool_figures(context))
 
 
 def _digests(context: Context) -> Table:
@@ -196,7 +155,7 @@ def _status(context: Context) -> Table:
 
 _TABLES: Final[dict[Topic, Callable[[Context], Table]]] = {
     Topic.POOLS: _pools,
-    Topic.SERVERS: lambda context: shows.servers(_servers(context)),
+    Topic.SERVERS: lambda context: shows.servers(server_views(context)),
     Topic.DIGESTS: _digests,
     Topic.ROUTES: lambda context: shows.routes(routes()),
     Topic.STATUS: _status,

@@ -38,6 +38,7 @@ _FIRST_CONNECTION_ID = 1 << 30
 # Until a server has told how many connections it takes.
 _UNTOLD_CONNECTIONS = 100
 _LONGEST_SILENCE = 30.0
+_TICK = 1.0
 # Connections to the primary that clients with wrong passwords cause at the same time.
 _REFUSALS_AT_ONCE = 4
 
@@ -90,6 +91,7 @@ class Context:
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in, in the order
     of their arrival. `openings` are those of each reply layout. Without `tls` clients are not offered TLS. `rules` are
     those of the configuration. `addresses` counts connections by client, `traffic` what each server (by name) got.
+    `accepting` tells whether clients are let in, `late` by how many seconds the event loop's last timer was late.
     `since` is when the process began, `waits` counts reads that waited for a replica. Without `pool` each session has
     server connections of its own.
     """
@@ -110,7 +112,9 @@ class Context:
     sessions: set[Session] = field(default_factory=set)
     logins: dict[asyncio.Task[None], Login] = field(default_factory=dict)
     addresses: Counter[str] = field(default_factory=Counter)
+    accepting: bool = False
     draining: bool = False
+    late: float = 0.0
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     verifying: asyncio.Lock = field(default_factory=asyncio.Lock)
     refusing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_REFUSALS_AT_ONCE))
@@ -157,11 +161,13 @@ class Context:
         return self.tasks.create_task(_contained(work))
 
     async def tick(self) -> None:
-        """Tell the time to those who count, once a second."""
+        """Tell the time to those who count, once a second, and see how punctual that is."""
         while True:
             for traffic in self.traffic.values():
                 traffic.now = time.time()
-            await asyncio.sleep(1)
+            begin = time.monotonic()
+            await asyncio.sleep(_TICK)
+            self.late = max(0.0, time.monotonic() - begin - _TICK)
 
     def enter(self, session: Session) -> None:
         """A session begins."""

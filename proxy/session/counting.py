@@ -28,6 +28,7 @@ def count(request: Request, link: BackendConnection, errno: int, on_primary: boo
         traffic.others += 1
     if errno:
         tally.errors += 1
+        traffic.errors += 1
     tally.reason = route.reason
     # Asking for the time would cost more than all of this.
     tally.seen = traffic.now

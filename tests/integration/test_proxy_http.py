@@ -1,0 +1,121 @@
+"""Metrics and health of the proxy over HTTP."""
+
+import json
+import re
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from replication.sandbox import Cluster
+from tests.support.clients import connect, run
+from tests.support.clusters import replicating_cluster
+from tests.support.proxies import ProxyProcess, running_proxy, started_proxy
+from tests.support.waiting import wait_until
+
+SCHEMA = "metered"
+_HTTP = re.compile(r"metrics and health on (http://[\d.]+:\d+)/")
+
+
+@dataclass
+class Metered:
+    """A proxy with HTTP, and its address."""
+
+    cluster: Cluster
+    proxy: ProxyProcess
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body."""
+        found = _HTTP.search(self.proxy.log)
+        assert found is not None, self.proxy.log
+        try:
+            with urllib.request.urlopen(found[1] + path, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def samples(self) -> dict[tuple[str, tuple[str, ...]], float]:
+        """Each value, by name and the values of its labels in alphabetical order of these."""
+        families = text_string_to_metric_families(self.get("/metrics")[1])
+        return {
+            (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+
+@pytest.fixture
+def metered(shared_cluster: Cluster) -> Iterator[Metered]:
+    with running_proxy(shared_cluster, "--http", "127.0.0.1:0") as proxy:
+        yield Metered(shared_cluster, proxy)
+
+
+def test_sums_are_what_clients_counted(metered: Metered) -> None:
+    before = metered.samples()
+    with connect(metered.cluster, metered.proxy) as client:
+        run(client, f"CREATE DATABASE {SCHEMA}")
+        run(client, f"CREATE TABLE {SCHEMA}.item (id INT PRIMARY KEY)")
+        for number in range(20):
+            run(client, f"INSERT INTO {SCHEMA}.item VALUES ({number})")
+            run(client, "SELECT 1")
+        with pytest.raises(Exception, match="1062"):
+            run(client, f"INSERT INTO {SCHEMA}.item VALUES (1)")
+        run(client, f"DROP DATABASE {SCHEMA}")
+        after = metered.samples()
+    grown = {key: value - before.get(key, 0) for key, value in after.items()}
+    assert all(value >= 0 for (name, _), value in grown.items() if name.endswith("_total"))
+    reads = sum(
+        value
+        for (name, labels), value in grown.items()
+        if name == "manyreads_server_statements_total" and labels[0] == "read"
+    )
+    # Those of the login, if there were any, are no reads of tables.
+    assert reads == 20
+    assert sum(value for (name, _), value in grown.items() if name == "manyreads_server_errors_total") == 1
+    ways = sum(value for (name, _), value in grown.items() if name == "manyreads_statements_total")
+    given = sum(value for (name, _), value in grown.items() if name == "manyreads_server_statements_total")
+    assert ways == given >= 45
+    assert grown["manyreads_writes_acknowledged_total", ()] >= 23
+    assert after["manyreads_sessions", ("idle",)] == 1
+    assert after["manyreads_server_state", ("dbwrite", "healthy")] == 1
+    assert after["manyreads_server_role", ("replica", "dbread1")] == 1
+    assert after["process_cpu_seconds_total", ()] > 0
+
+
+def test_nothing_secret_is_told(metered: Metered) -> None:
+    with connect(metered.cluster, metered.proxy) as client:
+        run(client, "SELECT 'a secret literal'")
+        told = "".join(metered.get(path)[1] for path in ("/metrics", "/readyz", "/healthz")) + metered.proxy.log
+    primary = metered.cluster.servers[0]
+    assert primary.password not in told
+    assert "secret literal" not in told
+    assert metered.get("/")[0] == 404
+
+
+def test_readiness_follows_the_primary(metered: Metered) -> None:
+    assert metered.get("/healthz") == (200, '{"ok": true}')
+    assert json.loads(metered.get("/readyz")[1]) == {"ok": True, "problem": ""}
+
+
+def test_without_its_primary_it_is_alive_and_not_ready(shared_cluster: Cluster) -> None:
+    flavor = shared_cluster.flavor
+    with replicating_cluster(flavor, 1) as cluster, running_proxy(cluster, "--http", "127.0.0.1:0") as proxy:
+        metered = Metered(cluster, proxy)
+        cluster.servers[0].kill()
+        wait_until(lambda: metered.get("/readyz")[0] == 503, "the proxy is not ready")
+        assert "the primary is down" in metered.get("/readyz")[1]
+        assert metered.get("/healthz")[0] == 200
+        assert metered.samples()["manyreads_server_state", ("dbwrite", "healthy")] == 0
+
+
+def test_a_port_in_use_ends_the_start(shared_cluster: Cluster) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with started_proxy("--environment", str(shared_cluster.environment_file), "--http", address) as proxy:
+            assert proxy.process.wait(60) == 2
+            assert f"cannot listen on {address}" in proxy.log
+            assert "--http" in proxy.log
