@@ -403,9 +403,9 @@ class ClientSession(asyncio.Protocol):
         """A KILL is under way to the session's thread."""
         self.runner.condemn(connection=connection)
 
-    def pardon(self) -> None:
+    def pardon(self, *, struck: bool) -> None:
         """It is over, and the session is not closed."""
-        self.runner.pardon()
+        self.runner.pardon(struck=struck)
 
     def interrupt(self) -> None:
         """End the statement that waits for a connection, if there is one."""

@@ -105,6 +105,7 @@ class Runner:
         self._killer = Killer(context, identity, machine, client, self)
         self._twin = Twin(machine, self, self._go_on)
         self._lending = Lending(self, self._servers, machine, name, self._go_on)
+        self._doomed: Request | None = None
         self._patience = Patience(context.monitor.freshness, context.waits)
         self._summons: list[Callable[[Err | None], None]] = []
         self._arriving = False
@@ -210,16 +211,21 @@ class Runner:
         """A KILL is under way to the thread of one of the connections."""
         self._lending.kills += 1
         self.condemned |= connection
+        self._doomed = self._request if self._patience.under_way else None
 
-    def pardon(self) -> None:
-        """It is over."""
+    def pardon(self, *, struck: bool) -> None:
+        """It is over; `struck` says that the server did as it was asked."""
         self._lending.kills -= 1
         self.condemned = False
+        doomed, self._doomed = self._doomed, None
+        if struck and doomed is not None and doomed is self._request and self._patience.under_way:
+            self.interrupt()
 
     def interrupt(self) -> None:
-        """End the request that waits for a connection, if one does."""
-        if self._request is not None and self._servers.awaited is not None:
+        """End the request that waits for a connection or a replica, if one does."""
+        if self._request is not None and (self._servers.awaited is not None or self._patience.under_way):
             self._servers.give_up()
+            self._patience.end()
             self.refuse(self._request, interrupted())
 
     @property

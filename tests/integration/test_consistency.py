@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 
 from replication.sandbox import Cluster
@@ -17,7 +18,8 @@ from tests.support.wireclient import Login, WireClient, query
 
 SCHEMA = "levels_test"
 COUNT = "SELECT COUNT(*) FROM t"
-WAIT = "2.0"
+INTERRUPTED = 1317
+WAIT = "3.0"
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ def test_a_read_waits_for_a_replica(shared_cluster: Cluster, proxy: ProxyProcess
         with behind(shared_cluster):
             run(client, "INSERT INTO t VALUES ()")
             expected = explained(client, COUNT)
-            assert (expected["server"][:7], expected["wait"]) == ("dbwrite", "for a replica, up to 2000 ms")
+            assert (expected["server"][:7], expected["wait"]) == ("dbwrite", "for a replica, up to 3000 ms")
             reading = threads.submit(count, other, "global")
             wait_until(lambda: status(client)["reads_that_wait"] == "1", "the read waits")
         assert reading.result(timeout=10) == 1
@@ -103,6 +105,20 @@ def test_a_client_that_goes_away_waits_no_more(
         gone.socket.close()
         wait_until(lambda: status(client)["reads_that_wait"] == "0", "nobody waits")
         assert time.monotonic() - began < float(WAIT) / 2
+
+
+def test_a_read_that_waits_can_be_killed(shared_cluster: Cluster, proxy: ProxyProcess, client: Connection) -> None:
+    with connect(shared_cluster, proxy, database=SCHEMA) as other, ThreadPoolExecutor(1) as threads:
+        with behind(shared_cluster):
+            run(client, "INSERT INTO t VALUES ()")
+            reading = threads.submit(count, other, "global")
+            wait_until(lambda: status(client)["reads_that_wait"] == "1", "the read waits")
+            run(client, f"KILL QUERY {other.thread_id()}")
+            wait_until(lambda: status(client)["reads_that_wait"] == "0", "the read waits no more")
+            with pytest.raises(pymysql.MySQLError) as error:
+                reading.result(timeout=10)
+        assert error.value.args[0] == INTERRUPTED
+        assert count(other, "global") == 1
 
 
 def test_strict_sees_what_was_written_past_the_proxy(shared_cluster: Cluster, client: Connection) -> None:
