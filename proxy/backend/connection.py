@@ -51,8 +51,8 @@ class BackendConnection(asyncio.Protocol):
     what the server was told of the session, `openings` what is known of replies of its `layout`. `welcome` is what the
     end of the login told of the session's state, for a client that asked for it. `farewell` is what the server said
     when it closed the connection between commands: an ERR packet or nothing. `on_gone` is called once when it is closed
-    or lost. `sends` counts commands. `commands` takes query attributes off them, where a session has some that the
-    server does not know.
+    or lost. `sends` counts commands. `ahead` are those that were written before their time: each is still to be sent.
+    `commands` takes query attributes off them, where a session has some that the server does not know.
     """
 
     __slots__ = (
@@ -62,6 +62,7 @@ class BackendConnection(asyncio.Protocol):
         "_sink",
         "_spare",
         "_transport",
+        "ahead",
         "capabilities",
         "commands",
         "farewell",
@@ -93,6 +94,7 @@ class BackendConnection(asyncio.Protocol):
         self.welcome = b""
         self.on_gone: Callable[[BackendConnection], None] | None = None
         self.sends = 0
+        self.ahead: list[bytes] = []
         self._sink = sink
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
@@ -120,8 +122,19 @@ class BackendConnection(asyncio.Protocol):
         self.sends += 1
         if not exchange.done:
             self._exchange = exchange
-        if self._transport is not None:
+        if self.ahead:
+            if self.ahead.pop(0) != packet:
+                self.abort("another command was written ahead")
+        elif self._transport is not None:
             self._transport.write(packet)
+
+    def send_with(self, packet: bytes, ahead: list[bytes], exchange: Exchange, sink: Sink) -> None:
+        """Send one command, and write others in one with it: each is to be sent as soon as the one before is answered.
+
+        Only while nothing is ahead.
+        """
+        self.send(packet + b"".join(ahead), exchange, sink)
+        self.ahead = ahead
 
     def listen_to_refusals(self) -> None:
         """A command follows that the server may refuse before all of it was sent; until `refusals_over`.
@@ -192,7 +205,11 @@ class BackendConnection(asyncio.Protocol):
         if used == len(data):
             self._sink.reply_chunk(self, exchange, data)
             return
+        ahead = bool(self.ahead)
         self._sink.reply_chunk(self, exchange, data[:used])
+        if ahead and self._exchange is not None:
+            self.data_received(data[used:])
+            return
         # Said before the server has seen the next command, which may be on its way by now.
         self._hear(data[used:])
         if self._exchange is not None:

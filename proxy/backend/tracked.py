@@ -78,9 +78,10 @@ class TrackedConnection(BackendConnection):
             data = data[used:]
             if exchange.done:
                 self._exchange = None
+            ahead = bool(self.ahead)
             if chunk:
                 self._sink.reply_chunk(self, exchange, chunk)
-            if exchange.done and data and self._exchange is not None:
+            if exchange.done and data and self._exchange is not None and not ahead:
                 # Said before the server has seen the next command, which is on its way by now.
                 self._hear(data)
                 self._break("bytes behind the end of a reply")

@@ -49,6 +49,15 @@ class Seen:
         seen.most, seen.tracked, seen.was_reset = self.most, self.tracked, self.was_reset
         return seen
 
+    def copy(self) -> "Seen":
+        """One that can change by itself."""
+        seen = self.passed_on()
+        seen.types, seen.definitions = self.types.copy(), self.definitions.copy()
+        seen.variables, seen.named = self.variables.copy(), self.named.copy()
+        seen.version, seen.resets, seen.insert_id = self.version, self.resets, self.insert_id
+        seen.transaction, seen.warned, seen.detour = self.transaction, self.warned, self.detour
+        return seen
+
     def used(self, form: Form) -> int:
         """A prepared statement is used now; returns the server's number for it."""
         self.statements[form] = given = self.statements.pop(form)

@@ -24,7 +24,7 @@ from proxy.session.lending import Lending
 from proxy.session.machine import Machine
 from proxy.session.metadata import Metadata
 from proxy.session.patience import Patience
-from proxy.session.preludes import PreludeRun
+from proxy.session.preludes import Drain, PreludeRun
 from proxy.session.prepared import renumbered
 from proxy.session.recovery import Recovery
 from proxy.session.remedies import MOST_REPEATS, may_move, may_start_over, next_sequence
@@ -40,7 +40,7 @@ from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.replies import Err
 from topology.consistency import Level
-from topology.servers import Server
+from topology.servers import Server, ServerCompression
 
 log = logging.getLogger(__name__)
 
@@ -344,13 +344,24 @@ class Runner:
         if prelude is not None:
             self._link, self._exchange = link, None
             done = functools.partial(self._prelude_over, link, request, prelude)
-            PreludeRun(self, done).start(link, prelude)
+            PreludeRun(self, done).start(link, prelude, self._ahead(link, request))
             return
         try:
             self._send(link, request)
         except MalformedPacket as error:
             log.warning("%s: malformed packet: %s; connection closed", self._name, error)
             self._client.lose(Err(c.ER_NET_PACKETS_OUT_OF_ORDER, "Malformed packet", "08S01"), 1)
+
+    def _ahead(self, link: BackendConnection, request: Request) -> list[bytes]:
+        """What is written in one with the next prelude.
+
+        Not on the primary, where a read that is none after all could write, and not where it would be compressed:
+        servers number the reply to the second command in one compressed packet as if it went on with the first.
+        """
+        plain = link.commands is None and link.server.compression is ServerCompression.OFF
+        if link.ahead or not plain or self._servers.is_primary(link.server):
+            return []
+        return self._steps.ahead(link.seen, request)
 
     def _opened(
         self, server: Server, request: Request, outcome: BackendConnection | ServerLost | ServerRefused
@@ -368,7 +379,10 @@ class Runner:
     def _prelude_over(
         self, link: BackendConnection, request: Request, prelude: Prelude, exchange: Exchange, reply: bytes
     ) -> None:
-        if not exchange.errno:
+        if exchange.errno and link.ahead:
+            again = functools.partial(self._prelude_over, link, request, prelude, exchange, reply)
+            Drain(self, again).start(link)
+        elif not exchange.errno:
             self._steps.prelude_done(prelude, link.seen, exchange)
             if prelude.transaction:
                 self._twin.begun(link)

@@ -11,12 +11,16 @@ from proxy.session.prepared import Prepared, renumbered
 from proxy.session.request import Prelude, Request
 from proxy.session.statements import Statements
 from proxy.sql.effects import Deallocate, Execute
+from proxy.sql.statement import READ
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS, closing
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from proxy.wire.queryattributes import query_payload
 
+# So many commands, of so many bytes, go in one write.
+_MOST_AHEAD: Final = 8
+_LARGEST_AHEAD: Final = 16 * 1024
 _RESET: Final = frame(bytes((c.COM_RESET_CONNECTION,)), 0)
 
 
@@ -41,10 +45,8 @@ class Steps:
                 return step
         if request.route is READ_ONLY and seen.transaction != state.read_only.number:
             return Prelude(self.query(TWIN), transaction=state.read_only.number)
-        variables = request.statement.variables
-        if (variables is None or variables) and (missing := state.missing_variables(variables, seen)):
-            versions = {name: variable.version for name, variable in missing.items()}
-            return Prelude(self.query(set_text(missing).encode()), variables=versions)
+        if (step := self._variables(seen, request)) is not None:
+            return step
         if request.plain:
             return self._name_again(seen, request.named) if request.named else None
         if request.named and (step := self._name_again(seen, request.named)) is not None:
@@ -59,6 +61,14 @@ class Steps:
         if request.before:
             text, request.before = request.before, b""
             return Prelude(self.query(text))
+        return None
+
+    def _variables(self, seen: Seen, request: Request) -> Prelude | None:
+        """Set the user variables that the request reads."""
+        variables = request.statement.variables
+        if (variables is None or variables) and (missing := self._state.missing_variables(variables, seen)):
+            versions = {name: variable.version for name, variable in missing.items()}
+            return Prelude(self.query(set_text(missing).encode()), variables=versions)
         return None
 
     def _name_again(self, seen: Seen, name: str) -> Prelude | None:
@@ -123,8 +133,30 @@ class Steps:
         missing = self._statements.missing(seen)
         return replace(self._reach(seen, missing), optional=missing.form) if missing is not None else None
 
-    def prelude_done(self, prelude: Prelude, seen: Seen, exchange: Exchange) -> None:
-        """A prelude succeeded."""
+    def ahead(self, seen: Seen, request: Request) -> list[bytes]:
+        """What may be written in one with the next prelude: the others, and the request at the end; empty if that
+        cannot be told yet, or the request is anything but a read.
+
+        A read that ran although a prelude in front of it failed has changed nothing, and its reply is given to nobody.
+        """
+        readable = request.statement.kind is READ and not (request.named or request.before or request.streamed)
+        if not readable or request.statement.effects or request.route is READ_ONLY or seen.detour is not None:
+            return []
+        seen, prepared = seen.copy(), request.prepared
+        packets: list[bytes] = []
+        while len(packets) <= _MOST_AHEAD:
+            told = self.next_setting(seen, request) or self._variables(seen, request)
+            if told is None:
+                if prepared is not None and prepared.form not in seen.statements:
+                    return []
+                packets.append(request.packet if request.plain else self.packet_for(seen, request))
+                return packets[1:] if sum(map(len, packets)) <= _LARGEST_AHEAD else []
+            packets.append(told.packet)
+            self.prelude_done(told, seen)
+        return []
+
+    def prelude_done(self, prelude: Prelude, seen: Seen, exchange: Exchange | None = None) -> None:
+        """A prelude succeeded; only of those that prepare a statement the reply matters."""
         if prelude.resets >= 0:
             seen.resets = prelude.resets
             seen.forget_all()
@@ -140,7 +172,7 @@ class Steps:
             seen.variables.update(prelude.variables)
         elif prelude.named[0]:
             seen.named[prelude.named[0]] = prelude.named[1]
-        elif exchange.prepared is not None and prelude.form is not None:
+        elif exchange is not None and exchange.prepared is not None and prelude.form is not None:
             seen.statements[prelude.form] = exchange.prepared[0]
 
     def prelude_failed(self, prelude: Prelude, seen: Seen) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.wire import constants as c
 from replication.sandbox import Cluster
-from tests.support.clients import Connection, Rows, connect, direct, run
+from tests.support.clients import READS, Connection, Counters, Rows, connect, direct, run
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until
 
@@ -285,6 +285,53 @@ def test_spare_connections_are_opened_ahead_of_demand(shared_cluster: Cluster, p
                 for _ in range(4):
                     run(same, "SELECT id FROM item LIMIT 1")
         assert "Traceback" not in ready.log
+
+
+def test_sessions_take_turns_on_the_replicas(shared_cluster: Cluster, session: Open) -> None:
+    sessions = [low(session) for _ in range(3 * FEW)]
+    for number, client in enumerate(sessions):
+        client.select_db(SCHEMA)
+        run(client, f"SET time_zone = '+0{number}:00'")
+        run(client, f"SET @mine = {number}")
+    counters = Counters(shared_cluster, READS)
+    wanted = [((number, f"+0{number}:00", SCHEMA, 1),) for number in range(len(sessions))]
+
+    def replicas_answered() -> bool:
+        read = "SELECT @mine, @@time_zone, DATABASE(), (SELECT COUNT(*) >= 0 FROM item)"
+        assert [run(client, read) for client in sessions] == wanted
+        counts = counters.difference()
+        return min(counts["dbread1"], counts["dbread2"]) >= 5 * len(sessions)
+
+    wait_until(replicas_answered, "both replicas answered")
+
+
+@pytest.fixture
+def alone(shared_cluster: Cluster) -> Iterator[str]:
+    """A schema that only the primary has."""
+    with direct(shared_cluster, shared_cluster.servers[0]) as control:
+        run(control, "SET sql_log_bin = 0")
+        run(control, "CREATE DATABASE sharing_alone")
+        run(control, "CREATE TABLE sharing_alone.item AS SELECT -7 AS id")
+        yield "sharing_alone"
+        run(control, "DROP DATABASE sharing_alone")
+
+
+def test_a_read_behind_something_that_failed_is_not_believed(
+    shared_cluster: Cluster, proxy: ProxyProcess, alone: str
+) -> None:
+    """A replica runs it in the schema before, but that is not what the client gets."""
+    counters = Counters(shared_cluster, READS)
+
+    def a_replica_was_asked() -> bool:
+        with connect(shared_cluster, proxy, database=SCHEMA) as client:
+            client.select_db(alone)
+            assert run(client, "SELECT id FROM item") == ((-7,),)
+            assert run(client, "SELECT DATABASE(), id FROM item") == ((alone, -7),)
+        counts = counters.difference()
+        return counts["dbread1"] + counts["dbread2"] > 0
+
+    wait_until(a_replica_was_asked, "a replica was asked")
+    assert "Traceback" not in proxy.log
 
 
 def test_a_connection_that_has_lived_long_is_replaced(shared_cluster: Cluster, proxy: ProxyProcess) -> None:

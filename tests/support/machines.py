@@ -44,6 +44,7 @@ class Session:
         self.links = {PRIMARY: Seen(), REPLICA: Seen()}
         self.log: list[tuple[str, bytes]] = []
         self.wrote = False
+        self.written_ahead = False
         self.parameters = 0
         self._server_numbers = {PRIMARY: 100, REPLICA: 200}
 
@@ -59,15 +60,22 @@ class Session:
         return REPLICA if request.route.target is Target.REPLICA else PRIMARY
 
     def run(self, packet: bytes, reply: bytes = b"") -> str:
-        """Run a command; returns the server that it went to. `log` has (server, packet) of all that was sent."""
+        """Run a command; returns the server that it went to. `log` has (server, packet) of all that was
+        sent, `written_ahead` says whether the command could be written in one with what had to come before it."""
         request = self.request(packet)
         server = self.server_of(request)
         seen = self.links[server]
         self.log = []
+        ahead: list[bytes] = []
         while (prelude := self.machine.steps.prelude(seen, request)) is not None:
+            assert not ahead or ahead.pop(0) == prelude.packet
+            ahead = ahead or self.machine.steps.ahead(seen, request)
             self._log(server, prelude.packet)
             self.machine.steps.prelude_done(prelude, seen, self.answered(prelude, server))
-        self._log(server, self.machine.steps.packet_for(seen, request))
+        packet = self.machine.steps.packet_for(seen, request)
+        assert ahead in ([], [packet])
+        self.written_ahead = bool(ahead)
+        self._log(server, packet)
         self.machine.sent(request, seen)
         self.answer(request, server, reply)
         return server

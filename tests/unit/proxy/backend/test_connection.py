@@ -6,6 +6,8 @@ from typing import cast
 import pytest
 
 from proxy.backend.connection import BackendConnection
+from proxy.backend.tracked import TrackedConnection
+from proxy.session.preludes import Drain
 from proxy.wire.clientlogin import Safety
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
@@ -18,15 +20,16 @@ OK = frame(b"\0\0\0\2\0\0\0", 1)
 
 
 class Transport:
-    """A transport that only remembers that it was cut off."""
+    """A transport that only remembers what was written, and that it was cut off."""
 
     aborted = False
+    written: bytes = b""
 
     def abort(self) -> None:
         self.aborted = True
 
     def write(self, data: bytes) -> None:
-        """Nothing to do."""
+        self.written += data
 
 
 class Sink:
@@ -85,3 +88,65 @@ def test_endless_last_words_are_cut_off() -> None:
     link, sink, _ = connection()
     link.data_received(b"\xff\xff\xff\0" + bytes(5000))
     assert (sink.log, link.farewell) == (["broken"], b"")
+
+
+class Next:
+    """Sends the next command as soon as one is answered."""
+
+    def __init__(self, *packets: bytes) -> None:
+        self.packets = list(packets)
+        self.chunks: list[bytes] = []
+        self.broken = ""
+
+    def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
+        self.chunks.append(chunk)
+        if exchange.done and self.packets:
+            connection.send(self.packets.pop(0), Exchange(Reply.RESULT, connection.layout), self)
+
+    def connection_broken(self, connection: BackendConnection, reason: str) -> None:
+        self.broken = reason
+
+    def pause_client(self) -> None:
+        """Not looked at."""
+
+    def resume_client(self) -> None:
+        """Not looked at."""
+
+
+@pytest.mark.parametrize("kind", [BackendConnection, TrackedConnection])
+@pytest.mark.parametrize("pace", [1, 11, 1000])
+def test_commands_written_ahead_are_answered_in_turn(kind: type[BackendConnection], pace: int) -> None:
+    sink, transport = Next(b"second", b"third"), Transport()
+    link = kind(SERVER, 7, 0, Safety(), 2, sink)
+    link.seen.tracked = True
+    link.connection_made(cast(asyncio.BaseTransport, transport))
+    link.send_with(b"first", [b"second", b"third"], Exchange(Reply.RESULT, link.layout), sink)
+    for at in range(0, 3 * len(OK), pace):
+        link.data_received((OK * 3)[at : at + pace])
+    assert (transport.written, b"".join(sink.chunks)) == (b"firstsecondthird", OK * 3)
+    assert (link.at_rest, link.ahead, sink.broken) == (True, [], "")
+    link.send(b"fourth", Exchange(Reply.RESULT, link.layout), sink)
+    assert transport.written.endswith(b"thirdfourth")
+
+
+def test_another_command_than_the_one_written_ahead_breaks_the_connection() -> None:
+    sink, transport = Next(b"other"), Transport()
+    link = BackendConnection(SERVER, 7, 0, Safety(), 2, sink)
+    link.connection_made(cast(asyncio.BaseTransport, transport))
+    link.send_with(b"first", [b"second"], Exchange(Reply.RESULT, link.layout), sink)
+    link.data_received(OK)
+    assert sink.broken
+    assert transport.aborted
+
+
+def test_replies_to_what_was_written_in_vain_are_drained() -> None:
+    sink, transport, drained = Next(), Transport(), []
+    link = BackendConnection(SERVER, 7, 0, Safety(), 2, sink)
+    link.connection_made(cast(asyncio.BaseTransport, transport))
+    link.send_with(b"first", [b"second", b"third"], Exchange(Reply.RESULT, link.layout), sink)
+    link.data_received(OK)
+    Drain(sink, lambda: drained.append(link.at_rest)).start(link)
+    link.data_received(OK)
+    assert drained == []
+    link.data_received(OK)
+    assert (drained, link.ahead, transport.written) == ([True], [], b"firstsecondthird")

@@ -527,3 +527,35 @@ def test_execution_by_name_counts_for_all() -> None:
     session = Session()
     session.query("PREPARE s FROM 'INSERT INTO t VALUES (1)'")
     assert written_by(session, "EXECUTE s") is None
+
+
+def test_a_read_goes_in_one_write_with_what_its_replica_has_to_be_told() -> None:
+    session = Session()
+    number = session.prepare("SELECT a FROM t")
+    session.query("SET time_zone = '+01:00'")
+    session.query("SELECT a FROM t")
+    assert (len(session.log), session.written_ahead) == (2, True)
+    session.query("SET @mine = 1")
+    session.query("SET time_zone = '+02:00'")
+    session.query("SELECT @mine FROM t")
+    assert (len(session.log), session.written_ahead) == (3, True)
+    session.query("SET time_zone = '+03:00'")
+    session.run(execute(number))
+    assert (len(session.log), session.written_ahead) == (3, False)
+    session.query("SET time_zone = '+04:00'")
+    session.run(execute(number))
+    assert (len(session.log), session.written_ahead) == (2, True)
+
+
+def test_nothing_else_is_written_ahead() -> None:
+    session = Session()
+    session.query("SET time_zone = '+01:00'")
+    steps, seen = session.machine.steps, session.links[REPLICA]
+    for text in (
+        "INSERT INTO t VALUES (1)",
+        "SELECT GET_LOCK('a', 1)",
+        "CALL p()",
+        f"SELECT a FROM t -- {'x' * 20_000}",
+    ):
+        assert steps.ahead(seen, session.request(query(text))) == []
+    assert steps.ahead(seen, session.request(query("SELECT a FROM t"))) == [query("SELECT a FROM t")]
