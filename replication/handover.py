@@ -6,7 +6,7 @@ only forward, and a run that was broken off is gone on with by the next one.
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TypeVar
@@ -17,14 +17,15 @@ from replication.copy.replica import finish, forget_mark, mark
 from replication.dryrun import describe_change
 from replication.errors import ExitCode, NotReady, exit_code
 from replication.facts import Marker, Phase, ServerFacts
+from replication.lag import LagMeter
+from replication.look import Looker
 from replication.perform import perform
 from replication.plan import check_primary
 from replication.replicator import ensure_replicator
 from replication.report import Reporter, SilentReporter
 from replication.setup import REPLICATION_USER, survey_all, take_turn
 from replication.statements import Dialect, Source, dialect, text
-from replication.states import Limits
-from replication.status import look
+from replication.states import Limits, State, Verdict, judge
 from replication.succession import Succession, plan
 from replication.survey import logged_gtid
 from replication.waiting import wait_for_all
@@ -37,6 +38,8 @@ T = TypeVar("T")
 
 _LOCK_WAIT_SECONDS = 5
 _PAUSE = 0.1
+_LOOKS = 6
+_BETWEEN_LOOKS = 0.5
 _NO_SUCH_THREAD = 1094
 _WRITING = (
     "SELECT trx_id AS trx, trx_mysql_thread_id AS thread FROM information_schema.INNODB_TRX "
@@ -159,8 +162,7 @@ async def _prepare(deployment: Deployment, options: Options, reporter: Reporter,
         if isinstance(each, ManyreadsError):
             raise each
         replicas.append(each)
-    _, judged = await look(deployment, options.primary_address, Limits(options.max_lag))
-    verdicts = {seen.server.name: verdict for seen, verdict in judged}
+    verdicts = await _judge(deployment, options)
     host = options.target_address[0] if options.target_address else ""
     change = plan(facts, replicas, verdicts, options.to, host)
     return _Run(
@@ -172,6 +174,23 @@ async def _prepare(deployment: Deployment, options: Options, reporter: Reporter,
         _source(facts, options.primary_address, options),
         _source(change.new, options.target_address, options),
     )
+
+
+async def _judge(deployment: Deployment, options: Options) -> dict[str, Verdict]:
+    """How the replicas are; several looks, since the first one does not know how far they are behind under load."""
+    meter, limits, loop = LagMeter(), Limits(options.max_lag), asyncio.get_running_loop()
+    verdicts: dict[str, Verdict] = {}
+    with closing(Looker(deployment, within=5.0, primary_address=options.primary_address)) as looker:
+        for _ in range(_LOOKS):
+            now = loop.time()
+            seen = await looker.look()
+            meter.note(seen.primary, now)
+            for each in seen.replicas:
+                verdicts[each.server.name] = judge(seen, each, meter.lag(seen.primary, each, now), limits)
+            if all(verdict.state is State.HEALTHY for verdict in verdicts.values()):
+                break
+            await asyncio.sleep(_BETWEEN_LOOKS)
+    return verdicts
 
 
 def _source(facts: ServerFacts, address: tuple[str, int] | None, options: Options) -> Source:

@@ -42,7 +42,7 @@ def status(
     try:
         servers = find_servers(writer, reader or [], environment)
         address = host_and_port("--primary-address", primary_address) if primary_address else None
-        seen, judged = asyncio.run(_interruptible(servers, address, Limits(max_lag)))
+        seen, judged = asyncio.run(_look(servers, address, Limits(max_lag)))
     except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
         raise typer.Exit(fail("status", error, as_json)) from None
     code = overall(seen, judged)
@@ -53,13 +53,8 @@ def status(
     raise typer.Exit(code)
 
 
-async def _interruptible(servers: Deployment, address: tuple[str, int] | None, limits: Limits) -> tuple[Seen, Judged]:
+async def _look(servers: Deployment, address: tuple[str, int] | None, limits: Limits) -> tuple[Seen, Judged]:
     cancel_on_sigterm()
-    return await look(servers, address, limits)
-
-
-async def look(servers: Deployment, address: tuple[str, int] | None, limits: Limits) -> tuple[Seen, Judged]:
-    """Look at all servers, and again while what is seen may be gone in a moment."""
     with closing(Looker(servers, within=5.0, primary_address=address)) as looker:
         for _ in range(_LOOKS - 1):
             seen, judged = _judge_all(await looker.look(), limits)

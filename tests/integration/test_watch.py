@@ -112,6 +112,46 @@ def test_wrong_credentials_are_replaced(place: Site, watcher: WatcherProcess) ->
     in_step(place, "dbread1")
 
 
+def test_what_keeps_a_login_from_being_sent_is_mended(place: Site, watcher: WatcherProcess) -> None:
+    """2026: TLS where the primary has none. 2061: neither TLS nor a key to hide the password with."""
+    before = len(watcher.log)
+    options, errno = "MASTER_SSL = 1, MASTER_SSL_VERIFY_SERVER_CERT = 1", 2026
+    if not place.mariadb:
+        options, errno = "SOURCE_SSL = 0, GET_SOURCE_PUBLIC_KEY = 0", 2061
+        # What is kept of passwords that were once checked goes.
+        place.query("dbwrite", "FLUSH PRIVILEGES")
+    place.query("dbread1", "STOP REPLICA", f"CHANGE REPLICATION SOURCE TO {options}", "START REPLICA")
+    watcher.wait_for_log(f"dbread1: HEALTHY -> BROKEN_REPOINT: is not let in by the primary: error {errno}", before)
+    watcher.wait_for_log("dbread1: repair done: attach again", before)
+    in_step(place, "dbread1")
+
+
+def test_a_network_that_was_cut_heals_by_itself(place: Site, watcher: WatcherProcess) -> None:
+    before, wipes = len(watcher.log), place.wipes("dbread1")
+    place.relay.switch(0)
+    watcher.wait_for_log("dbwrite: does not answer", before)
+    place.relay.switch(place.cluster.server("dbwrite").port)
+    watcher.wait_for_log("dbwrite: answers again", before)
+    in_step(place, "dbread1")
+    assert place.wipes("dbread1") == wipes
+
+
+def test_replicas_with_one_server_id_get_two(place: Site, watcher: WatcherProcess) -> None:
+    if not place.mariadb:
+        pytest.skip("MySQL's primary tells its replicas by server_uuid: both go on")
+    before = len(watcher.log)
+    taken = place.query("dbread2", "SELECT @@server_id AS id")[0]["id"]
+    place.query("dbread1", "STOP REPLICA", f"SET GLOBAL server_id = {taken}", "START REPLICA")
+    watcher.wait_for_log("repair done", before)
+
+    def differ() -> bool:
+        return len({place.query(name, "SELECT @@server_id AS id")[0]["id"] for name in BOTH}) == 2
+
+    wait_until(differ, "one of the two has another server_id", lambda: watcher.log[before:])
+    for name in BOTH:
+        in_step(place, name)
+
+
 def test_a_lost_source_is_found_again_without_a_copy(place: Site, watcher: WatcherProcess) -> None:
     before, wipes = len(watcher.log), place.wipes("dbread1")
     place.query("dbread1", "STOP REPLICA", "RESET REPLICA ALL")
@@ -122,7 +162,11 @@ def test_a_lost_source_is_found_again_without_a_copy(place: Site, watcher: Watch
 
 @pytest.mark.parametrize(
     ("damage", "repair"),
-    [("1062", "write anew what differs"), ("1032", "write anew what differs"), ("1146", "copy")],
+    [
+        ("1062", "write anew what differs"),
+        ("1032", "write anew what differs"),
+        ("1146", "copy"),
+    ],
 )
 def test_a_diverged_replica_is_mended(place: Site, watcher: WatcherProcess, damage: str, repair: str) -> None:
     before, wipes = len(watcher.log), place.wipes("dbread1")
@@ -150,6 +194,20 @@ def test_a_diverged_replica_is_mended(place: Site, watcher: WatcherProcess, dama
 
 def _has_table(place: Site, name: str, table: str) -> bool:
     return bool(place.query(name, f"SHOW TABLES IN app LIKE '{table}'"))
+
+
+def test_an_account_of_its_own_is_mended_without_a_copy(place: Site, watcher: WatcherProcess) -> None:
+    before, wipes = len(watcher.log), place.wipes("dbread1")
+    account = "CREATE USER damage@localhost IDENTIFIED BY 'Damage-1'"
+    place.writable("dbread1")
+    place.query("dbread1", "SET SESSION sql_log_bin = 0", account)
+    place.query("dbwrite", account)
+    watcher.wait_for_log("dbread1: HEALTHY -> DIVERGED: its data differs from the primary's: error 1396", before)
+    watcher.wait_for_log("dbread1: repair done: write anew what differs", before)
+    in_step(place, "dbread1")
+    assert place.wipes("dbread1") == wipes
+    place.query("dbwrite", "DROP USER damage@localhost")
+    in_step(place, "dbread1")
 
 
 def test_a_replica_that_is_purged_is_mended_without_a_copy(place: Site, watcher: WatcherProcess) -> None:
