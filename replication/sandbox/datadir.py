@@ -85,7 +85,8 @@ def _refuse_spaces(program: ServerProgram, template: Path) -> None:
         )
 
 
-def _tail(text: str, lines: int = 15) -> str:
+def _tail(text: str, lines: int = 60) -> str:
+    # MariaDB's script says why at the beginning, and then much that is always the same.
     return "\n".join(text.splitlines()[-lines:])
 
 
