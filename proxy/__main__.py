@@ -40,6 +40,9 @@ def main(
         float | None, typer.Option(help="Seconds that a read waits for a replica that has these.")
     ] = None,
     connect_timeout: Annotated[float | None, typer.Option(help="Seconds for a login at a server.")] = None,
+    primary_wait: Annotated[
+        float | None, typer.Option(help="Seconds that statements and logins wait for a primary that is away.")
+    ] = None,
     login_timeout: Annotated[float | None, typer.Option(help="Seconds that a client has to log in.")] = None,
     connection_sharing: Annotated[
         str | None, typer.Option(help="shared: sessions share server connections; session: each has its own.")
@@ -110,6 +113,7 @@ def main(
         "consistency": consistency,
         "freshness_wait": freshness_wait,
         "connect_timeout": connect_timeout,
+        "primary_wait": primary_wait,
         "login_timeout": login_timeout,
         "connection_sharing": connection_sharing,
         "server_connections": server_connections,

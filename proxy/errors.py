@@ -1,5 +1,6 @@
 """Whose fault it is: the client's, a server's, or ours. Each error carries what the client is told."""
 
+from proxy.wire.constants import ER_SERVER_SHUTDOWN
 from proxy.wire.replies import Err
 
 
@@ -21,3 +22,8 @@ class ServerRefused(SessionError):
 
 class ServerLost(SessionError):
     """A server could not be reached, or went away."""
+
+
+def refusal(err: Err) -> ServerLost | ServerRefused:
+    """What a server's error during a login comes to: one that shuts down is as good as gone."""
+    return ServerLost(err) if err.errno == ER_SERVER_SHUTDOWN else ServerRefused(err)

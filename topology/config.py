@@ -133,6 +133,9 @@ class Settings(BaseModel):
         0.01, ge=0, le=10, description="so long a read waits for a replica that has these, before the primary serves it"
     )
     connect_timeout: Seconds = Field(5.0, description="time for connecting and logging in at a server")
+    primary_wait: float = Field(
+        10.0, ge=0, le=3600, description="so long statements and logins wait for a primary that is away"
+    )
     login_timeout: Seconds = Field(10.0, description="time a client has to log in")
     connection_sharing: Literal["shared", "session"] = Field(
         "shared", description="whether sessions share server connections, or each has its own"

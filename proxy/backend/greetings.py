@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from proxy.backend.compression import compression_flag
 from proxy.backend.origin import introduction
 from proxy.channel import PacketChannel
-from proxy.errors import ServerLost, ServerRefused
+from proxy.errors import ServerLost, refusal
 from proxy.wire.constants import CR_CONN_HOST, ERR_HEADER
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.handshake import Greeting, parse_greeting
@@ -91,7 +91,7 @@ async def reached(server: Server, within: float, before: bytes) -> AsyncIterator
 
 def _read(payload: bytes) -> Greeting:
     if payload[:1] == bytes((ERR_HEADER,)):
-        raise ServerRefused(parse_err(payload))
+        raise refusal(parse_err(payload))
     return parse_greeting(payload)
 
 

@@ -13,7 +13,7 @@ from proxy.backend.origin import Origin, introduced, introduction
 from proxy.backend.tracked import TrackedConnection
 from proxy.backend.translated import TranslatedConnection
 from proxy.channel import PacketChannel
-from proxy.errors import ServerLost, ServerRefused
+from proxy.errors import ServerLost, ServerRefused, refusal
 from proxy.routing.state import Seen
 from proxy.wire.capabilities import lacking, layout_of, towards_server
 from proxy.wire.changeuser import ChangeUser, change_user_payload
@@ -151,7 +151,7 @@ async def _converse(channel: PacketChannel, login: ClientLogin) -> Ok:
             case Ok() as ok:
                 return ok
             case Err() as err:
-                raise ServerRefused(err)
+                raise refusal(err)
             case bytes(payload):
                 channel.send(payload)
             case None:

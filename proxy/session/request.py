@@ -36,7 +36,7 @@ class Request:
     everything, `waits` that one is waited for, until the event loop's time is `until`, and `waited` that this is over.
     `before` is a text that its connection has to run right before
     it, and `whole` makes its reply what the connection of the statement before would have said; `kept` is what stays
-    known of that statement.
+    known of that statement. `given_up` is when it stops waiting for a primary that is away, by the event loop's clock.
     """
 
     at: Seen | Server | None
@@ -56,6 +56,7 @@ class Request:
     before: bytes = b""
     whole: WholeReply | None = None
     kept: Kept | None = None
+    given_up: float = 0.0
 
     def __init__(
         self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None

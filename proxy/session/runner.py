@@ -15,6 +15,7 @@ from proxy.backend.login import Identity, server_lost
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.policy import READ_ONLY
 from proxy.routing.told import Told
+from proxy.session.absence import Absence
 from proxy.session.context import Context
 from proxy.session.counting import count
 from proxy.session.diagnostics import WholeReply
@@ -46,6 +47,9 @@ log = logging.getLogger(__name__)
 
 # After these the session may ask about the statement before.
 _REMEMBERED: Final = (c.COM_QUERY, c.COM_STMT_EXECUTE)
+
+# So much of the time that a client has for its login may be spent on waiting for the primary.
+_OF_LOGIN: Final = 0.8
 
 
 class Client(Target, Protocol):
@@ -107,6 +111,7 @@ class Runner:
         self._lending = Lending(self, self._servers, machine, name, self._go_on)
         self._doomed: Request | None = None
         self._patience = Patience(context.monitor.freshness, context.waits)
+        self._absence = Absence(context.monitor, context.settings.primary_wait)
         self._summons: list[Callable[[Err | None], None]] = []
         self._arriving = False
         self._postponed: Callable[[], None] | None = None
@@ -123,9 +128,17 @@ class Runner:
     async def reach_primary(self) -> BackendConnection:
         """The session's first connection to the primary. Raises ServerLost, ServerRefused."""
         self._arriving = True
+        settings = self._context.settings
+        patience = min(settings.primary_wait, _OF_LOGIN * settings.login_timeout)
+        until = asyncio.get_running_loop().time() + patience
         try:
-            primary = self._context.monitor.snapshot.primary.server
-            return await first_connection(self, self._servers, primary, self._steps.query)
+            while True:
+                primary = self._context.monitor.snapshot.primary.server
+                try:
+                    return await first_connection(self, self._servers, primary, self._steps.query)
+                except ServerLost:
+                    if not await self._absence.over(until):
+                        raise
         finally:
             self._arriving = False
 
@@ -156,6 +169,7 @@ class Runner:
         self._request = self._postponed = None
         self._lending.give_up()
         self._patience.end()
+        self._absence.end()
         self._servers.close(self._may_leave_behind, self._left)
 
     # --- a request in ------------------------------------------------------------------------------------------------
@@ -222,10 +236,12 @@ class Runner:
             self.interrupt()
 
     def interrupt(self) -> None:
-        """End the request that waits for a connection or a replica, if one does."""
-        if self._request is not None and (self._servers.awaited is not None or self._patience.under_way):
+        """End the request that waits for a connection, a replica or the primary, if one does."""
+        waits = self._servers.awaited or self._patience.under_way or self._absence.waiting
+        if self._request is not None and waits:
             self._servers.give_up()
             self._patience.end()
+            self._absence.end()
             self.refuse(self._request, interrupted())
 
     @property
@@ -369,7 +385,8 @@ class Runner:
         if isinstance(outcome, BackendConnection):
             self.dispatch(request)
         elif self._servers.is_primary(server) or request.at is server:
-            self.refuse(request, outcome.err)
+            if isinstance(outcome, ServerRefused) or not self._absence.outlast(request, self.dispatch):
+                self.refuse(request, outcome.err)
         else:
             request.avoid |= {server.name}
             self.dispatch(request)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pymysql
@@ -33,7 +34,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.fixture
 def proxy(cluster: Cluster) -> Iterator[ProxyProcess]:
-    with running_proxy(cluster, *FAST_PROBES) as proxy:
+    with running_proxy(cluster, *FAST_PROBES, "--primary-wait", "0.5") as proxy:
         yield proxy
 
 
@@ -232,6 +233,39 @@ def test_a_dead_primary_is_named_and_used_again(cluster: Cluster, proxy: ProxyPr
         assert run(idle, COUNT) == ((4,),)
     for replica in cluster.servers[1:]:
         wait_until_back(proxy, replica)
+
+
+def test_a_restart_of_the_primary_is_a_pause(cluster: Cluster) -> None:
+    """Nothing that was not in flight fails: not an idle session, not a new one."""
+    primary = cluster.servers[0]
+    with (
+        running_proxy(cluster, *FAST_PROBES, "--primary-wait", "60", "--login-timeout", "75") as proxy,
+        connect(cluster, proxy, autocommit=True) as idle,
+        connect(cluster, proxy) as in_transaction,
+        ThreadPoolExecutor(4) as others,
+    ):
+        run(in_transaction, f"CREATE DATABASE {SCHEMA}_pause")
+        run(in_transaction, f"CREATE TABLE {SCHEMA}_pause.item (value INT)")
+        run(idle, "SET @kept = 7")
+        run(in_transaction, "BEGIN")
+        run(in_transaction, f"INSERT INTO {SCHEMA}_pause.item VALUES (1)")
+        primary.kill()
+        try:
+            # Before that a statement can be on its way to the dead server.
+            wait_until(lambda: is_down(proxy, primary), "the proxy knows")
+            waits = others.submit(run, idle, f"INSERT INTO {SCHEMA}_pause.item VALUES (@kept)")
+            arrives = others.submit(connect, cluster, proxy, connect_timeout=60)
+            assert error_of(lambda: run(in_transaction, "COMMIT"))[0] in (GONE, LOST)
+            assert not waits.done(), waits.exception()
+            assert not arrives.done(), arrives.exception()
+        finally:
+            primary.start()
+        assert waits.result(DEADLINE) == ()
+        with arrives.result(DEADLINE) as arrived:
+            assert run(arrived, f"SELECT value FROM {SCHEMA}_pause.item FOR UPDATE") == ((7,),)
+            run(arrived, f"DROP DATABASE {SCHEMA}_pause")
+        for replica in cluster.servers[1:]:
+            wait_until_back(proxy, replica)
 
 
 def error_of(action: Callable[[], Any]) -> tuple[int, str]:
