@@ -6,6 +6,7 @@ commands and what is gained.
 """
 
 import os
+import sys
 
 from setuptools import setup
 
@@ -28,7 +29,8 @@ def modules() -> list[str]:
 
 def extensions() -> list[object]:
     """What setuptools is to build."""
-    if os.environ.get("MANYREADS_COMPILE") != "1":
+    # What a wheel is called and needs is asked for before it is built.
+    if os.environ.get("MANYREADS_COMPILE") != "1" or not {"bdist_wheel", "build_ext"} & set(sys.argv):
         return []
     try:
         from mypyc.build import mypycify

@@ -27,6 +27,7 @@ from topology.errors import ConfigError, ManyreadsError
 from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
 
+_TURN_SECONDS = 3
 REPLICATION_USER = "manyreads_repl"
 _COPY_TRIES = 3
 _LOGGING_IN = (Action.COPY, Action.RENEW, Action.ATTACH, Action.REPOINT)
@@ -164,7 +165,8 @@ def _check_names(deployment: Deployment, options: Options) -> None:
 async def take_turn(client: SqlClient) -> None:
     """Keep a second run away for as long as this connection lives."""
     await client.execute("SET SESSION wait_timeout = 604800")
-    if await client.value(f"SELECT GET_LOCK('{SETUP_LOCK}', 0)") != 1:
+    # A server takes a moment to notice that the process of a run is gone.
+    if await client.value(f"SELECT GET_LOCK('{SETUP_LOCK}', {_TURN_SECONDS})") != 1:
         raise Refused(
             f"another run is setting up replicas of {client.server} right now",
             "wait until it is over; if its process is gone, its connection ends with it",

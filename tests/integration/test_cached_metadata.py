@@ -144,15 +144,16 @@ def compare(cluster: Cluster, proxy: ProxyProcess, deprecate_eof: bool) -> Keepe
             assert keeper.execute(mine, values, cursor) == other.execute(theirs, values, cursor), (text, values)
 
         def both_replicas_answered() -> bool:
-            """A replica that is slow to follow the changes answers less of them; then there is more to do."""
+            """A replica that is slow to follow the writes answers none of it at first."""
             for step in unchanged():
                 take(*step)
             ran = counters.difference()
             return min(ran["dbread1"], ran["dbread2"]) >= 10
 
+        # Before settings bind what was prepared to the primary.
+        wait_until(both_replicas_answered, "both replicas answered some of it", lambda: proxy.log)
         for step in steps():
             take(*step)
-        wait_until(both_replicas_answered, "both replicas answered some of it")
         keeper.talk.query("DROP TABLE changing")
     return keeper
 

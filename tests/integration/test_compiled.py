@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from replication.sandbox import Cluster
+from replication.sandbox import Flavor
 from tests.differential.run import Differential
+from tests.support.clusters import replicating_cluster
 from tests.support.proxies import running_proxy
 from tests.support.wheels import compile_into, compiled_modules, output
 
@@ -33,10 +34,12 @@ def test_all_that_is_named_is_compiled(packages: Path) -> None:
     assert all(Path(file).is_relative_to(packages) for file in files)
 
 
-def test_sequences_are_answered_as_by_the_server(shared_cluster: Cluster, packages: Path) -> None:
-    with running_proxy(shared_cluster, packages=str(packages)) as proxy:
-        outcome = Differential(shared_cluster, proxy, SEED).run(range(SEQUENCES))
-        assert not outcome.findings, "\n\n".join(map(str, outcome.findings))
-        assert outcome.steps > 10 * SEQUENCES
-        assert outcome.reads["dbread1"] > SEQUENCES
-        assert "Traceback" not in proxy.log
+def test_sequences_are_answered_as_by_the_server(packages: Path) -> None:
+    """One test for both vendors: tests of each would be dealt to two workers, and each of these would compile."""
+    for flavor in Flavor:
+        with replicating_cluster(flavor) as cluster, running_proxy(cluster, packages=str(packages)) as proxy:
+            outcome = Differential(cluster, proxy, SEED).run(range(SEQUENCES))
+            assert not outcome.findings, "\n\n".join(map(str, outcome.findings))
+            assert outcome.steps > 10 * SEQUENCES
+            assert outcome.reads["dbread1"] > SEQUENCES
+            assert "Traceback" not in proxy.log

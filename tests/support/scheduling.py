@@ -12,6 +12,9 @@ _VENDORS = [flavor.value for flavor in Flavor]
 _GIBIBYTES_EACH = 2
 # What takes a minute and more, much of it waiting. It comes first, so that nobody is left alone with it in the end.
 _LONG = (
+    "test_compiled",
+    "test_switchover",
+    "test_kills",
     "test_watch",
     "test_startsync",
     "test_sandbox",
