@@ -176,5 +176,5 @@ class _Change:
         )
         if identity.capabilities & c.CLIENT_IGNORE_SPACE and self._of.primary.vendor is Vendor.MARIADB:
             # Observed: after this MariaDB has a sql_mode without it, as after a reset, and with it after a login.
-            machine.reset(link.seen)
+            machine.outcomes.reset(link.seen)
         self._session.changed(identity, machine, link)

@@ -186,7 +186,7 @@ class ClientSession(asyncio.Protocol):
         if code == c.COM_STMT_CLOSE:
             self.runner.close_statement(packet)
             return
-        request = self._machine.request(packet)
+        request = self._machine.requests.make(packet)
         if isinstance(request, Request):
             self._statements += 1
             self._enter(WORKING)
@@ -228,7 +228,7 @@ class ClientSession(asyncio.Protocol):
 
     def _take_large(self, length: int, head: bytes) -> None:
         check_header(length, head[3])
-        request = self._machine.streamed(head)
+        request = self._machine.requests.streamed(head)
         self._enter(STREAMING)
         self._body = BodyStream(length)
         used = c.HEADER_SIZE + self._body.feed(head[c.HEADER_SIZE :])
@@ -297,7 +297,7 @@ class ClientSession(asyncio.Protocol):
 
     def unchanged(self, link: BackendConnection) -> None:
         """Go on as the user that the session had. The primary has set the session back, but not the whole of it."""
-        self._machine.reset(link.seen)
+        self._machine.outcomes.reset(link.seen)
         self._machine.state.pin_down("change-user")
         self._machine.state.status = c.SERVER_STATUS_AUTOCOMMIT
         self._go_on(link)

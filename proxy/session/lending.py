@@ -51,15 +51,15 @@ class Lending:
         return self._servers.warned and self._is_last(link)
 
     def _is_last(self, link: BackendConnection) -> bool:
-        return self._servers.last == link.server.name and self._machine.kept is None
+        return self._servers.last == link.server.name and self._machine.last.kept is None
 
     def part(self, link: BackendConnection, done: Parted) -> None:
         """Give `link` up, and call `done` with what it has, or with None if it has to stay."""
         last, on_primary = self._is_last(link), self._servers.is_primary(link.server)
         parted = functools.partial(self._parted, link, done, last, on_primary)
-        if self._machine.asks(on_primary, last=last):
+        if self._machine.last.asks(on_primary, last=last):
             link.resume_reading()
-            ask = functools.partial(self._machine.next_question, warned=last and self._servers.warned)
+            ask = functools.partial(self._machine.last.next_question, warned=last and self._servers.warned)
             self._handover = Handover(self._owner, link, ask, parted)
             self.under_way = link
             self._handover.start()
@@ -72,7 +72,7 @@ class Lending:
         self._handover = self.under_way = None
         try:
             if replies:
-                self._machine.keep(replies, link.seen, on_primary, last=last)
+                self._machine.last.keep(replies, link.seen, on_primary, last=last)
         except MalformedPacket as error:
             log.info("%s: %s keeps its connection: %s", self._name, link.server, error)
             replies = None

@@ -77,7 +77,7 @@ class Recovery:
     def _learn_write(self, request: Request, server: Server) -> None:
         log.warning("%s: %s refused a statement as a write that was taken for a read", self._name, server)
         if self._context.cache is not None:
-            self._context.cache.learn_write(self._machine.text(request))
+            self._context.cache.learn_write(self._machine.requests.text(request))
         self._machine.refused_as_write(request, replace(REFUSED_BY_REPLICA, tally=request.statement.tally))
 
     def _make_sure(self, request: Request, link: BackendConnection, exchange: Exchange, reply: bytes) -> None:

@@ -180,8 +180,8 @@ class Runner:
             # What this asks for is just being taken from its connection, or a connection is being got or put in order.
             self._postponed = functools.partial(self.start, request)
             return
-        if self._machine.kept is not None:
-            told = self._machine.retold(request)
+        if self._machine.last.kept is not None:
+            told = self._machine.last.retold(request)
             if not isinstance(told, Request):
                 self.answer(request, told)
                 return
@@ -326,7 +326,7 @@ class Runner:
             self._link = None
             self._servers.open(server, self, functools.partial(self._opened, server, request))
             return
-        if link.commands is not None and self._machine.may_avoid(request):
+        if link.commands is not None and self._machine.requests.may_avoid(request):
             # The query attributes that it has would be left out there.
             request.avoid |= {server.name}
             self.dispatch(request)
@@ -439,9 +439,9 @@ class Runner:
         if request.code in _REMEMBERED:
             if self._servers.last != link.server.name:
                 self._servers.last, self._servers.warned = link.server.name, False
-            if request.statement.reads or not self._machine.leaves_warnings(request):
+            if request.statement.reads or not self._machine.last.leaves_warnings(request):
                 self._servers.warned = False
-            self._machine.kept = request.kept
+            self._machine.last.kept = request.kept
         if self._client_slow:
             link.pause_reading()
         if request.streamed:
@@ -478,7 +478,7 @@ class Runner:
             self._forwarded = True
             if self._held or exchange.prepared is not None:
                 chunk = self._first_chunk(request, connection, exchange, chunk)
-        if not request.plain and self._machine.wrote(request, exchange.status):
+        if not request.plain and self._machine.outcomes.wrote(request, exchange.status):
             self._note_write(request)
         if not exchange.done:
             self._write(chunk)
@@ -491,7 +491,7 @@ class Runner:
         if exchange.warned:
             self._servers.warned = connection.seen.warned = True
         if on_primary or not request.plain:
-            self._machine.replied(request, exchange, connection.seen, on_primary)
+            self._machine.outcomes.replied(request, exchange, connection.seen, on_primary)
             if self._machine.state.released:
                 # The server closes after the reply, and so must the client's connection, before it sends more.
                 self._client.state_lost(b"")
@@ -518,7 +518,7 @@ class Runner:
 
     def _note_write(self, request: Request) -> None:
         self._end_definition()
-        self._context.monitor.note_write(self._machine.written, defines=request.statement.defines)
+        self._context.monitor.note_write(self._machine.outcomes.written, defines=request.statement.defines)
         self._servers.consistency.own = self._context.monitor.freshness.written
 
     def _whole(self, whole: WholeReply, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bytes:
@@ -539,14 +539,14 @@ class Runner:
         chunk, self._held = self._held + chunk, b""
         if exchange.prepared is None:
             return chunk
-        return renumbered(chunk, self._machine.prepared(request, exchange, link.seen))
+        return renumbered(chunk, self._machine.outcomes.prepared(request, exchange, link.seen))
 
     def accept(self, request: Request, exchange: Exchange, link: BackendConnection, reply: bytes) -> None:
         """The error `reply` is for the client after all."""
         self._servers.warned = link.seen.warned = True
         on_primary = self._servers.is_primary(link.server)
         count(request, link, exchange.errno, on_primary)
-        self._machine.replied(request, exchange, link.seen, on_primary)
+        self._machine.outcomes.replied(request, exchange, link.seen, on_primary)
         if self._killer.busy:
             self._killed(exchange, reply)
             return
@@ -650,7 +650,7 @@ class Runner:
         if not link.farewell:
             # A server that says why it closes a connection speaks of this one: its client has sent too much, for one.
             self._context.monitor.report_failure(link.server, reason)
-        if self._machine.wrote(request):
+        if self._machine.outcomes.wrote(request):
             self._note_write(request)
         if link.farewell and request.streamed:
             self._client.state_lost(link.farewell)

@@ -93,7 +93,7 @@ def _run(session: Machine, servers: list[Seen], packet: bytes, number: int, how:
     if packet[c.HEADER_SIZE] == c.COM_STMT_CLOSE:
         session.close_statement(packet)
         return
-    request = session.request(packet)
+    request = session.requests.make(packet)
     if not isinstance(request, Request):
         return
     on_primary = bool(how & 1)
@@ -107,11 +107,11 @@ def _run(session: Machine, servers: list[Seen], packet: bytes, number: int, how:
     assert last[c.HEADER_SIZE] == request.code
     assert all(packet[c.HEADER_SIZE] in (c.COM_STMT_CLOSE, c.COM_STMT_SEND_LONG_DATA) for packet in before)
     session.sent(request, seen)
-    session.wrote(request)
+    session.outcomes.wrote(request)
     exchange = _reply(request.reply, how, number)
     if exchange.prepared is not None and on_primary:
-        session.prepared(request, exchange, seen)
-    session.replied(request, exchange, seen, on_primary)
+        session.outcomes.prepared(request, exchange, seen)
+    session.outcomes.replied(request, exchange, seen, on_primary)
 
 
 def _packets(data: bytes) -> list[bytes]:

@@ -49,7 +49,7 @@ class Session:
         self._server_numbers = {PRIMARY: 100, REPLICA: 200}
 
     def request(self, packet: bytes) -> Request:
-        request = self.machine.request(packet)
+        request = self.machine.requests.make(packet)
         assert isinstance(request, Request)
         return request
 
@@ -86,16 +86,16 @@ class Session:
         exchange = Exchange(request.reply, Layout(deprecate_eof=True))
         if not exchange.done:
             exchange.feed(frame(reply, 1) if reply else self._ordinary(request.reply, server))
-        self.wrote = self.machine.wrote(request, exchange.status)
+        self.wrote = self.machine.outcomes.wrote(request, exchange.status)
         self.number = 0
         if exchange.prepared is not None:
-            self.number = self.machine.prepared(request, exchange, seen)
+            self.number = self.machine.outcomes.prepared(request, exchange, seen)
         if request.reply is not Reply.NONE:
-            self.machine.replied(request, exchange, seen, server == PRIMARY)
+            self.machine.outcomes.replied(request, exchange, seen, server == PRIMARY)
 
     def hold(self, number: int, data: bytes, parameter: int = 0) -> None:
         """Send a piece of long data that the session keeps."""
-        assert self.machine.request(long_data(number, data, parameter)) is None
+        assert self.machine.requests.make(long_data(number, data, parameter)) is None
 
     def query(self, text: str, reply: bytes = b"") -> str:
         return self.run(query(text), reply)

@@ -102,7 +102,7 @@ def test_settings_are_repeated_as_the_connection_wants_queries() -> None:
 
 def test_attributes_that_cannot_be_read_get_the_servers_error() -> None:
     session = Session(flags=c.CLIENT_QUERY_ATTRIBUTES)
-    answer = session.machine.request(command(c.COM_QUERY, b"\0\2SELECT 1"))
+    answer = session.machine.requests.make(command(c.COM_QUERY, b"\0\2SELECT 1"))
     assert isinstance(answer, Err)
     assert answer.errno == c.ER_MALFORMED_PACKET
     assert session.run(command(c.COM_QUERY, b"\0\1SELECT 1")) == REPLICA
@@ -116,10 +116,10 @@ def test_a_kill_behind_attributes_is_read() -> None:
 def test_what_a_replica_refused_is_remembered_without_its_attributes() -> None:
     session = Session(flags=c.CLIENT_QUERY_ATTRIBUTES)
     request = session.request(command(c.COM_QUERY, ATTRIBUTE + b"SELECT 1"))
-    assert session.machine.text(request) == b"SELECT 1"
+    assert session.machine.requests.text(request) == b"SELECT 1"
     number = session.prepare("SELECT 2")
-    assert session.machine.text(session.request(execute(number))) == b"SELECT 2"
-    assert Session().machine.text(Session().request(query("SELECT 3"))) == b"SELECT 3"
+    assert session.machine.requests.text(session.request(execute(number))) == b"SELECT 2"
+    assert Session().machine.requests.text(Session().request(query("SELECT 3"))) == b"SELECT 3"
 
 
 # --- resets -----------------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_prepared_statements_do_not_outlive_a_reset() -> None:
     number = session.prepare("SELECT 1")
     session.run(execute(number))
     session.run(command(c.COM_RESET_CONNECTION))
-    answer = session.machine.request(execute(number))
+    answer = session.machine.requests.make(execute(number))
     assert isinstance(answer, Err)
     assert answer.errno == c.ER_UNKNOWN_STMT_HANDLER
     assert str(number) in answer.message
@@ -301,21 +301,21 @@ def test_other_commands_go_to_the_primary_and_pin_nothing(code: int) -> None:
 
 @pytest.mark.parametrize("code", [0x00, 0x05, 0x06, 0x0B, 0x0F, 0x11, 0x13, 0x1D, 0x7F, 0xFA, 0xFF])
 def test_unknown_commands_are_refused(code: int) -> None:
-    answer = Session().machine.request(command(code, b"abc"))
+    answer = Session().machine.requests.make(command(code, b"abc"))
     assert isinstance(answer, Err)
     assert (answer.errno, answer.sqlstate) == (c.ER_UNKNOWN_COM, "08S01")
 
 
 def test_large_commands_go_to_the_primary() -> None:
     session = Session()
-    text = session.machine.streamed(query("SELECT 'x"))
+    text = session.machine.requests.streamed(query("SELECT 'x"))
     assert isinstance(text, Request)
     assert (text.route.target, text.route.reason) == (Target.PRIMARY, "too-large")
     number = session.prepare("SELECT 1")
-    executed = session.machine.streamed(execute(number))
+    executed = session.machine.requests.streamed(execute(number))
     assert isinstance(executed, Request)
     assert executed.route.target is Target.PRIMARY
-    assert isinstance(session.machine.streamed(execute(99)), Err)
+    assert isinstance(session.machine.requests.streamed(execute(99)), Err)
     session.answer(text, PRIMARY)
     assert session.request(query("SELECT 1")).route.reason == "pinned:unknown-statement"
 
@@ -430,8 +430,8 @@ def test_an_error_may_leave_a_transaction_behind_with_autocommit_off(
 def written_by(session: Session, text: str, status: int = AUTOCOMMIT) -> Tables:
     """The tables that a write counts for once its reply is here."""
     request = session.request(query(text))
-    assert session.machine.wrote(request)
-    written = session.machine.written
+    assert session.machine.outcomes.wrote(request)
+    written = session.machine.outcomes.written
     session.run(query(text), ok(status))
     return written
 
@@ -476,7 +476,7 @@ def test_locking_tables_commits_what_was_written() -> None:
     session.query("BEGIN", ok(IN_TRANS))
     written_by(session, "INSERT INTO t VALUES (1)", IN_TRANS)
     assert written_by(session, "LOCK TABLES t READ") == frozenset([("app", "t")])
-    assert not session.machine.wrote(session.request(query("LOCK TABLES t READ")))
+    assert not session.machine.outcomes.wrote(session.request(query("LOCK TABLES t READ")))
 
 
 def test_unlocking_tables_commits_what_was_written() -> None:
@@ -519,8 +519,8 @@ def test_what_is_prepared_writes_in_the_schema_of_its_preparation() -> None:
     number = session.prepare("INSERT INTO t VALUES (1)")
     session.query("USE other")
     request = session.request(execute(number))
-    assert session.machine.wrote(request)
-    assert session.machine.written == frozenset([("app", "t")])
+    assert session.machine.outcomes.wrote(request)
+    assert session.machine.outcomes.written == frozenset([("app", "t")])
 
 
 def test_execution_by_name_counts_for_all() -> None:

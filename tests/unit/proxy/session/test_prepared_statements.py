@@ -30,7 +30,7 @@ LAST_PREPARED = 0xFFFFFFFF
 
 
 def error(session: Session, packet: bytes) -> Err:
-    answer = session.machine.request(packet)
+    answer = session.machine.requests.make(packet)
     assert isinstance(answer, Err)
     return answer
 
@@ -207,7 +207,7 @@ def test_a_session_holds_a_bounded_amount_of_long_data() -> None:
     numbers = [session.prepare("SELECT ?", parameters=1) for _ in range(5)]
     for number in numbers[:4]:
         session.hold(number, b"a" * 900)
-    assert isinstance(session.machine.request(long_data(numbers[4], b"a" * 900)), Request)
+    assert isinstance(session.machine.requests.make(long_data(numbers[4], b"a" * 900)), Request)
     session.machine.close_statement(about(c.COM_STMT_CLOSE, numbers[0]))
     session.hold(numbers[4], b"a" * 900)
 
@@ -216,7 +216,7 @@ def test_tiny_pieces_of_long_data_count_more_than_their_bytes() -> None:
     session = Session(limits=Limits(long_data=1000))
     number = session.prepare("SELECT ?", parameters=1)
     held = 0
-    while session.machine.request(long_data(number, b"")) is None:
+    while session.machine.requests.make(long_data(number, b"")) is None:
         held += 1
     assert 5 < held < 20
 
@@ -307,7 +307,7 @@ def test_a_closed_statement_is_unknown(vendor: Vendor) -> None:
         answer = error(session, about(code, number, bytes(5)))
         assert answer.errno == c.ER_UNKNOWN_STMT_HANDLER
         assert f"({number})" in answer.message
-    assert session.machine.request(long_data(number, b"abc")) is None
+    assert session.machine.requests.make(long_data(number, b"abc")) is None
 
 
 @pytest.mark.parametrize("code", [c.COM_STMT_EXECUTE, c.COM_STMT_FETCH, c.COM_STMT_RESET, c.COM_STMT_SEND_LONG_DATA])
@@ -319,7 +319,7 @@ def test_short_packets_name_no_statement(code: int, body: bytes) -> None:
     other = Session(vendor=Vendor.MARIADB)
     other.prepare("SELECT 1")
     if code == c.COM_STMT_SEND_LONG_DATA:
-        assert other.machine.request(command(code, body)) is None
+        assert other.machine.requests.make(command(code, body)) is None
     else:
         error(other, command(code, body))
 
@@ -327,7 +327,7 @@ def test_short_packets_name_no_statement(code: int, body: bytes) -> None:
 def test_fewer_types_than_parameters_are_an_error() -> None:
     session = Session()
     number = session.prepare("SELECT ?, ?", parameters=2)
-    answer = session.machine.request(execute(number, 2, b"\x03\x00\xfd", bound=True))
+    answer = session.machine.requests.make(execute(number, 2, b"\x03\x00\xfd", bound=True))
     assert isinstance(answer, Err)
 
 
@@ -373,14 +373,14 @@ def test_there_is_a_limit_to_what_is_remembered() -> None:
     session = Session()
     text = "SELECT " + "1" * 1_000_000
     count = 0
-    while isinstance(session.machine.request(command(c.COM_STMT_PREPARE, text.encode())), Request):
+    while isinstance(session.machine.requests.make(command(c.COM_STMT_PREPARE, text.encode())), Request):
         session.prepare(text)
         count += 1
     answer = error(session, command(c.COM_STMT_PREPARE, text.encode()))
     assert answer.errno == c.ER_MAX_PREPARED_STMT_COUNT_REACHED
     assert 50 < count < 70
     session.machine.close_statement(about(c.COM_STMT_CLOSE, 1))
-    assert isinstance(session.machine.request(command(c.COM_STMT_PREPARE, text.encode())), Request)
+    assert isinstance(session.machine.requests.make(command(c.COM_STMT_PREPARE, text.encode())), Request)
 
 
 # --- which ones a connection keeps ------------------------------------------------------------------------------------
