@@ -28,11 +28,8 @@ _LONGEST_FAREWELL = 4096
 _LONGEST_REFUSAL = 65536
 
 
-class Sink(Protocol):
-    """Who gets the replies of a connection."""
-
-    def reply_chunk(self, connection: "BackendConnection", exchange: Exchange, chunk: bytes) -> None:
-        """Bytes of the reply, already walked by `exchange`."""
+class Owner(Protocol):
+    """Whose connection it is."""
 
     def connection_broken(self, connection: "BackendConnection", reason: str) -> None:
         """The server is gone; nothing more will come."""
@@ -42,6 +39,13 @@ class Sink(Protocol):
 
     def resume_client(self) -> None:
         """The server takes bytes again."""
+
+
+class Sink(Owner, Protocol):
+    """Who gets the reply to a command, and owns the connection from then on."""
+
+    def reply_chunk(self, connection: "BackendConnection", exchange: Exchange, chunk: bytes) -> None:
+        """Bytes of the reply, already walked by `exchange`."""
 
 
 class BackendConnection(asyncio.Protocol):
@@ -59,6 +63,7 @@ class BackendConnection(asyncio.Protocol):
         "_channel",
         "_closing",
         "_exchange",
+        "_owner",
         "_sink",
         "_spare",
         "_transport",
@@ -79,7 +84,9 @@ class BackendConnection(asyncio.Protocol):
         "welcome",
     )
 
-    def __init__(self, server: Server, thread: int, capabilities: int, safety: Safety, status: int, sink: Sink) -> None:
+    def __init__(
+        self, server: Server, thread: int, capabilities: int, safety: Safety, status: int, owner: Owner
+    ) -> None:
         self.server = server
         self.thread = thread
         self.capabilities = capabilities
@@ -95,7 +102,8 @@ class BackendConnection(asyncio.Protocol):
         self.on_gone: Callable[[BackendConnection], None] | None = None
         self.sends = 0
         self.ahead: list[bytes] = []
-        self._sink = sink
+        self._owner = owner
+        self._sink: Sink
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
         self._closing = False
@@ -118,7 +126,7 @@ class BackendConnection(asyncio.Protocol):
 
     def send(self, packet: bytes, exchange: Exchange, sink: Sink) -> None:
         """Send one command; its reply goes to `sink`, chunk by chunk as it comes."""
-        self._sink = sink
+        self._owner = self._sink = sink
         self.sends += 1
         if not exchange.done:
             self._exchange = exchange
@@ -163,9 +171,13 @@ class BackendConnection(asyncio.Protocol):
             receiver = transport.lowest() if isinstance(transport, Layer) else self
             receiver.data_received(data)
 
-    def belong_to(self, sink: Sink) -> None:
-        """From now on `sink` is told what happens to the connection."""
-        self._sink = sink
+    def belong_to(self, owner: Owner) -> None:
+        """From now on `owner` is told what happens to the connection."""
+        self._owner = owner
+
+    def redirect(self, sink: Sink) -> None:
+        """`sink` gets the rest of the reply, and is told what happens to the connection."""
+        self._owner = self._sink = sink
 
     def converse(self) -> PacketChannel:
         """Begin a dialogue in the place of a command; what comes belongs to it until `conversed`.
@@ -251,7 +263,7 @@ class BackendConnection(asyncio.Protocol):
         self._closing = True
         if self._transport is not None:
             self._transport.abort()
-        self._sink.connection_broken(self, reason)
+        self._owner.connection_broken(self, reason)
         self._gone()
 
     def _gone(self) -> None:
@@ -287,8 +299,8 @@ class BackendConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Called by the event loop when the server does not keep up."""
-        self._sink.pause_client()
+        self._owner.pause_client()
 
     def resume_writing(self) -> None:
         """Called by the event loop."""
-        self._sink.resume_client()
+        self._owner.resume_client()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from proxy.backend.compression import compressing, compression_flag
-from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.encryption import start_tls, tls_flag
 from proxy.backend.greetings import Greetings, reached
 from proxy.backend.origin import Origin, introduced, introduction
@@ -68,7 +68,7 @@ def identity_of(response: HandshakeResponse, secret: Secret, origin: Origin) -> 
 
 
 async def open_connection(
-    server: Server, identity: Identity, sink: Sink, within: float, greetings: Greetings
+    server: Server, identity: Identity, owner: Owner, within: float, greetings: Greetings
 ) -> BackendConnection:
     """Connect and log in within `within` seconds; the greeting is left with `greetings`.
 
@@ -80,7 +80,7 @@ async def open_connection(
         ok = await _log_in(channel, server, greeting, identity, capabilities)
         safety = _safety(channel)
         kind = _kind(identity.capabilities, capabilities)
-        connection = kind(server, greeting.connection_id, capabilities, safety, ok.status, sink)
+        connection = kind(server, greeting.connection_id, capabilities, safety, ok.status, owner)
         if isinstance(connection, TranslatedConnection):
             connection.client = layout_of(identity.capabilities)
             connection.commands = Unattributed() if _loses_attributes(identity.capabilities, capabilities) else None

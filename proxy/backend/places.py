@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from proxy.admin.views import PoolFigure
-from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.told import Fit, Told
@@ -18,7 +18,7 @@ from topology.servers import Server
 _ASKED_WITHIN: Final = 1
 
 
-class Holder(Sink, Protocol):
+class Holder(Owner, Protocol):
     """A session, as the pool sees it."""
 
     def may_part(self, link: BackendConnection) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from proxy.admin.views import PoolFigure
-from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity
 from proxy.backend.places import Given, Holder, Kind, Nobody, Pattern, PooledLink, PoolLimits, Ring, Wish
 from proxy.backend.plan import Move, Room, plan
@@ -39,7 +39,7 @@ _LEFT_BEHIND: Final = 2
 _JITTER: Final = 0.1
 _PING: Final = frame(bytes((c.COM_PING,)), 0)
 
-Opener = Callable[[Server, Identity, Sink], Awaitable[BackendConnection]]
+Opener = Callable[[Server, Identity, Owner], Awaitable[BackendConnection]]
 
 
 class Pool:

@@ -42,7 +42,7 @@ class Reaper:
             link.close()
             return
         leftover = _Leftover()
-        link.belong_to(leftover)
+        link.redirect(leftover)
         link.resume_reading()
         self._spawn(self._end(link, identity, leftover))
 

@@ -9,7 +9,7 @@ nothing to tell.
 import logging
 from typing import Final
 
-from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.connection import BackendConnection, Owner, Sink
 from proxy.routing.reported import TRACKED
 from proxy.wire.clientlogin import Safety
 from proxy.wire.constants import CLIENT_QUERY_ATTRIBUTES, HEADER_SIZE
@@ -32,8 +32,10 @@ class TrackedConnection(BackendConnection):
 
     __slots__ = ("_answer", "_asked", "_kept", "_postponed")
 
-    def __init__(self, server: Server, thread: int, capabilities: int, safety: Safety, status: int, sink: Sink) -> None:
-        super().__init__(server, thread, capabilities, safety, status, sink)
+    def __init__(
+        self, server: Server, thread: int, capabilities: int, safety: Safety, status: int, owner: Owner
+    ) -> None:
+        super().__init__(server, thread, capabilities, safety, status, owner)
         self._asked: Exchange | None = None
         self._answer = b""
         self._kept = b""

@@ -1,6 +1,6 @@
 """Making a session for a client that was verified: its connection to the primary, its first state, the OK packet."""
 
-from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity, identity_of, open_connection, server_lost
 from proxy.errors import ServerLost, ServerRefused
 from proxy.session.arrival import ClientChannel
@@ -77,11 +77,11 @@ class Beginning:
             raise await self._judge.refused_by_primary(identity.user, error) from None
 
 
-async def open_to_primary(context: Context, identity: Identity, sink: Sink, judge: Judge) -> BackendConnection:
+async def open_to_primary(context: Context, identity: Identity, owner: Owner, judge: Judge) -> BackendConnection:
     """A client's connection to the primary, which has the last word on the account. Raises SessionError."""
     server = context.monitor.snapshot.primary.server
     try:
-        link = await open_connection(server, identity, sink, context.settings.connect_timeout, context.greetings)
+        link = await open_connection(server, identity, owner, context.settings.connect_timeout, context.greetings)
     except ServerLost as error:
         context.monitor.report_failure(server, error.err.message)
         raise

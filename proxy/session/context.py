@@ -11,7 +11,7 @@ from typing import Protocol
 
 from proxy.accounts.directory import Directory
 from proxy.admin.views import PoolFigure, SessionView, Traffic
-from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.greetings import Greetings
 from proxy.backend.login import Identity, open_connection
 from proxy.backend.places import PoolLimits
@@ -139,8 +139,8 @@ class Context:
             wait=settings.server_connection_wait,
         )
 
-        def open_link(server: Server, identity: Identity, sink: Sink) -> Awaitable[BackendConnection]:
-            return open_connection(server, identity, sink, settings.connect_timeout, self.greetings)
+        def open_link(server: Server, identity: Identity, owner: Owner) -> Awaitable[BackendConnection]:
+            return open_connection(server, identity, owner, settings.connect_timeout, self.greetings)
 
         return Pool(limits, open_link, self.spawn, self._connections_of, self._keepalive_of)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from proxy.backend.connection import BackendConnection
-from proxy.session.preludes import Owner, PreludeRun
+from proxy.backend.connection import BackendConnection, Owner
+from proxy.session.preludes import PreludeRun
 from proxy.session.request import Prelude
 from proxy.wire.exchange import Exchange
 

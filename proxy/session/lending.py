@@ -4,11 +4,11 @@ import functools
 import logging
 from collections.abc import Callable
 
-from proxy.backend.connection import BackendConnection
+from proxy.backend.connection import BackendConnection, Owner
 from proxy.routing.told import Told
 from proxy.session.handover import Handover
 from proxy.session.machine import Machine
-from proxy.session.preludes import Owner
+from proxy.session.sentence import Sentence
 from proxy.session.servers import Servers
 from proxy.wire.errors import MalformedPacket
 
@@ -18,12 +18,22 @@ Parted = Callable[[Told | None], None]
 
 
 class Lending:
-    """What one session lends. `kills` counts the KILLs under way to threads of its connections; `under_way` is the
-    connection that is asked for what only it knows, before it goes. `done` is called after each that was asked for, and
-    `name` is the client's, for the log."""
+    """What one session lends. `under_way` is the connection that is asked for what only it knows, before it goes.
 
-    def __init__(self, owner: Owner, servers: Servers, machine: Machine, name: str, done: Callable[[], None]) -> None:
-        self.kills = 0
+    `sentence` tells of KILLs under way, `done` is called after each connection that was asked for, and `name` is the
+    client's, for the log.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        servers: Servers,
+        machine: Machine,
+        sentence: Sentence,
+        name: str,
+        done: Callable[[], None],
+    ) -> None:
+        self._sentence = sentence
         self._owner = owner
         self._servers = servers
         self._machine = machine
@@ -40,7 +50,7 @@ class Lending:
     def may_leave_behind(self, link: BackendConnection, at_work: BackendConnection | None) -> bool:
         """Whether another session can have `link` when this one has ended."""
         # While a KILL is under way, whoever had it next would be killed.
-        if self.kills or link is at_work or not link.at_rest or not link.alive:
+        if self._sentence.any or link is at_work or not link.at_rest or not link.alive:
             return False
         if self._servers.links.get(link.server.name) is not link:
             return False

@@ -1,24 +1,10 @@
 """Runs preludes on a connection and keeps their replies from the client."""
 
 from collections.abc import Callable
-from typing import Protocol
 
-from proxy.backend.connection import BackendConnection
+from proxy.backend.connection import BackendConnection, Owner
 from proxy.session.request import Prelude
 from proxy.wire.exchange import Exchange, Reply
-
-
-class Owner(Protocol):
-    """Whose connections they are."""
-
-    def connection_broken(self, connection: BackendConnection, reason: str) -> None:
-        """The server is gone."""
-
-    def pause_client(self) -> None:
-        """The server takes no more bytes for now."""
-
-    def resume_client(self) -> None:
-        """The server takes bytes again."""
 
 
 class PreludeRun:

@@ -4,11 +4,11 @@ import logging
 from dataclasses import replace
 from typing import Final, Protocol
 
-from proxy.backend.connection import BackendConnection
+from proxy.backend.connection import BackendConnection, Owner
 from proxy.routing.policy import Target, route_to
 from proxy.session.context import Context
 from proxy.session.machine import Machine
-from proxy.session.preludes import Owner, PreludeRun
+from proxy.session.preludes import PreludeRun
 from proxy.session.remedies import MOST_REPEATS, REFUSED_AS_WRITE, Remedy, remedy
 from proxy.session.request import Prelude, Request
 from proxy.sql.cache import REFUSED_BY_REPLICA

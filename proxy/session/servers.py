@@ -5,7 +5,7 @@ import functools
 import logging
 from collections.abc import Callable
 
-from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity, open_connection, server_lost
 from proxy.backend.places import Given, Holder, Wish
 from proxy.errors import ServerLost, ServerRefused
@@ -253,11 +253,11 @@ class Servers:
         self._note_failure(server, outcome)
         opened(outcome)
 
-    async def _open(self, server: Server, sink: Sink, opened: Opened) -> None:
+    async def _open(self, server: Server, owner: Owner, opened: Opened) -> None:
         outcome: BackendConnection | ServerLost | ServerRefused
         try:
             within = self._context.settings.connect_timeout
-            outcome = await open_connection(server, self._identity, sink, within, self._context.greetings)
+            outcome = await open_connection(server, self._identity, owner, within, self._context.greetings)
         except (ServerLost, ServerRefused) as error:
             outcome = error
         self._task = self.awaited = None

@@ -3,22 +3,46 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
+from typing import Final
 
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import server_lost
 from proxy.backend.places import Holder
 from proxy.errors import ServerLost, ServerRefused
+from proxy.session.absence import Absence
+from proxy.session.context import Context
 from proxy.session.preludes import PreludeRun
 from proxy.session.request import Prelude
 from proxy.session.servers import Servers
+from proxy.session.steps import Steps
 from proxy.wire.exchange import Exchange
 from topology.servers import Server
 
 Query = Callable[[bytes], bytes]
+
+# So much of the time that a client has for its login may be spent on waiting for the primary.
+_OF_LOGIN: Final = 0.8
+
 _Outcome = BackendConnection | ServerLost | ServerRefused
 
 
-async def first_connection(holder: Holder, servers: Servers, server: Server, query: Query) -> BackendConnection:
+async def reach_primary(
+    context: Context, holder: Holder, servers: Servers, absence: Absence, steps: Steps
+) -> BackendConnection:
+    """A new connection to the primary, once there is one. Raises ServerLost, or ServerRefused with its own error."""
+    settings = context.settings
+    patience = min(settings.primary_wait, _OF_LOGIN * settings.login_timeout)
+    until = asyncio.get_running_loop().time() + patience
+    while True:
+        primary = context.monitor.snapshot.primary.server
+        try:
+            return await _first_connection(holder, servers, primary, steps.query)
+        except ServerLost:
+            if not await absence.over(until):
+                raise
+
+
+async def _first_connection(holder: Holder, servers: Servers, server: Server, query: Query) -> BackendConnection:
     """A new connection to the primary `server`. Raises ServerLost, or ServerRefused with the primary's own error.
 
     `query` makes a COM_QUERY as the connections of the session take it.

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from proxy.backend.connection import BackendConnection
+from proxy.backend.connection import BackendConnection, Owner
 from proxy.session.machine import Machine
-from proxy.session.preludes import Owner, PreludeRun
+from proxy.session.preludes import PreludeRun
 from proxy.session.request import Request
 from proxy.session.wording import snapshot_lost
 from proxy.wire.exchange import Exchange

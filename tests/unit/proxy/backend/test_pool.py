@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import cast
 
 from proxy.admin.views import PoolFigure
-from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.connection import BackendConnection, Owner, Sink
 from proxy.backend.login import Identity
 from proxy.backend.origin import Origin
 from proxy.backend.places import Given, PoolLimits, Wish
@@ -35,7 +35,7 @@ class Link(BackendConnection):
     """A connection that only notes what happens to it."""
 
     def __init__(self) -> None:
-        super().__init__(SERVER, 7, 0, Safety(private=True), 2, cast(Sink, None))
+        super().__init__(SERVER, 7, 0, Safety(private=True), 2, cast(Owner, None))
         self.log: list[bytes] = []
 
     @property
@@ -113,7 +113,7 @@ class Bench:
         self._tasks.append(task := asyncio.get_running_loop().create_task(work))
         return task
 
-    async def _open(self, server: Server, identity: Identity, sink: Sink) -> BackendConnection:
+    async def _open(self, server: Server, identity: Identity, owner: Owner) -> BackendConnection:
         await asyncio.sleep(0)
         if self.failures:
             raise self.failures.pop(0)

@@ -7,7 +7,7 @@ from typing import Self, cast
 import pytest
 
 from proxy.backend import reaper as module
-from proxy.backend.connection import BackendConnection, Sink
+from proxy.backend.connection import BackendConnection, Owner, Sink
 from proxy.backend.greetings import Greetings
 from proxy.backend.login import Identity
 from proxy.backend.origin import Origin
@@ -29,10 +29,10 @@ class Link(BackendConnection):
     """A connection whose server is the test."""
 
     def __init__(self, thread: int) -> None:
-        super().__init__(SERVER, thread, 0, SAFETY, 2, cast(Sink, None))
+        super().__init__(SERVER, thread, 0, SAFETY, 2, cast(Owner, None))
         self.log: list[str] = []
 
-    def belong_to(self, sink: Sink) -> None:
+    def redirect(self, sink: Sink) -> None:
         self.sink = sink
 
     def send(self, packet: bytes, exchange: Exchange, sink: Sink) -> None:
@@ -64,7 +64,7 @@ class Bench:
         self.tasks.append(asyncio.get_running_loop().create_task(work))
 
     async def _open(
-        self, server: Server, identity: Identity, sink: Sink, within: float, greetings: Greetings
+        self, server: Server, identity: Identity, owner: Owner, within: float, greetings: Greetings
     ) -> BackendConnection:
         self.killers.append(Link(900 + len(self.killers)))
         self.identities.append(identity)

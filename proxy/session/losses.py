@@ -1,0 +1,136 @@
+"""What becomes of a session, and of its request, when a server connection is lost."""
+
+import logging
+from typing import Protocol
+
+from proxy.backend.connection import BackendConnection
+from proxy.backend.login import server_lost
+from proxy.session.clientside import Client
+from proxy.session.killer import Killer
+from proxy.session.machine import Machine
+from proxy.session.remedies import MOST_REPEATS, may_move, may_start_over, next_sequence
+from proxy.session.request import Request
+from proxy.session.sentence import Sentence
+from proxy.session.servers import Servers
+from proxy.session.turn import Turn
+from proxy.session.twin import Twin
+from proxy.session.visibility import Visibility
+from proxy.wire import constants as c
+from topology.monitor import Monitor
+from topology.servers import Server
+
+log = logging.getLogger(__name__)
+
+
+class Attempts(Protocol):
+    """Where a request is run again, or is given up."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session has ended."""
+
+    def dispatch(self, request: Request) -> None:
+        """Run it on the next server that is fit."""
+
+    def give_up(self) -> None:
+        """It is over for the client; nothing more will come of it."""
+
+
+class Losses:
+    """One session's. `name` is the client's, for the log."""
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        turn: Turn,
+        machine: Machine,
+        servers: Servers,
+        client: Client,
+        killer: Killer,
+        twin: Twin,
+        visibility: Visibility,
+        sentence: Sentence,
+        attempts: Attempts,
+        name: str,
+    ) -> None:
+        self._monitor = monitor
+        self._turn = turn
+        self._machine = machine
+        self._servers = servers
+        self._client = client
+        self._killer = killer
+        self._twin = twin
+        self._visibility = visibility
+        self._sentence = sentence
+        self._attempts = attempts
+        self._name = name
+
+    def abandon(self, server: Server) -> None:
+        """`server` does not answer its probes: a read that waits for its first byte from there need not wait longer."""
+        link = self._servers.links.get(server.name)
+        if link is None or self._servers.is_primary(server) or (link is self._turn.link and self._turn.forwarded):
+            return
+        link.abort("it does not answer")
+
+    def connection_broken(self, connection: BackendConnection, reason: str) -> None:
+        """Called by a connection of the session."""
+        known = self._servers.links.remove(connection)
+        if self._attempts.closed or not known:
+            return
+        holds = self._twin.holds(connection)
+        self._twin.lost(connection)
+        if self._sentence.condemned:
+            # As a plain server does: it only closes.
+            self._client.close()
+            return
+        self._client.resume_client()
+        request = self._turn.request
+        if request is not None and self._turn.link is connection:
+            self._during_request(request, connection, reason, movable=not holds)
+        elif holds or (self._servers.is_primary(connection.server) and not self._machine.movable):
+            # A plain server would have closed on the client too.
+            server = connection.server
+            log.info("%s: %s closed its connection, and session state with it: %s", self._name, server, reason)
+            self._client.state_lost(connection.farewell)
+
+    def not_taken(self, request: Request, link: BackendConnection, farewell: bytes) -> None:
+        """The server had closed the connection before it read the request: its last words have the number 0."""
+        log.info("%s: %s closed its connection, which idled", self._name, link.server)
+        self._servers.remove(link)
+        link.close()
+        self._turn.held, self._turn.link, self._turn.exchange = b"", None, None
+        lost_state = self._servers.is_primary(link.server) and not self._machine.movable
+        if request.streamed or lost_state or request.repeats >= MOST_REPEATS:
+            self._client.state_lost(farewell)
+            self._attempts.give_up()
+            return
+        request.repeats += 1
+        self._attempts.dispatch(request)
+
+    def _during_request(self, request: Request, link: BackendConnection, reason: str, *, movable: bool) -> None:
+        if not link.farewell:
+            # A server that says why it closes a connection speaks of this one: its client has sent too much, for one.
+            self._monitor.report_failure(link.server, reason)
+        if self._machine.outcomes.wrote(request):
+            self._visibility.wrote(request)
+        if link.farewell and request.streamed:
+            self._client.state_lost(link.farewell)
+            # A command without a reply was over for the client when all of it was sent: then it has left at once.
+            if not self._attempts.closed:
+                self._attempts.give_up()
+        elif not self._runs_again(request, link, movable=movable):
+            self._killer.over(c.CR_SERVER_LOST)
+            log.warning("%s: lost %s during a statement: %s", self._name, link.server, reason)
+            sequence = next_sequence(self._turn.exchange, self._turn.forwarded)
+            self._client.lose(server_lost(link.server, reason), sequence)
+
+    def _runs_again(self, request: Request, link: BackendConnection, *, movable: bool) -> bool:
+        on_primary = self._servers.is_primary(link.server)
+        if movable and may_move(request, self._turn.forwarded, on_primary):
+            request.avoid |= {link.server.name}
+        elif on_primary and self._turn.exchange is None and may_start_over(request, self._machine.movable):
+            request.repeats += 1
+        else:
+            return False
+        self._attempts.dispatch(request)
+        return True

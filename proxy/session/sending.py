@@ -1,0 +1,154 @@
+"""Gets a request across a connection: first what that lacks for it, then the request itself."""
+
+import functools
+import logging
+from typing import Protocol
+
+from proxy.backend.connection import BackendConnection, Owner, Sink
+from proxy.session.clientside import Client
+from proxy.session.delivery import REMEMBERED, Delivery
+from proxy.session.machine import Machine
+from proxy.session.metadata import Metadata
+from proxy.session.preludes import Drain, PreludeRun
+from proxy.session.recovery import Recovery
+from proxy.session.request import Prelude, Request
+from proxy.session.servers import Servers
+from proxy.session.turn import Turn
+from proxy.session.twin import Twin
+from proxy.session.visibility import Visibility
+from proxy.wire import constants as c
+from proxy.wire.errors import MalformedPacket
+from proxy.wire.exchange import Exchange, Reply
+from proxy.wire.replies import Err
+from topology.servers import ServerCompression
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher(Owner, Protocol):
+    """Who finds another server for a request."""
+
+    def dispatch(self, request: Request) -> None:
+        """Run it on the next one that is fit."""
+
+
+class Sending:
+    """One session's. `metadata` is there for a client that keeps column definitions; `name` is for the log."""
+
+    def __init__(
+        self,
+        turn: Turn,
+        machine: Machine,
+        servers: Servers,
+        client: Client,
+        twin: Twin,
+        recovery: Recovery,
+        visibility: Visibility,
+        delivery: Delivery,
+        metadata: Metadata | None,
+        dispatcher: Dispatcher,
+        name: str,
+    ) -> None:
+        self._turn = turn
+        self._machine = machine
+        self._steps = machine.steps
+        self._servers = servers
+        self._client = client
+        self._twin = twin
+        self._recovery = recovery
+        self._visibility = visibility
+        self._delivery = delivery
+        self._metadata = metadata
+        self._dispatcher = dispatcher
+        self._name = name
+
+    def proceed(self, link: BackendConnection, request: Request) -> None:
+        """Bring `link` in step with the session, and then send the request."""
+        prelude = self._steps.prelude(link.seen, request)
+        if prelude is not None:
+            self._turn.prelude_sent(link)
+            done = functools.partial(self._prelude_over, link, request, prelude)
+            PreludeRun(self._dispatcher, done).start(link, prelude, self._ahead(link, request))
+            return
+        try:
+            self._send(link, request)
+        except MalformedPacket as error:
+            log.warning("%s: malformed packet: %s; connection closed", self._name, error)
+            self._client.lose(Err(c.ER_NET_PACKETS_OUT_OF_ORDER, "Malformed packet", "08S01"), 1)
+
+    def _ahead(self, link: BackendConnection, request: Request) -> list[bytes]:
+        """What is written in one with the next prelude.
+
+        Not on the primary, where a read that is none after all could write, and not where it would be compressed:
+        servers number the reply to the second command in one compressed packet as if it went on with the first.
+        """
+        plain = link.commands is None and link.server.compression is ServerCompression.OFF
+        if link.ahead or not plain or self._servers.is_primary(link.server):
+            return []
+        return self._steps.ahead(link.seen, request)
+
+    def _prelude_over(
+        self, link: BackendConnection, request: Request, prelude: Prelude, exchange: Exchange, reply: bytes
+    ) -> None:
+        if exchange.errno and link.ahead:
+            again = functools.partial(self._prelude_failed, link, request, prelude, exchange, reply)
+            Drain(self._dispatcher, again).start(link)
+        elif exchange.errno:
+            self._prelude_failed(link, request, prelude, exchange, reply)
+        else:
+            self._steps.prelude_done(prelude, link.seen, exchange)
+            if prelude.transaction:
+                self._twin.begun(link)
+            if self._metadata is not None:
+                self._metadata.prepared(prelude, link, reply)
+            self.proceed(link, request)
+
+    def _prelude_failed(
+        self, link: BackendConnection, request: Request, prelude: Prelude, exchange: Exchange, reply: bytes
+    ) -> None:
+        if self._steps.prelude_failed(prelude, link.seen):
+            self.proceed(link, request)
+        elif exchange.errno == c.ER_MAX_PREPARED_STMT_COUNT_REACHED and self._recovery.make_room(request, link):
+            return
+        elif self._servers.is_primary(link.server) or request.at is link.server:
+            self._delivery.accept(request, exchange, link, reply)
+        else:
+            # This replica cannot be brought into the session's state; another server may.
+            log.info("%s: %s refused to follow the session (error %d)", self._name, link.server, exchange.errno)
+            if prelude.reply is not Reply.PREPARED:
+                self._servers.unfit |= {link.server.name}
+            request.avoid |= {link.server.name}
+            self._dispatcher.dispatch(request)
+
+    def _send(self, link: BackendConnection, request: Request) -> None:
+        packet = request.packet
+        sink: Sink = self._delivery
+        if not request.plain:
+            packet = self._steps.packet_for(link.seen, request)
+            self._machine.sent(request, link.seen)
+            self._visibility.sent(request)
+            if self._metadata is not None:
+                sink = self._metadata.sink(request, sink)
+        exchange = Exchange(request.reply, link.layout)
+        exchange.openings = link.openings
+        self._turn.sent(link, exchange)
+        if request.code in REMEMBERED:
+            self._remember(link, request)
+        if self._turn.client_slow:
+            link.pause_reading()
+        if request.streamed:
+            link.listen_to_refusals()
+        link.send(packet, exchange, sink)
+        if request.streamed:
+            self._client.request_sent()
+        elif exchange.done:
+            self._delivery.over()
+
+    def _remember(self, link: BackendConnection, request: Request) -> None:
+        """The session may ask about this statement, and no longer about the one before."""
+        servers = self._servers
+        if servers.last != link.server.name:
+            servers.last, servers.warned = link.server.name, False
+        if request.statement.reads or not self._machine.last.leaves_warnings(request):
+            servers.warned = False
+        self._machine.last.kept = request.kept
