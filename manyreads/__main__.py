@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
-from proxy.__main__ import explain
+from proxy.__main__ import check, config, explain
 from proxy.__main__ import main as proxy
 from replication.__main__ import app as replication
 from replication.__main__ import run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("run")(proxy)
+app.command()(check)
+app.command()(config)
 app.command()(explain)
 app.add_typer(replication, name="replication")
 

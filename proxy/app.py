@@ -78,7 +78,7 @@ async def _serve(
     await context.monitor.first_round()
     await context.directory.refresh_quietly()
     await listener.serve()
-    log.info("serving on %s:%d: %s", host, port, _summary(deployment))
+    log.info("serving on %s:%d: %s", host, port, deployment.summary)
     if ready is not None:
         ready(host, port)
     await stop.wait()
@@ -126,11 +126,6 @@ def _learn_vendor(context: Context, snapshot: Snapshot) -> None:
     if context.cache is None and observation is not None and observation.vendor is not None:
         version = server_version(observation.vendor, observation.version)
         context.cache = StatementCache(Classifier(version), context.settings.digest_cache_size)
-
-
-def _summary(deployment: Deployment) -> str:
-    replicas = ", ".join(str(server) for server in deployment.replicas) or "no replicas"
-    return f"writes to {deployment.primary}, reads to {replicas}"
 
 
 async def run_until_signal(settings: Settings, deployment: Deployment) -> None:

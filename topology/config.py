@@ -1,16 +1,15 @@
-"""The settings of the proxy: from one TOML file, environment variables and flags, in rising order of precedence.
+"""The settings of the proxy: the one definition of their names, values, defaults and descriptions.
 
 Every key has one name everywhere: `probe_interval` in the file is MANYREADS_PROBE_INTERVAL in the environment and
---probe-interval on the command line. An error names the key, where it was set, and what is allowed.
+--probe-interval on the command line. `topology.settings` reads these sources.
 """
 
 import re
 import tomllib
-from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +19,8 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
-    ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -29,9 +29,7 @@ from topology.environment import Deployment, Environment, deployment, refuse_sha
 from topology.errors import ConfigError
 from topology.servers import ProxyProtocol, Role, Server, ServerCompression, ServerTls, TlsPolicy, server_from_url
 
-PREFIX = "MANYREADS_"
 _HIGHEST_PORT = 65535
-_ONLY_IN_FILES = ("accounts", "rules")
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
@@ -47,6 +45,31 @@ def _listed(value: object) -> object:
     return [item for item in re.split(r"[\s,]+", value) if item] if isinstance(value, str) else value
 
 
+def _spaced(value: object) -> object:
+    """The same for what may hold commas."""
+    return value.split() if isinstance(value, str) else value
+
+
+def _tables(value: object) -> object:
+    """Tables, also where they can only be written as one text: an array of inline tables."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        raise ValueError("write an array of tables: [{name = 'value', ...}, ...]") from None
+
+
+def secret_of(file: Path) -> str:
+    """The secret in a file, without the end of its line. Raises ValueError."""
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ValueError(f"cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"cannot read {file}: it is not UTF-8") from None
+
+
 def _network(value: object) -> object:
     try:
         return ip_network(str(value))
@@ -56,6 +79,14 @@ def _network(value: object) -> object:
 
 def _algorithms(value: object) -> object:
     return () if value == "off" else _listed(value)
+
+
+def _server_url(url: SecretStr) -> SecretStr:
+    try:
+        server_from_url(url.get_secret_value(), "the server", Role.REPLICA)
+    except ConfigError as error:
+        raise ValueError(f"{error.problem}; {error.remedy}") from None
+    return url
 
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
@@ -75,6 +106,16 @@ class ConfiguredAccount(BaseModel):
 
     user: str
     password: SecretStr
+    password_file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_file(cls, values: object) -> object:
+        if not isinstance(values, dict) or "password_file" not in values:
+            return values
+        if "password" in values:
+            raise ValueError("password and password_file are both set; give one of them")
+        return {**values, "password": secret_of(Path(values["password_file"]))}
 
 
 def _pattern(value: str) -> str:
@@ -118,13 +159,26 @@ class Settings(BaseModel):
     http: ListenAddress | None = Field(
         None, description="host:port for metrics and health over HTTP; none unless given"
     )
-    writer: SecretStr | None = Field(None, description="URL of the primary: mysql://user:password@host:port")
-    readers: tuple[SecretStr, ...] = Field((), description="URLs of the replicas")
-    accounts: tuple[ConfiguredAccount, ...] = Field((), description="accounts kept here instead of on the primary")
+    environment: Path | None = Field(None, description="environment.json that names the servers, without a writer")
+    writer: Annotated[SecretStr, AfterValidator(_server_url)] | None = Field(
+        None, description="URL of the primary: mysql://user:password@host:port"
+    )
+    writer_file: Path | None = Field(None, description="file that holds the URL of the primary")
+    readers: Annotated[tuple[Annotated[SecretStr, AfterValidator(_server_url)], ...], BeforeValidator(_spaced)] = Field(
+        (), description="URLs of the replicas"
+    )
+    readers_file: Path | None = Field(None, description="file that holds the URLs of the replicas")
+    server_password: SecretStr | None = Field(None, description="password for the URLs that have none")
+    server_password_file: Path | None = Field(None, description="file that holds it")
+    accounts: Annotated[tuple[ConfiguredAccount, ...], BeforeValidator(_tables)] = Field(
+        (), description="accounts kept here instead of on the primary"
+    )
     admin_users: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         (), description="users that may see all sessions and digests without the PROCESS privilege"
     )
-    rules: tuple[ConfiguredRule, ...] = Field((), description="which reads go elsewhere than they would")
+    rules: Annotated[tuple[ConfiguredRule, ...], BeforeValidator(_tables)] = Field(
+        (), description="which reads go elsewhere than they would"
+    )
     probe_interval: Seconds = Field(1.0, description="pause between two probes of a server")
     probe_timeout: Seconds = Field(2.0, description="a probe without an answer after this has failed")
     max_lag: Seconds = Field(10.0, description="a replica further behind gets no reads")
@@ -176,14 +230,15 @@ class Settings(BaseModel):
         ProxyProtocol.OFF, description="whether servers are told where a client comes from"
     )
     state_directory: Path | None = Field(None, description="where the proxy keeps what it has made itself")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
 
-    @model_validator(mode="after")
-    def _has_pairs(self) -> Self:
-        if self.tls_key is not None and self.tls_certificate is None:
-            raise ValueError("tls_key is set but tls_certificate is not")
-        if self.server_tls_key is not None and self.server_tls_certificate is None:
-            raise ValueError("server_tls_key is set but server_tls_certificate is not")
-        return self
+    @field_validator("tls_key", "server_tls_key")
+    @classmethod
+    def _has_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        certificate = str(info.field_name).replace("key", "certificate")
+        if key is not None and info.data.get(certificate, key) is None:
+            raise ValueError(f"belongs to {certificate}, which is not set")
+        return key
 
     @property
     def server_tls_policy(self) -> TlsPolicy:
@@ -194,24 +249,6 @@ class Settings(BaseModel):
     def host_and_port(self) -> tuple[str, int]:
         """The listen address in two parts."""
         return host_and_port(self.listen)
-
-
-def load_settings(file: Path | None, variables: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
-    """Merge the three sources; a flag that is None was not given. Raises ConfigError."""
-    values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    layers = (
-        (str(file), _from_file(file) if file else {}),
-        ("the environment", _from_variables(variables)),
-        ("the command line", {key: value for key, value in flags.items() if value not in (None, ())}),
-    )
-    for source, layer in layers:
-        values |= layer
-        sources |= dict.fromkeys(layer, source)
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise _readable(error, sources) from None
 
 
 def configured_deployment(settings: Settings, environment: Environment) -> Deployment:
@@ -234,14 +271,20 @@ def _named_servers(settings: Settings, environment: Environment) -> Deployment:
         return _with_primary_accounts(deployment(environment))
     if settings.writer is None:
         raise ConfigError("readers are given but no writer", "name the primary with --writer mysql://...")
-    primary = server_from_url(settings.writer.get_secret_value(), "dbwrite", Role.PRIMARY)
-    replicas = tuple(
-        server_from_url(url.get_secret_value(), f"dbread{number}", Role.REPLICA)
-        for number, url in enumerate(settings.readers, 1)
+    primary = _server(settings, settings.writer, "dbwrite", Role.PRIMARY)
+    replicas = (
+        _server(settings, url, f"dbread{number}", Role.REPLICA) for number, url in enumerate(settings.readers, 1)
     )
-    result = Deployment(primary, replicas)
+    result = Deployment(primary, tuple(replicas))
     refuse_shared_addresses(result)
     return result
+
+
+def _server(settings: Settings, url: SecretStr, name: str, role: Role) -> Server:
+    server = server_from_url(url.get_secret_value(), name, role)
+    if server.password or settings.server_password is None:
+        return server
+    return replace(server, password=settings.server_password.get_secret_value())
 
 
 def _with_primary_accounts(found: Deployment) -> Deployment:
@@ -249,46 +292,3 @@ def _with_primary_accounts(found: Deployment) -> Deployment:
     primary = found.primary
     replicas = (replace(replica, user=primary.user, password=primary.password) for replica in found.replicas)
     return Deployment(primary, tuple(replicas))
-
-
-def _from_file(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}", "name the right file with --config FILE") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is not TOML: {error}") from None
-
-
-def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
-    names = {PREFIX + key.upper(): key for key in Settings.model_fields if key not in _ONLY_IN_FILES}
-    found: dict[str, Any] = {key: variables[name] for name, key in names.items() if name in variables}
-    if "readers" in found:
-        found["readers"] = tuple(found["readers"].split())
-    # dotCloud's way to say which port a service with `ports: {mysql: tcp}` has to listen on.
-    if "listen" not in found and "PORT_MYSQL" in variables:
-        found["listen"] = f"0.0.0.0:{variables['PORT_MYSQL']}"
-    if "state_directory" not in found and (directory := _state_directory(variables)):
-        found["state_directory"] = directory
-    return found
-
-
-def _state_directory(variables: Mapping[str, str]) -> str:
-    """Where systemd, or else the XDG Base Directory Specification, wants a program's state; empty when nobody says."""
-    if given := variables.get("STATE_DIRECTORY", "").partition(":")[0]:
-        return given
-    home = variables.get("HOME", "")
-    state = variables.get("XDG_STATE_HOME", "") or (f"{home}/.local/state" if home else "")
-    return f"{state}/manyreads" if state else ""
-
-
-def _readable(error: ValidationError, sources: Mapping[str, str]) -> ConfigError:
-    lines = []
-    for problem in error.errors(include_input=False, include_url=False):
-        key = str(problem["loc"][0]) if problem["loc"] else ""
-        where = f" (from {sources[key]})" if key in sources else ""
-        if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
-            lines.append(f"unknown key {key!r}{where}; known are {', '.join(Settings.model_fields)}")
-        else:
-            lines.append(f"{'.'.join(map(str, problem['loc']))}{where}: {problem['msg']}".removeprefix(": "))
-    return ConfigError("; ".join(lines), "correct the setting; python -m proxy --help describes each")

@@ -38,6 +38,12 @@ class Deployment:
     def servers(self) -> tuple[Server, ...]:
         return (self.primary, *self.replicas)
 
+    @property
+    def summary(self) -> str:
+        """Both in words."""
+        replicas = ", ".join(map(str, self.replicas)) or "no replicas"
+        return f"writes to {self.primary}, reads to {replicas}"
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:

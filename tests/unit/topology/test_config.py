@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from topology.config import Settings, configured_deployment, load_settings
+from topology.config import Settings, configured_deployment
 from topology.environment import Environment
 from topology.errors import ConfigError
 from topology.servers import ServerCompression, ServerTls, TlsPolicy
+from topology.settings import load_settings
 
 NO_ENVIRONMENT = Environment({}, "nowhere")
 
@@ -56,9 +57,9 @@ def test_state_is_kept_where_the_system_keeps_it(variables: dict[str, str], expe
 
 
 def test_a_key_without_a_certificate_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"^Value error, tls_key is set but tls_certificate is not"):
+    with pytest.raises(ConfigError, match=r"^--tls-key: tls_key: belongs to tls_certificate, which is not set"):
         load_settings(None, {}, {"tls_key": "key.pem"})
-    with pytest.raises(ConfigError, match="server_tls_key is set but"):
+    with pytest.raises(ConfigError, match="server_tls_key: belongs to server_tls_certificate"):
         load_settings(None, {}, {"server_tls_key": "key.pem"})
 
 
@@ -116,9 +117,8 @@ def load_from(source: str, key: str, value: Any, tmp_path: Path) -> Settings:
 def test_an_error_names_the_key_and_where_it_was_set(source: str, key: str, value: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_from(source, key, value, tmp_path)
-    where = {"file": "manyreads.toml", "variable": "the environment", "flag": "the command line"}[source]
-    assert key in str(caught.value)
-    assert where in str(caught.value)
+    where = {"file": f"{tmp_path}/manyreads.toml:1", "variable": f"MANYREADS_{key.upper()}"}
+    assert str(caught.value).startswith(f"{where.get(source, '--' + key.replace('_', '-'))}: {key}")
     assert caught.value.remedy
 
 
@@ -129,11 +129,8 @@ def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_an_unknown_key_is_named_with_those_that_are_known(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"unknown key 'maxlag' \(from .*manyreads.toml\); known are listen, "
-    ) as caught:
-        load_settings(written(tmp_path, "maxlag = 1\n"), {}, {})
-    assert "max_lag" in str(caught.value)
+    with pytest.raises(ConfigError, match=r"manyreads.toml:1: zzz: there is no such key; there are listen, "):
+        load_settings(written(tmp_path, "zzz = 1\n"), {}, {})
 
 
 def test_an_unknown_key_of_an_account_is_named(tmp_path: Path) -> None:
@@ -146,7 +143,7 @@ def test_an_unknown_key_of_an_account_is_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_key_of_an_account_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"accounts\.0\.password \(from "):
+    with pytest.raises(ConfigError, match=r"manyreads.toml:1: accounts\.0\.password: Field required"):
         load_settings(written(tmp_path, '[[accounts]]\nuser = "u"\n'), {}, {})
 
 
@@ -156,13 +153,13 @@ def test_a_missing_key_of_an_account_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_not_toml(text: str, tmp_path: Path) -> None:
     file = tmp_path / "manyreads.toml"
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ConfigError, match=r"manyreads.toml is not TOML") as caught:
+    with pytest.raises(ConfigError, match=r"manyreads.toml(:\d+)?: is not TOML") as caught:
         load_settings(file, {}, {})
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"cannot read .*none.toml"):
+    with pytest.raises(ConfigError, match=r"none.toml: cannot read it"):
         load_settings(tmp_path / "none.toml", {}, {})
 
 
@@ -170,7 +167,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_secrets_are_in_no_message_and_no_repr(source: str, tmp_path: Path) -> None:
     settings = load_from(source, "writer", "mysql://u:hunter2@h", tmp_path)
     assert "hunter2" not in f"{settings!r} {settings}"
-    for text in ("writer = ['mysql://u:hunter2@h']", "readers = 'mysql://u:hunter2@h'", "readers = [['mysql://u:hunter2@h']]",
+    for text in ("writer = ['mysql://u:hunter2@h']", "readers = 'u:hunter2@h'", "readers = [['mysql://u:hunter2@h']]",
                  "[accounts]\nuser = 'u'\npassword = 'hunter2'", "accounts = ['hunter2']"):  # fmt: skip
         with pytest.raises(ConfigError) as caught:
             load_settings(written(tmp_path, text), {}, {})
@@ -195,8 +192,8 @@ def test_servers_of_urls_are_named_by_their_place() -> None:
         (None, ["mysql://h:2"], "no writer"),
         ("mysql://h:1", ["mysql://h:1"], "dbwrite and dbread1 are both at h:1"),
         ("mysql://h:1", ["mysql://h:2", "mysql://h:2"], "dbread1 and dbread2 are both at h:2"),
-        ("h:1", [], "dbwrite"),
-        ("mysql://h:1", ["mysql://h:2", "mysql://u:hunter2@h:x"], "dbread2"),
+        ("h:1", [], "writer: the URL"),
+        ("mysql://h:1", ["mysql://h:2", "mysql://u:hunter2@h:x"], r"readers\.1: the URL"),
     ],
 )
 def test_servers_that_cannot_be(writer: str | None, readers: list[str], message: str) -> None:

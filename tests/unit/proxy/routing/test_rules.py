@@ -10,9 +10,10 @@ from proxy.session.configured import rules_of
 from proxy.sql.digest import digest_id, digest_text
 from proxy.sql.lexer import digest
 from proxy.sql.tally import Tally
-from topology.config import ConfiguredRule, load_settings
+from topology.config import ConfiguredRule
 from topology.errors import ConfigError
 from topology.servers import Vendor
+from topology.settings import load_settings
 
 TEXT = b"SELECT a FROM t WHERE b = 1"
 ID = digest_id(digest_text(digest(TEXT)))
