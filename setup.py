@@ -15,8 +15,8 @@ COMPILED = {
     "proxy/backend": "connection tracked translated",
     "proxy/routing": "balance named pins policy readonly reported seen state told variables",
     "proxy/session": "client counting delivery diagnostics inbox laststatement lending links losses machine metadata "
-    "outcomes phases preludes prepared recovery remedies request requests runner sending sentence servers statements "
-    "steps turn twin visibility waiting",
+    "outcomes passage phases preludes prepared recovery remedies request requests runner sending sentence servers "
+    "statements steps turn twin visibility waiting",
     "proxy/sql": "cache effects lexer meaning statement tally",
     "proxy/wire": "definitions errors exchange framing openings replygrammar",
     "topology": "freshness",

@@ -11,10 +11,11 @@ from proxy.backend.login import Identity
 from proxy.channel import PacketChannel
 from proxy.flow import Hold, ReadGate
 from proxy.parting import part
-from proxy.session.answers import answer, asks_primary
+from proxy.session.asking import Asking
 from proxy.session.context import Context
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
 from proxy.session.machine import Machine
+from proxy.session.passage import Passage
 from proxy.session.phases import CHANGING, CLOSED, DUMPING, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
 from proxy.session.request import Asked, Request
 from proxy.session.runner import Runner
@@ -25,8 +26,6 @@ from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
 from proxy.wire.stream import BodyStream, FileStream, PacketNumbers
-from topology.consistency import Level
-from topology.freshness import NOTHING
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
@@ -43,10 +42,7 @@ class Changer(Protocol):
 
 
 class ClientSession(asyncio.Protocol):
-    """One logged-in client. `name` is for the log, `connection_id` is the one that the client was greeted with.
-
-    `located` is the number of the last write when it asked for the primary's position.
-    """
+    """One logged-in client. `name` is for the log, `connection_id` is the one that the client was greeted with."""
 
     def __init__(
         self,
@@ -63,25 +59,24 @@ class ClientSession(asyncio.Protocol):
         self.address = identity.origin.address
         self._identity = identity
         self._statements = 0
-        self._unanswered: Asked | None = None
-        self.located = NOTHING
         self._connection_id = connection_id
         self._phase: Phase = IDLE
         self._inbox = Inbox()
-        self._body: BodyStream | FileStream | None = None
-        self._body_has_reply = True
-        self._body_is_for_nobody = False
-        self._refusal: Err | None = None
+        self._passage: Passage | None = None
         self._proceeding = False
         self._doomed = False
         self._farewell = b""
         self._slow = False
         self._compressed: CompressedToClient | None = None
-        self._numbers: PacketNumbers | None = None
         self._changer = changer
         self._dialogue: PacketChannel | None = None
         self._change: asyncio.Task[None] | None = None
         self.runner = Runner(context, identity, machine, name, self)
+        self._asking = self._new_asking()
+
+    def _new_asking(self) -> Asking:
+        who, state = self._identity, self._machine.state
+        return Asking(self._context, self.runner, state, who.user, self.address, who.capabilities, self._tell)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called when the login is over."""
@@ -103,13 +98,13 @@ class ClientSession(asyncio.Protocol):
         """Called by the event loop: the client does not take its reply."""
         self._slow = True
         self.runner.client_slow()
+        self._asking.client_slow()
 
     def resume_writing(self) -> None:
         """Called by the event loop."""
         self._slow = False
         self.runner.client_ready()
-        if self._unanswered is not None:
-            self._answer(self._unanswered)
+        self._asking.client_ready()
 
     def drain(self) -> None:
         """Close as soon as nothing would be lost: between commands and outside of a transaction."""
@@ -119,7 +114,7 @@ class ClientSession(asyncio.Protocol):
     def close(self) -> None:
         """End the session and give up its server connections. Safe to call twice."""
         # Whoever is still sending a command shall be able to read why it was refused.
-        sending = self._body is not None
+        sending = self._passage is not None
         if self._phase is CLOSED:
             return
         under_way = self._phase is WORKING or self._phase is DUMPING
@@ -193,10 +188,7 @@ class ClientSession(asyncio.Protocol):
             self.runner.start(request)
         elif isinstance(request, Asked):
             self._enter(WORKING)
-            if asks_primary(request):
-                self._context.spawn(self._locate(request))
-            else:
-                self._answer(request)
+            self._asking.ask(request)
         elif code == c.COM_CHANGE_USER:
             self._change_user(packet)
         elif request is not None:
@@ -204,20 +196,10 @@ class ClientSession(asyncio.Protocol):
             if self._compressed is not None:
                 self._compressed.reply_over()
 
-    async def _locate(self, asked: Asked) -> None:
-        """Answer what asks for the primary's position, once that is known."""
-        self.located = self._context.monitor.freshness.written
-        await self._context.monitor.locate()
-        if self._phase is not CLOSED:
-            self._answer(asked)
-
-    def _answer(self, asked: Asked) -> None:
-        """Answer what is asked of the proxy itself; later, if the client has not taken what it was sent before."""
-        self._unanswered = asked if self._slow else None
-        if not self._slow:
-            capabilities = self._identity.capabilities
-            self._transport.write(answer(self._context, self, self._machine.state, asked, capabilities))
-            self.request_over()
+    def _tell(self, reply: bytes) -> None:
+        """Answer with a whole reply of the proxy's own."""
+        self._transport.write(reply)
+        self.request_over()
 
     def _change_user(self, packet: bytes) -> None:
         self._enter(CHANGING)
@@ -230,48 +212,43 @@ class ClientSession(asyncio.Protocol):
         check_header(length, head[3])
         request = self._machine.requests.streamed(head)
         self._enter(STREAMING)
-        self._body = BodyStream(length)
-        used = c.HEADER_SIZE + self._body.feed(head[c.HEADER_SIZE :])
-        self._inbox.add(head[used:])
-        if self._compressed is not None:
-            self._numbers = PacketNumbers(0)
-            head = self._numbers.renumbered(head[:used])
-        if isinstance(request, Request):
-            self._body_has_reply = request.reply is not Reply.NONE
-            request.packet = head[:used]
-            self._gate.hold(Hold.NO_SERVER_YET)
-            self.runner.start(request)
-        else:
+        # A client that compresses may have counted wrong, and nobody has looked so far.
+        numbers = None if self._compressed is None else PacketNumbers(0)
+        body = BodyStream(length)
+        if not isinstance(request, Request):
             # To be answered once all of it was read, or to be passed over.
-            self._body_is_for_nobody, self._refusal = True, request
-            self._stream(self._inbox.take_all())
+            self._passage = Passage(body, numbers, wanted=False, refusal=request, skip=c.HEADER_SIZE)
+            self._stream(head)
+            return
+        answered = request.reply is not Reply.NONE
+        self._passage = Passage(body, numbers, answered=answered, skip=c.HEADER_SIZE)
+        request.packet, rest = self._passage.feed(head)
+        self._inbox.add(rest)
+        self._gate.hold(Hold.NO_SERVER_YET)
+        self.runner.start(request)
 
     def _stream(self, data: bytes) -> None:
         """Pass the next bytes of a large command, or of a file, on."""
-        body = self._body
-        if body is None:
+        passage = self._passage
+        if passage is None:
             return
-        used = body.feed(data)
-        piece = data[:used] if self._numbers is None else self._numbers.renumbered(data[:used])
-        if not self._body_is_for_nobody:
+        piece, rest = passage.feed(data)
+        if passage.wanted:
             self.runner.stream(piece)
-        if body.done:
-            self._body = None
-            self._inbox.add(data[used:])
-            self._streamed(body)
+        if passage.done:
+            self._passage = None
+            self._inbox.add(rest)
+            self._passed(passage)
 
-    def _streamed(self, body: BodyStream | FileStream) -> None:
-        if isinstance(body, FileStream):
+    def _passed(self, passage: Passage) -> None:
+        if passage.is_file:
             self._enter(WORKING)
-            self.runner.file_sent(body.sequence if self._numbers is None else self._numbers.last)
-        elif self._body_is_for_nobody:
-            self._body_is_for_nobody = False
-            if self._refusal is not None:
-                self._send_error(self._refusal, body.packets)
-            self.request_over()
-        elif self._body_has_reply:
+            self.runner.file_sent(passage.last)
+        elif passage.wanted and passage.answered:
             self._enter(WORKING)
         else:
+            if passage.refusal is not None:
+                self._send_error(passage.refusal, (passage.last + 1) & 0xFF)
             self.request_over()
 
     def _send_error(self, err: Err, sequence: int) -> None:
@@ -291,8 +268,10 @@ class ClientSession(asyncio.Protocol):
         self._machine, self._identity = machine, identity
         self.runner = Runner(self._context, identity, machine, self._name, self)
         self.runner.attach(self._transport.write)
+        self._asking = self._new_asking()
         if self._slow:
             self.runner.client_slow()
+            self._asking.client_slow()
         self._go_on(link)
 
     def unchanged(self, link: BackendConnection) -> None:
@@ -333,8 +312,7 @@ class ClientSession(asyncio.Protocol):
             self.close()
             return
         self._enter(UPLOADING)
-        self._body = FileStream()
-        self._numbers = None if self._compressed is None else PacketNumbers(sequence + 1)
+        self._passage = Passage(FileStream(), None if self._compressed is None else PacketNumbers(sequence + 1))
         self._gate.release(Hold.INBOX_FULL)
         self._stream(self._inbox.take_all())
 
@@ -344,7 +322,7 @@ class ClientSession(asyncio.Protocol):
         if self._compressed is not None:
             self._compressed.reply_over()
         # Answered before the whole of it was sent, a large command or a file leaves bytes behind that are no commands.
-        if self._body is not None or self._doomed or (self._context.draining and self._may_leave()):
+        if self._passage is not None or self._doomed or (self._context.draining and self._may_leave()):
             self._leave()
         elif self._inbox:
             self._gate.release(Hold.INBOX_FULL)
@@ -440,19 +418,6 @@ class ClientSession(asyncio.Protocol):
             yield PoolFigure(link.server.name, self.user, 1, int(not link.at_rest), int(link.at_rest))
         if (waiting := self.runner.waiting) is not None:
             yield PoolFigure(waiting.name, self.user, waiting=1)
-
-    @property
-    def own(self) -> int:
-        """The number of the session's last write."""
-        return self.runner.own
-
-    def level_of(self, request: Request) -> Level:
-        """What a read must see."""
-        return self.runner.level_of(request)
-
-    def foresee(self, request: Request) -> Server | None:
-        """The server that `request` would go to now; None when it could not run."""
-        return self.runner.foresee(request)
 
     # --- what the whole proxy tells ----------------------------------------------------------------------------------
 
