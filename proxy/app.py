@@ -40,6 +40,7 @@ async def run(
     """
     # Files that cannot be used shall stop the start, not each login.
     _towards_servers(settings)
+    certificate = client_facing(settings) if settings.tls != "off" or settings.http_tls else None
     monitor = Monitor(
         deployment,
         interval=settings.probe_interval,
@@ -55,7 +56,7 @@ async def run(
             key=await asyncio.to_thread(RsaKey),
             tasks=tasks,
             rules=_rules(settings, deployment),
-            tls=client_facing(settings) if settings.tls != "off" else None,
+            tls=certificate if settings.tls != "off" else None,
         )
         monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))
         monitor.on_silence(context.abandon)
@@ -63,7 +64,7 @@ async def run(
         watching = [tasks.create_task(work) for work in running]
         if context.pool is not None:
             watching.append(tasks.create_task(context.pool.keep()))
-        async with _http(context):
+        async with _http(context, certificate if settings.http_tls else None):
             await _serve(context, deployment, stop, ready)
         for task in watching:
             task.cancel()
@@ -87,16 +88,17 @@ async def _serve(
 
 
 @contextlib.asynccontextmanager
-async def _http(context: Context) -> AsyncIterator[None]:
-    """Metrics and health over HTTP while the block runs, if they are asked for."""
+async def _http(context: Context, certificate: WatchedContext | None) -> AsyncIterator[None]:
+    """Metrics and health over HTTP, or HTTPS with a certificate, while the block runs, if they are asked for."""
     if context.settings.http is None:
         yield
         return
     # Costs some MiB and a moment, which most do without.
     from proxy.http.service import serving
 
-    async with serving(context, *host_and_port(context.settings.http)) as (host, port):
-        log.info("metrics and health on http://%s:%d/", host, port)
+    async with serving(context, *host_and_port(context.settings.http), certificate) as (host, port):
+        scheme = "http" if certificate is None else "https"
+        log.info("metrics and health on %s://%s:%d/", scheme, host, port)
         yield
 
 

@@ -7,7 +7,7 @@ Every key has one name everywhere: `probe_interval` in the file is MANYREADS_PRO
 import re
 import tomllib
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -99,6 +99,14 @@ def host_and_port(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`, a name or an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class ConfiguredAccount(BaseModel):
     """An account that the proxy knows by itself, instead of reading the primary's account table."""
 
@@ -156,6 +164,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     listen: ListenAddress = Field("127.0.0.1:6033", description="host:port on which clients are served")
+    http_token: Annotated[SecretStr, Field(min_length=16)] | None = Field(
+        None, description="token that HTTP clients have to show, but for health"
+    )
+    http_token_file: Path | None = Field(None, description="file that holds it")
+    http_tls: bool = Field(False, description="HTTPS in place of HTTP, with the certificate for clients")
     http: ListenAddress | None = Field(
         None, description="host:port for metrics and health over HTTP; none unless given"
     )
@@ -231,6 +244,14 @@ class Settings(BaseModel):
     )
     state_directory: Path | None = Field(None, description="where the proxy keeps what it has made itself")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
+
+    @field_validator("http")
+    @classmethod
+    def _is_guarded(cls, address: str | None, info: ValidationInfo) -> str | None:
+        unguarded = info.data.get("http_token", address) is None
+        if address is not None and unguarded and not is_loopback(host_and_port(address)[0]):
+            raise ValueError("can be reached from other machines, for which http_token or http_token_file is needed")
+        return address
 
     @field_validator("tls_key", "server_tls_key")
     @classmethod

@@ -182,6 +182,7 @@ def _written(path: KeyPath) -> KeyPath:
 
 def _problem(error: ErrorDetails, path: KeyPath) -> str:
     text = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+    text = text.replace("Value should have", "must have", 1)
     if error["type"] == "extra_forbidden":
         known = _TABLES[str(path[0])].model_fields if len(path) > 1 and path[0] in _TABLES else KEYS
         return f"there is no such key{_meant(str(path[-1]), known) or '; there are ' + ', '.join(known)}"

@@ -1,4 +1,7 @@
-"""Routes and nothing else. Nothing here changes anything, and nothing tells a user, an address or a statement."""
+"""Routes and nothing else. Nothing here changes anything, and nothing tells a user, an address or a statement.
+
+With a token all but health is for those who show it.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,21 +9,26 @@ from typing import Final
 
 from aiohttp import web
 
+from proxy.http.access import for_http, guard
 from proxy.http.metrics import Metrics
 from proxy.session.context import Context
 from topology.errors import ConfigError
+from topology.tlsfiles import WatchedContext
 
 _EXPOSITION: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 @asynccontextmanager
-async def serving(context: Context, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
-    """Serve while the block runs; yields host and port. Raises ConfigError."""
+async def serving(
+    context: Context, host: str, port: int, certificate: WatchedContext | None
+) -> AsyncIterator[tuple[str, int]]:
+    """Serve while the block runs, in TLS if there is a certificate; yields host and port. Raises ConfigError."""
     runner = web.AppRunner(_application(context), access_log=None, shutdown_timeout=1.0)
+    tls = None if certificate is None else for_http(certificate)
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, ssl_context=tls).start()
         except OSError as error:
             raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}", "name another: --http") from None
         address = runner.addresses[0]
@@ -42,7 +50,7 @@ def _application(context: Context) -> web.Application:
     async def scrape(_: web.Request) -> web.Response:
         return web.Response(body=metrics.exposition(), headers=_EXPOSITION)
 
-    application = web.Application(client_max_size=4096)
+    application = web.Application(client_max_size=4096, middlewares=[guard(context.settings)])
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)
     application.router.add_get("/metrics", scrape)

@@ -3,10 +3,12 @@
 import json
 import re
 import socket
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,7 +20,7 @@ from tests.support.proxies import ProxyProcess, running_proxy, started_proxy
 from tests.support.waiting import wait_until
 
 SCHEMA = "metered"
-_HTTP = re.compile(r"metrics and health on (http://[\d.]+:\d+)/")
+_HTTP = re.compile(r"metrics and health on (https?://[\d.]+:\d+)/")
 
 
 @dataclass
@@ -28,12 +30,16 @@ class Metered:
     cluster: Cluster
     proxy: ProxyProcess
 
-    def get(self, path: str) -> tuple[int, str]:
-        """Status and body."""
+    def get(self, path: str, token: str = "", trusted: Path | None = None) -> tuple[int, str]:
+        """Status and body; over HTTPS the certificate is one of `trusted`."""
         found = _HTTP.search(self.proxy.log)
         assert found is not None, self.proxy.log
         try:
-            with urllib.request.urlopen(found[1] + path, timeout=30) as answer:
+            asked = urllib.request.Request(
+                found[1].replace("0.0.0.0", "127.0.0.1") + path, headers={"Authorization": f"Bearer {token}"}
+            )
+            tls = ssl.create_default_context(cafile=trusted) if trusted is not None else None
+            with urllib.request.urlopen(asked, timeout=30, context=tls) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -94,6 +100,18 @@ def test_nothing_secret_is_told(metered: Metered) -> None:
     assert primary.password not in told
     assert "secret literal" not in told
     assert metered.get("/")[0] == 404
+
+
+def test_with_a_token_and_tls_metrics_are_for_those_who_show_it(shared_cluster: Cluster, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a token of the tests\n", encoding="utf-8")
+    flags = ("--http", "0.0.0.0:0", "--http-token-file", str(token), "--http-tls", "--tls", "off")
+    with running_proxy(shared_cluster, *flags, "--state-directory", str(tmp_path)) as proxy:
+        metered, trusted = Metered(shared_cluster, proxy), tmp_path / "certificate.pem"
+        assert metered.get("/metrics", "another token of them", trusted) == (401, "wrong token\n")
+        assert metered.get("/healthz", trusted=trusted)[0] == 200
+        assert "manyreads_build_info" in metered.get("/metrics", "a token of the tests", trusted)[1]
+        assert "a token" not in proxy.log
 
 
 def test_readiness_follows_the_primary(metered: Metered) -> None:

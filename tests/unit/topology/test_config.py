@@ -63,6 +63,24 @@ def test_a_key_without_a_certificate_is_an_error() -> None:
         load_settings(None, {}, {"server_tls_key": "key.pem"})
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "[::1]", "localhost"])
+def test_http_for_this_machine_needs_no_token(host: str) -> None:
+    assert load_settings(None, {}, {"http": f"{host}:1"}).http == f"{host}:1"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "[::]", "db", "localhost.example.org"])
+def test_http_for_other_machines_needs_a_token(host: str) -> None:
+    with pytest.raises(ConfigError, match="--http: http: can be reached from other machines"):
+        load_settings(None, {}, {"http": f"{host}:1"})
+    assert load_settings(None, {"MANYREADS_HTTP_TOKEN": "0123456789abcdef"}, {"http": f"{host}:1"}).http
+
+
+def test_a_token_that_can_be_guessed_is_refused() -> None:
+    with pytest.raises(ConfigError, match="http_token: must have at least 16 ") as caught:
+        load_settings(None, {}, {"http_token": "hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
 def test_networks_are_a_list_or_one_text(tmp_path: Path) -> None:
     for text in ("['10.0.0.0/8', '2001:db8::/32', '127.0.0.1']", "'10.0.0.0/8, 2001:db8::/32 127.0.0.1'"):
         settings = load_settings(written(tmp_path, f"proxy_protocol_networks = {text}\n"), {}, {})

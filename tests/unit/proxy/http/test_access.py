@@ -1,0 +1,82 @@
+"""Who is let in, and which certificate is met."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from proxy.http.access import for_http, guard
+from proxy.tls.context import client_facing
+from tests.support.certificates import Authority, Pair
+from topology.settings import load_settings
+
+TOKEN = "0123456789abcdef"
+
+
+async def _answer(_: web.Request) -> web.StreamResponse:
+    return web.Response(text="let in")
+
+
+def status(method: str, path: str, authorization: str = "", token: str | None = TOKEN) -> int:
+    settings = load_settings(None, {}, {"http_token": token})
+    request = make_mocked_request(method, path, headers={"Authorization": authorization} if authorization else {})
+    try:
+        return asyncio.run(guard(settings)(request, _answer)).status  # type: ignore[arg-type]
+    except web.HTTPException as refusal:
+        return refusal.status
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/", "/anything"])
+def test_with_a_token_it_has_to_be_shown(path: str) -> None:
+    assert status("GET", path, f"Bearer {TOKEN}") == 200
+    assert status("POST", path, f"bearer {TOKEN}") == 200
+    for wrong in ("", TOKEN, f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", "Bearer ä", "Bearer"):
+        assert status("GET", path, wrong) == 401
+        assert status("POST", path, wrong) == 401
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_is_for_everybody(path: str) -> None:
+    assert status("GET", path) == 200
+
+
+def test_without_a_token_there_is_only_reading() -> None:
+    assert status("GET", "/metrics", token=None) == 200
+    assert status("HEAD", "/metrics", token=None) == 200
+    assert status("POST", "/metrics", token=None) == 403
+    assert status("POST", "/metrics", "Bearer ", token=None) == 403
+
+
+def meets(context: ssl.SSLContext, authority: Authority, name: str | None) -> bytes:
+    """The certificate that a client sees."""
+    trusting = ssl.create_default_context(cafile=str(authority.certificate))
+    trusting.check_hostname = False
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting.wrap_bio(to_client, to_server, server_hostname=name)
+    server = context.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(3):
+        for side in (client, server):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    return client.getpeercert(binary_form=True) or b""
+
+
+def der(pair: Pair) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(pair.certificate.read_text())
+
+
+@pytest.mark.parametrize("name", ["localhost", None])
+def test_the_certificate_is_that_of_the_moment(name: str | None, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    first = authority.named("proxy")
+    watched = client_facing(load_settings(None, {}, {"tls_certificate": first.certificate, "tls_key": first.key}))
+    context, before = for_http(watched), der(first)
+    assert meets(context, authority, name) == before
+    second = authority.named("proxy")
+    watched.look()
+    assert meets(context, authority, name) == der(second) != before
