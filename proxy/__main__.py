@@ -13,10 +13,10 @@ from proxy.app import run_until_signal
 from proxy.check import findings
 from proxy.explain import explained, explanation
 from proxy.flags import with_settings
+from proxy.origin import Origin
 from proxy.session.configured import rules_of
-from topology.config import configured_deployment
 from topology.effective import effective
-from topology.environment import process_environment, read_environment
+from topology.environment import process_environment
 from topology.errors import ManyreadsError
 from topology.servers import Vendor
 from topology.settings import load, load_settings, misspelt
@@ -44,7 +44,8 @@ def main(
     failures: list[BaseException] = []
     try:
         variables = process_environment()
-        settings = load_settings(config, variables, {"log_level": "debug", **flags} if verbose else flags)
+        origin = Origin(config, variables, {"log_level": "debug", **flags} if verbose else flags)
+        settings = origin.settings()
         logging.basicConfig(
             level=settings.log_level.upper(),
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -52,8 +53,7 @@ def main(
         )
         for fault in misspelt(variables):
             log.warning("%s", fault)
-        deployment = configured_deployment(settings, read_environment(variables, settings.environment))
-        uvloop.run(run_until_signal(settings, deployment))
+        uvloop.run(run_until_signal(origin, settings))
     except* ManyreadsError as group:
         failures = _leaves(group)
     # Not inside of the except*, which would wrap the exit into a group of its own.

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from proxy.origin import Origin
 from proxy.session.configured import rules_of
-from topology.config import Settings, configured_deployment
-from topology.environment import Deployment, read_environment
+from topology.config import Settings
+from topology.environment import Deployment
 from topology.errors import ConfigError
 from topology.servers import ServerTls
 from topology.servertls import server_context
@@ -34,8 +35,7 @@ def findings(file: Path | None, variables: Mapping[str, str], flags: Mapping[str
         return Findings(error.faults, doubts)
     faults = list(_unusable_files(loaded))
     try:
-        environment = read_environment(variables, loaded.settings.environment)
-        deployment = configured_deployment(loaded.settings, environment)
+        deployment = Origin(file, variables, flags).deployment(loaded.settings)
     except ConfigError as error:
         return Findings((*faults, _servers_fault(loaded, error)), doubts)
     return Findings(tuple(faults), (*doubts, *_of_rules(loaded.settings, deployment)), deployment.summary)

@@ -30,7 +30,7 @@ class Listener:
 
         Clients are accepted from `serve` on. Raises ConfigError.
         """
-        _raise_file_limit(self._context.settings.max_connections)
+        raise_file_limit(self._context.settings.max_connections)
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
@@ -69,7 +69,7 @@ class Listener:
             session.close()
 
 
-def _raise_file_limit(clients: int) -> None:
+def raise_file_limit(clients: int) -> None:
     """Take as many open files as the system allows; a client needs one for itself and one for the primary, at least."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = clients * 2 + _OTHER_FILES

@@ -16,16 +16,19 @@ _URLS = ("writer", "readers")
 def effective(loaded: Loaded, *, with_sources: bool) -> Iterator[str]:
     """One line for each key; a comment for one that has no value. Passwords are stars."""
     for key in KEYS:
-        line = _line(key, getattr(loaded.settings, key), loaded.settings)
+        value = shown(key, loaded.settings)
+        line = f"{key} = {value}" if value else f"# {key} is not set"
         yield f"{line}  # {loaded.sources.get(key, DEFAULT)}" if with_sources else line
 
 
-def _line(key: str, value: Any, settings: Settings) -> str:
+def shown(key: str, settings: Settings) -> str:
+    """The value of a key as TOML, passwords as stars; empty when it has none."""
+    value = getattr(settings, key)
     if value is None:
-        return f"# {key} is not set"
+        return ""
     if key in _URLS:
-        return f"{key} = {_toml(_shown_urls(value))}"
-    return f"{key} = {_toml(settings.model_dump(mode='json', by_alias=True, include={key})[key])}"
+        return _toml(_shown_urls(value))
+    return _toml(settings.model_dump(mode="json", by_alias=True, include={key})[key])
 
 
 def _shown_urls(value: Any) -> Any:

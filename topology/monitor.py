@@ -33,13 +33,18 @@ _SHORT_PAUSE_SECONDS = 0.001
 
 
 class Monitor:
-    """Watches one deployment. `snapshot` is the latest judgement, replaced whole and never changed."""
+    """Watches one deployment. `snapshot` is the latest judgement, replaced whole and never changed.
+
+    `interval` is the pause between two probes, `max_lag` what a replica may be behind; both in seconds.
+    """
 
     def __init__(self, deployment: Deployment, *, interval: float, within: float, max_lag: float) -> None:
         self._deployment = deployment
-        self._interval = interval
+        self.interval = interval
         self._within = within
-        self._max_lag = max_lag
+        self.max_lag = max_lag
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._tracks = {server.name: health.begin(server) for server in deployment.servers}
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._silence_listeners: list[Callable[[Server], None]] = []
@@ -59,12 +64,45 @@ class Monitor:
 
     async def run(self) -> None:
         """Probe until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as self._group:
             for server in self._deployment.servers:
-                group.create_task(self._watch(server))
-            for server in self._deployment.replicas:
-                group.create_task(self._confirm(server))
-            group.create_task(self._learn_definitions())
+                self._begin(server)
+            self._group.create_task(self._learn_definitions())
+
+    def _begin(self, server: Server) -> None:
+        if self._group is None:
+            return
+        work = [self._watch(server)]
+        if server is not self._deployment.primary:
+            work.append(self._confirm(server))
+        self._tasks[server.name] = [self._group.create_task(each) for each in work]
+
+    @property
+    def deployment(self) -> Deployment:
+        """The servers that are watched."""
+        return self._deployment
+
+    def follow(self, replicas: tuple[Server, ...]) -> None:
+        """Watch these replicas from now on. A name that another address had before must not be among theirs."""
+        before = self._deployment.replicas
+        self._deployment = Deployment(self._deployment.primary, replicas)
+        for server in before:
+            if server not in replicas:
+                self._end(server)
+        for server in replicas:
+            if server not in before:
+                self._tracks[server.name] = health.begin(server)
+                self._begin(server)
+        self._publish()
+
+    def _end(self, server: Server) -> None:
+        for task in self._tasks.pop(server.name, ()):
+            task.cancel()
+        del self._tracks[server.name]
+        self._since.pop(server.name, None)
+        self._pace.pop(server.name, None)
+        self.freshness.forget(server.name)
+        self._seen(server)
 
     async def first_round(self) -> None:
         """Wait until every server was probed once."""
@@ -87,7 +125,8 @@ class Monitor:
 
     def report_failure(self, server: Server, reason: str) -> None:
         """The data path could not use `server`: counts at once, without waiting for the next probe."""
-        self._update(health.fail(self._tracks[server.name], reason))
+        if (track := self._tracks.get(server.name)) is not None:
+            self._update(health.fail(track, reason))
 
     async def _watch(self, server: Server) -> None:
         prober = Prober(server, self._within)
@@ -95,7 +134,7 @@ class Monitor:
             while True:
                 seen = await self._observe(prober)
                 self._take(server, seen)
-                await asyncio.sleep(self._interval)
+                await asyncio.sleep(self.interval)
 
     async def _observe(self, prober: Prober) -> Observation:
         try:
@@ -107,10 +146,13 @@ class Monitor:
 
     def _take(self, server: Server, seen: Observation) -> None:
         primary = self._tracks[self._deployment.primary.name].state.observation
-        self._update(health.judge(self._tracks[server.name], seen, primary, self._max_lag))
+        self._update(health.judge(self._tracks[server.name], seen, primary, self.max_lag))
         if seen.error and self._tracks[server.name].state.health is Health.DOWN:
             for listener in self._silence_listeners:
                 listener(server)
+        self._seen(server)
+
+    def _seen(self, server: Server) -> None:
         self._unseen.discard(server.name)
         if not self._unseen:
             self._first_round.set()
@@ -122,6 +164,9 @@ class Monitor:
             return
         if before.health is not track.state.health:
             self._announce(before.health, track)
+        self._publish()
+
+    def _publish(self) -> None:
         self.snapshot = self._judged()
         for listener in self._listeners:
             listener(self.snapshot)
@@ -151,7 +196,7 @@ class Monitor:
                     del self._since[server.name]
                     self._pace[server.name] = clock() - began
                 else:
-                    await asyncio.sleep(self._interval / 4)
+                    await asyncio.sleep(self.interval / 4)
                 await self._pause()
 
     async def _pause(self) -> None:
@@ -186,7 +231,7 @@ class Monitor:
         while self.freshness.has(server.name, self.freshness.number):
             self._written.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._written.wait(), self._interval)
+                await asyncio.wait_for(self._written.wait(), self.interval)
 
     async def _confirm_once(self, server: Server, prober: Prober) -> bool:
         if not self._tracks[server.name].state.usable:
@@ -210,7 +255,7 @@ class Monitor:
         It is waited for again: under a steady load a newer one is no nearer.
         """
         clock = asyncio.get_running_loop().time
-        until = clock() + self._max_lag + _WAIT_SECONDS
+        until = clock() + self.max_lag + _WAIT_SECONDS
         while self._tracks[server.name].state.usable and clock() < until:
             async with asyncio.timeout(self._within + _WAIT_SECONDS):
                 if await prober.wait_for(position, _WAIT_SECONDS):

@@ -1,7 +1,7 @@
 """The servers of a deployment and what was last seen of them: frozen values without any I/O."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -85,6 +85,10 @@ class Server:
     def address(self) -> str:
         """`host:port`, the identity of a server: several services may share a host."""
         return f"{self.host}:{self.port}"
+
+    def named(self, name: str) -> "Server":
+        """The same under another name."""
+        return self if name == self.name else replace(self, name=name)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.address})"

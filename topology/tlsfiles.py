@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 # A file is looked at no more often than so many seconds apart.
 _PAUSE: Final = 1.0
-_Stamp = tuple[tuple[int, int, int] | None, ...]
+Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class WatchedContext:
@@ -36,7 +36,7 @@ class WatchedContext:
         self._make = make
         self._clock = clock
         self._look_at = clock() + _PAUSE
-        self._seen = _stamp(files)
+        self._seen = stamp(files)
         self._context = make()
 
     def current(self) -> ssl.SSLContext:
@@ -49,10 +49,10 @@ class WatchedContext:
 
     def look(self) -> None:
         """Make the context anew if a file has changed."""
-        stamp = _stamp(self._files)
-        if stamp == self._seen:
+        seen = stamp(self._files)
+        if seen == self._seen:
             return
-        self._seen = stamp
+        self._seen = seen
         try:
             self._context = self._make()
         except ConfigError as error:
@@ -61,7 +61,8 @@ class WatchedContext:
             log.info("%s changed and was read anew", self._what)
 
 
-def _stamp(files: Sequence[Path]) -> _Stamp:
+def stamp(files: Sequence[Path]) -> Stamp:
+    """Equal as long as no file has changed: time of the change, size, inode."""
     return tuple(_stamp_of(file) for file in files)
 
 

@@ -37,7 +37,7 @@ _OLD = 5.0
 
 
 class Directory:
-    """The accounts, and the secrets of those that have logged in.
+    """The accounts, and the secrets of those that have logged in. Those that are `configured` count from a refresh on.
 
     A secret learnt in a full login is kept for its account until the account's stored string changes: it spares the
     client the next full login, and it is what the proxy logs itself in with.
@@ -45,7 +45,7 @@ class Directory:
 
     def __init__(self, primary: Server, configured: Sequence[ConfiguredAccount], within: float) -> None:
         self._primary = primary
-        self._configured = configured
+        self.configured = configured
         self._within = within
         self._accounts: list[Account] = []
         self._secrets: dict[tuple[str, str, bytes], Secret] = {}
@@ -114,14 +114,14 @@ class Directory:
 
     async def refresh_if_old(self) -> None:
         """As `refresh_quietly`, if the accounts were read long ago; those of the configuration do not change."""
-        if not self._configured and time.monotonic() - self._read_at > _OLD:
+        if not self.configured and time.monotonic() - self._read_at > _OLD:
             await self.refresh_quietly()
 
     async def _read(self) -> None:
         async with connected(self._primary, within=self._within) as client:
             vendor = vendor_of(client.greeted_version)
-            if self._configured:
-                self._accounts = [_configured(account, vendor) for account in self._configured]
+            if self.configured:
+                self._accounts = [_configured(account, vendor) for account in self.configured]
             elif vendor is Vendor.MARIADB:
                 self._accounts = mariadb_accounts(await client.query(MARIADB_ACCOUNTS))
             else:

@@ -26,7 +26,7 @@ class Greetings:
     """The newest greeting of each server that was greeted by."""
 
     def __init__(self, within: float) -> None:
-        self._within = within
+        self.within = within
         self._newest: dict[str, Greeting] = {}
         self._versions: dict[str, str] = {}
         self._uncompressed: set[str] = set()
@@ -59,7 +59,7 @@ class Greetings:
             return self._newest[server.name]
 
     async def _ask(self, server: Server) -> Greeting:
-        async with reached(server, self._within, introduction(server, None)) as (channel, greeting):
+        async with reached(server, self.within, introduction(server, None)) as (channel, greeting):
             channel.transport.close()
             return greeting
 

@@ -43,7 +43,10 @@ Opener = Callable[[Server, Identity, Owner], Awaitable[BackendConnection]]
 
 
 class Pool:
-    """All of them. `open_link` opens one, `allowed` tells how many connections a server takes at all."""
+    """All of them. `open_link` opens one, `allowed` tells how many connections a server takes at all.
+
+    Other `limits` hold for what is opened and waits from then on.
+    """
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class Pool:
         allowed: Callable[[Server], int],
         keepalive: Callable[[Server], float],
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._open_link = open_link
         self._spawn = spawn
         self._allowed = allowed
@@ -110,7 +113,7 @@ class Pool:
         link.belong_to(Nobody())
         link.resume_reading()
         self._offer(ring)
-        if primary and place.free and self._free(ring, place.key) > max(self._limits.spare, _LEFT_BEHIND):
+        if primary and place.free and self._free(ring, place.key) > max(self.limits.spare, _LEFT_BEHIND):
             link.close()
 
     @staticmethod
@@ -127,6 +130,11 @@ class Pool:
                 found = True
         return found
 
+    def retire(self, server: Server) -> None:
+        """`server` is used no more: its connections end as soon as their sessions can do without them."""
+        for place in self._ring(server).places.values():
+            place.expires = 0.0
+
     def offer(self, server: Server) -> None:
         """A connection to `server` may be free for others now."""
         self._offer(self._ring(server))
@@ -138,7 +146,7 @@ class Pool:
         return ring
 
     def _add(self, ring: Ring, link: BackendConnection, kind: Kind, holder: Holder | None) -> PooledLink:
-        life = self._limits.lifetime * random.uniform(1 - _JITTER, 1 + _JITTER)
+        life = self.limits.lifetime * random.uniform(1 - _JITTER, 1 + _JITTER)
         place = PooledLink(link, kind, holder, asyncio.get_running_loop().time() + life)
         ring.places[link] = place
         link.on_gone = self._forget
@@ -174,11 +182,11 @@ class Pool:
     def most(self, server: Server) -> int:
         """How many connections to `server` are opened at most."""
         ring = self._ring(server)
-        most = self._limits.most or self._allowed(server)
+        most = self.limits.most or self._allowed(server)
         return min(most, ring.learnt) if ring.believed else most
 
     def _room(self, ring: Ring, kind: Kind, *, new: bool = False) -> Room:
-        per_user = self._limits.per_user
+        per_user = self.limits.per_user
         user_fits = not per_user or ring.of_user(kind.user) < per_user
         return Room(at_server=ring.size < self.most(ring.server), for_user=user_fits, new=new)
 
@@ -263,7 +271,7 @@ class Pool:
         self.waiting += 1
         if wish.timer is None:
             loop = asyncio.get_running_loop()
-            wish.timer = loop.call_later(self._limits.wait, self._expire, ring, wish)
+            wish.timer = loop.call_later(self.limits.wait, self._expire, ring, wish)
 
     def _expire(self, ring: Ring, wish: Wish) -> None:
         wish.timer = None
@@ -272,7 +280,7 @@ class Pool:
         wish.end()
         message = (
             f"Too many connections: all {len(ring.places)} server connections to {ring.server} are in use, and none "
-            f"became free within {self._limits.wait:g} s (server_connections, server_connection_wait)"
+            f"became free within {self.limits.wait:g} s (server_connections, server_connection_wait)"
         )
         wish.done(ServerRefused(Err(c.ER_CON_COUNT, message, "08004")))
 
@@ -311,7 +319,7 @@ class Pool:
                 self._retire(ring, place)
             elif place.free:
                 kept[place.key] += 1
-                if place.idle * tick >= self._limits.idle and kept[place.key] > self._limits.spare:
+                if place.idle * tick >= self.limits.idle and kept[place.key] > self.limits.spare:
                     place.link.close()
                 elif place.idle and place.idle * tick % max(tick, self._keepalive(ring.server)) < tick:
                     place.link.send(_PING, Exchange(Reply.RESULT, place.link.layout), Nobody())
@@ -322,7 +330,7 @@ class Pool:
         """Open one connection ahead of demand: of a kind that sessions have, with too few free ones."""
         for kind in dict.fromkeys(place.key for place in ring.places.values() if place.holder is not None):
             room = self._room(ring, kind)
-            wanted = kind.several and free[kind] < self._limits.spare
+            wanted = kind.several and free[kind] < self.limits.spare
             if wanted and kind.pattern is not None and room.at_server and room.for_user:
                 ring.adding = True
                 ring.opening[kind.user] += 1

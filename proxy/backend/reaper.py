@@ -31,7 +31,7 @@ class Reaper:
         self, spawn: Callable[[Coroutine[None, None, None]], object], within: float, greetings: Greetings
     ) -> None:
         self._spawn = spawn
-        self._within = within
+        self.within = within
         self._greetings = greetings
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
@@ -60,9 +60,9 @@ class Reaper:
 
     async def _kill(self, link: BackendConnection, identity: Identity, leftover: "_Leftover") -> None:
         verdict = _Leftover()
-        async with asyncio.timeout(self._within):
+        async with asyncio.timeout(self.within):
             plain = replace(identity, database="")
-            killer = await open_connection(link.server, plain, verdict, self._within, self._greetings)
+            killer = await open_connection(link.server, plain, verdict, self.within, self._greetings)
             try:
                 # It may have ended in the meantime; then its thread is at rest, or is no more.
                 if not leftover.over.done():

@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from pydantic import SecretStr
 
 from topology.config import Settings
 from topology.tlsfiles import WatchedContext
@@ -17,38 +18,42 @@ _FOR_EVERYBODY: Final = frozenset({"/healthz", "/readyz"})
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
-def guard(settings: Settings) -> Middleware:
-    """Lets through who shows `http_token`, as `Authorization: Bearer TOKEN`; where none is set, who only reads."""
-    token = settings.http_token.get_secret_value().encode() if settings.http_token is not None else b""
+def guard(settings: Callable[[], Settings]) -> Middleware:
+    """Lets through who shows the `http_token` of the settings in force, as `Authorization: Bearer TOKEN`.
+
+    Where none is set, who only reads.
+    """
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path not in _FOR_EVERYBODY:
-            _check(request, token)
+            _check(request, settings().http_token)
         return await handler(request)
 
     return guarded
 
 
-def _check(request: web.Request, token: bytes) -> None:
+def _check(request: web.Request, secret: SecretStr | None) -> None:
     """Raises the response of a refusal."""
-    if not token and request.method in _READING:
+    if secret is None and request.method in _READING:
         return
-    if not token:
+    if secret is None:
         raise web.HTTPForbidden(text="changes need a token, and none is set: http_token or http_token_file\n")
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     # The length of the time that this takes tells nothing of the token.
+    token = secret.get_secret_value().encode()
     if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token) or scheme.lower() != "bearer":
         raise web.HTTPUnauthorized(text="wrong token\n", headers={"WWW-Authenticate": "Bearer"})
 
 
-def for_http(watched: WatchedContext) -> ssl.SSLContext:
+def for_http(certificate: Callable[[], WatchedContext | None]) -> ssl.SSLContext:
     """A context with the certificate for clients as it is at each handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
 
     def use_newest(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        connection.context = watched.current()
+        if (watched := certificate()) is not None:
+            connection.context = watched.current()
 
     context.sni_callback = use_newest
     return context

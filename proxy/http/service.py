@@ -13,18 +13,15 @@ from proxy.http.access import for_http, guard
 from proxy.http.metrics import Metrics
 from proxy.session.context import Context
 from topology.errors import ConfigError
-from topology.tlsfiles import WatchedContext
 
 _EXPOSITION: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 @asynccontextmanager
-async def serving(
-    context: Context, host: str, port: int, certificate: WatchedContext | None
-) -> AsyncIterator[tuple[str, int]]:
-    """Serve while the block runs, in TLS if there is a certificate; yields host and port. Raises ConfigError."""
+async def serving(context: Context, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
+    """Serve while the block runs; yields host and port. Raises ConfigError."""
     runner = web.AppRunner(_application(context), access_log=None, shutdown_timeout=1.0)
-    tls = None if certificate is None else for_http(certificate)
+    tls = for_http(lambda: context.certificate) if context.settings.http_tls else None
     await runner.setup()
     try:
         try:
@@ -50,7 +47,7 @@ def _application(context: Context) -> web.Application:
     async def scrape(_: web.Request) -> web.Response:
         return web.Response(body=metrics.exposition(), headers=_EXPOSITION)
 
-    application = web.Application(client_max_size=4096, middlewares=[guard(context.settings)])
+    application = web.Application(client_max_size=4096, middlewares=[guard(lambda: context.settings)])
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)
     application.router.add_get("/metrics", scrape)

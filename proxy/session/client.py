@@ -11,6 +11,7 @@ from proxy.backend.login import Identity
 from proxy.channel import PacketChannel
 from proxy.flow import Hold, ReadGate
 from proxy.parting import part
+from proxy.routing.rules import Rules
 from proxy.session.asking import Asking
 from proxy.session.context import Context
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
@@ -26,6 +27,7 @@ from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
 from proxy.wire.stream import BodyStream, FileStream, PacketNumbers
+from topology.consistency import Level
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
@@ -424,6 +426,11 @@ class ClientSession(asyncio.Protocol):
     def abandon(self, server: Server) -> None:
         """Called when `server` does not answer its probes."""
         self.runner.abandon(server)
+
+    def heed(self, level: Level, rules: Rules | None) -> None:
+        """Called when the settings have changed."""
+        self.runner.heed(level)
+        self._machine.requests.rules = rules
 
     def relieve(self, server: Server) -> bool:
         """Called when `server` takes no more prepared statements."""

@@ -27,6 +27,7 @@ from proxy.wire.capabilities import Layout
 from proxy.wire.openings import Openings
 from proxy.wire.rsakey import RsaKey
 from topology.config import Settings
+from topology.consistency import Level
 from topology.monitor import Monitor
 from topology.servers import Server
 from topology.tlsfiles import WatchedContext
@@ -80,6 +81,9 @@ class Session(Target, Protocol):
     def abandon(self, server: Server) -> None:
         """Wait no longer for `server`."""
 
+    def heed(self, level: Level, rules: Rules | None) -> None:
+        """Go by another level of consistency and by other rules."""
+
     def relieve(self, server: Server) -> bool:
         """Close prepared statements on `server` that can be prepared again when they are needed; whether there were."""
 
@@ -89,7 +93,7 @@ class Context:
     """Shared by all sessions of one process.
 
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in, in the order
-    of their arrival. `openings` are those of each reply layout. Without `tls` clients are not offered TLS. `rules` are
+    of their arrival. `openings` are those of each reply layout. `certificate` is what clients meet. `rules` are
     those of the configuration. `addresses` counts connections by client, `traffic` what each server (by name) got.
     `accepting` tells whether clients are let in, `late` by how many seconds the event loop's last timer was late.
     `since` is when the process began, `waits` counts reads that waited for a replica. Without `pool` each session has
@@ -102,7 +106,7 @@ class Context:
     greetings: Greetings
     key: RsaKey
     tasks: asyncio.TaskGroup
-    tls: WatchedContext | None = None
+    certificate: WatchedContext | None = None
     rules: Rules | None = None
     cache: StatementCache | None = None
     balancer: RoundRobin = field(default_factory=RoundRobin)
@@ -128,21 +132,26 @@ class Context:
         self.reaper = Reaper(self.spawn, self.settings.connect_timeout, self.greetings)
         self.pool = self._new_pool() if self.settings.connection_sharing == "shared" else None
 
+    @property
+    def tls(self) -> WatchedContext | None:
+        """What clients are offered TLS with; None when they are not."""
+        return None if self.settings.tls == "off" else self.certificate
+
+    def heed(self, settings: Settings, rules: Rules | None, certificate: WatchedContext | None) -> None:
+        """Go by other settings from now on: all that is read where it is used, and what others have of them."""
+        self.settings, self.rules, self.certificate = settings, rules, certificate
+        self.reaper.within = self.greetings.within = settings.connect_timeout
+        self.monitor.interval, self.monitor.max_lag = settings.probe_interval, settings.max_lag
+        if self.pool is not None:
+            self.pool.limits = _limits(settings)
+        for session in self.sessions:
+            session.heed(settings.consistency, rules)
+
     def _new_pool(self) -> Pool:
-        settings = self.settings
-        limits = PoolLimits(
-            most=settings.server_connections,
-            per_user=settings.server_connections_per_user,
-            spare=settings.spare_connections,
-            idle=settings.server_connection_idle,
-            lifetime=settings.server_connection_lifetime,
-            wait=settings.server_connection_wait,
-        )
-
         def open_link(server: Server, identity: Identity, owner: Owner) -> Awaitable[BackendConnection]:
-            return open_connection(server, identity, owner, settings.connect_timeout, self.greetings)
+            return open_connection(server, identity, owner, self.settings.connect_timeout, self.greetings)
 
-        return Pool(limits, open_link, self.spawn, self._connections_of, self._keepalive_of)
+        return Pool(_limits(self.settings), open_link, self.spawn, self._connections_of, self._keepalive_of)
 
     def _connections_of(self, server: Server) -> int:
         """How many connections to `server` the proxy takes: some are left to others."""
@@ -173,6 +182,8 @@ class Context:
         """A session begins."""
         self.sessions.add(session)
         self.empty.clear()
+        # They may have changed while it logged in.
+        session.heed(self.settings.consistency, self.rules)
 
     def leave(self, session: Session) -> None:
         """A session has ended; `empty` is set with the last one."""
@@ -200,6 +211,17 @@ class Context:
         """`server` takes no more prepared statements: have idle ones closed; whether there were any."""
         relieved = self.pool is not None and self.pool.relieve(server)
         return any([session.relieve(server) for session in self.sessions]) or relieved
+
+
+def _limits(settings: Settings) -> PoolLimits:
+    return PoolLimits(
+        most=settings.server_connections,
+        per_user=settings.server_connections_per_user,
+        spare=settings.spare_connections,
+        idle=settings.server_connection_idle,
+        lifetime=settings.server_connection_lifetime,
+        wait=settings.server_connection_wait,
+    )
 
 
 async def _contained(work: Coroutine[None, None, None]) -> None:

@@ -61,7 +61,7 @@ class Requests:
         self._state = state
         self._statements = statements
         self._vendor = vendor
-        self._rules = rules
+        self.rules = rules
         self._user = user
         self._attributes = attributes
         self.read_anew()
@@ -85,7 +85,7 @@ class Requests:
             statement = self._statement_of(text)
             request = Request(packet, statement, decide(statement, self._state), _RESULT)
             if statement.kind is READ:
-                if statement.hint is not NO_HINT or self._rules is not None:
+                if statement.hint is not NO_HINT or self.rules is not None:
                     self._steer(request)
                 return request
             return self._own(request, text) if statement.kind is OWN else self._further(request, text)
@@ -101,8 +101,8 @@ class Requests:
             return
         statement = request.statement
         wish = statement.hint
-        if not wish.decides and self._rules is not None:
-            rule = self._rules.decide(self._user, self._state.schema, statement.tally)
+        if not wish.decides and self.rules is not None:
+            rule = self.rules.decide(self._user, self._state.schema, statement.tally)
             wish, request.rule = rule.wish, rule.number
         if wish.primary:
             request.route = route_to(Target.PRIMARY, "rule")
@@ -217,7 +217,7 @@ class Requests:
         route = _BULK if code == c.COM_STMT_BULK_EXECUTE else self._route(prepared)
         request = Request(packet, prepared.statement, route, _RESULT, prepared)
         request.at = prepared.spilled
-        if prepared.statement.hint is not NO_HINT or self._rules is not None:
+        if prepared.statement.hint is not NO_HINT or self.rules is not None:
             self._steer(request)
         if prepared.statement.reason == KILL:
             request.kill = parse_kill(prepared.packet[5:], prepared.integer_in(packet))

@@ -336,6 +336,10 @@ class Runner:
 
     # --- a server goes away ------------------------------------------------------------------------------------------
 
+    def heed(self, level: Level) -> None:
+        """Later reads must see as much as `level` says, unless a hint or a rule says another."""
+        self._servers.consistency.level = level
+
     def abandon(self, server: Server) -> None:
         """`server` does not answer its probes: a read that waits for its first byte from there need not wait longer."""
         self._losses.abandon(server)

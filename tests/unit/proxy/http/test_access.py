@@ -24,7 +24,7 @@ def status(method: str, path: str, authorization: str = "", token: str | None = 
     settings = load_settings(None, {}, {"http_token": token})
     request = make_mocked_request(method, path, headers={"Authorization": authorization} if authorization else {})
     try:
-        return asyncio.run(guard(settings)(request, _answer)).status  # type: ignore[arg-type]
+        return asyncio.run(guard(lambda: settings)(request, _answer)).status  # type: ignore[arg-type]
     except web.HTTPException as refusal:
         return refusal.status
 
@@ -75,7 +75,7 @@ def test_the_certificate_is_that_of_the_moment(name: str | None, tmp_path: Path)
     authority = Authority(tmp_path)
     first = authority.named("proxy")
     watched = client_facing(load_settings(None, {}, {"tls_certificate": first.certificate, "tls_key": first.key}))
-    context, before = for_http(watched), der(first)
+    context, before = for_http(lambda: watched), der(first)
     assert meets(context, authority, name) == before
     second = authority.named("proxy")
     watched.look()

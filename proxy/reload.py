@@ -1,0 +1,131 @@
+"""Changes the settings of a running proxy: when its files change, and when it is told to look."""
+
+import asyncio
+import logging
+from typing import Final
+
+from proxy.changes import changes, in_force, moves, settled
+from proxy.listener import raise_file_limit
+from proxy.origin import Origin
+from proxy.routing.rules import Rules
+from proxy.session.configured import rules_of
+from proxy.session.context import Context
+from proxy.tls.context import client_facing
+from topology.config import Settings
+from topology.environment import Deployment
+from topology.errors import ConfigError
+from topology.servers import ServerTls
+from topology.servertls import server_context
+from topology.tlsfiles import WatchedContext, stamp
+
+log = logging.getLogger(__name__)
+
+# How often files are looked at, in seconds. A change counts once it lasts as long, so that no half of one is read.
+_PAUSE: Final = 1.0
+
+
+class Reloader:
+    """Looks after the settings of `context`, which come from `origin`."""
+
+    def __init__(self, context: Context, origin: Origin) -> None:
+        self._context = context
+        self._origin = origin
+        # As they were read: some of it needs a restart, and is not in force.
+        self._read = context.settings
+        self._names = {server.address: server.name for server in context.monitor.deployment.servers}
+
+    async def watch(self, hangup: asyncio.Event) -> None:
+        """Look at the files again and again, and at once when `hangup` is set, until cancelled."""
+        files = self._origin.files(self._read)
+        taken = seen = stamp(files)
+        while True:
+            asked = await _within(_PAUSE, hangup)
+            before, seen = seen, stamp(files)
+            if asked or (seen == before and seen != taken):
+                log.info("SIGHUP: reading the settings" if asked else "files of the settings changed: reading them")
+                taken = seen
+                await self.read()
+                if files != (files := self._origin.files(self._read)):
+                    taken = seen = stamp(files)
+
+    async def read(self) -> None:
+        """Read the settings and go by them; if they cannot be used, nothing changes and the log says why."""
+        try:
+            new = await asyncio.to_thread(self._origin.settings)
+            settings = in_force(self._context.settings, new)
+            certificate = self._certificate(settings)
+            replicas = tuple(settled(self._deployment(settings).replicas, self._names))
+        except ConfigError as error:
+            log.error("the settings cannot be used, so nothing changes: %s", error)
+            return
+        for change in changes(self._read, new):
+            log.info("settings: %s", change)
+        self._read = new
+        if settings.max_connections != self._context.settings.max_connections:
+            raise_file_limit(settings.max_connections)
+        configured, self._context.directory.configured = self._context.directory.configured, settings.accounts
+        self._context.heed(settings, rules(settings, [each.name for each in replicas]), certificate)
+        logging.getLogger().setLevel(settings.log_level.upper())
+        self._look_at_certificates(certificate)
+        self._follow(Deployment(self._context.monitor.deployment.primary, replicas))
+        if settings.accounts != configured:
+            await self._context.directory.refresh_quietly()
+
+    def _deployment(self, settings: Settings) -> Deployment:
+        found, running = self._origin.deployment(settings), self._context.monitor.deployment
+        if found.primary != running.primary:
+            log.warning(
+                "settings: the primary is %s, not before a restart; until then %s", found.primary, running.primary
+            )
+        return found
+
+    def _certificate(self, settings: Settings) -> WatchedContext | None:
+        keys = ("tls", "tls_certificate", "tls_key", "tls_client_ca", "http_tls")
+        if all(getattr(settings, key) == getattr(self._context.settings, key) for key in keys):
+            return self._context.certificate
+        return certificate_of(settings)
+
+    def _look_at_certificates(self, certificate: WatchedContext | None) -> None:
+        for watched in (certificate, towards_servers(self._context.settings)):
+            if watched is not None:
+                watched.look()
+
+    def _follow(self, after: Deployment) -> None:
+        monitor, pool = self._context.monitor, self._context.pool
+        before = monitor.deployment
+        for move in moves(before, after.replicas):
+            log.info("settings: %s", move)
+        self._names |= {server.address: server.name for server in after.replicas}
+        monitor.follow(after.replicas)
+        gone = {server.name for server in before.replicas} - {server.name for server in after.replicas}
+        for server in before.replicas:
+            if server.name in gone and pool is not None:
+                pool.retire(server)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Whether `event` is set within so many seconds; it is cleared."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    event.clear()
+    return True
+
+
+def certificate_of(settings: Settings) -> WatchedContext | None:
+    """What clients meet, if they are offered TLS anywhere. Raises ConfigError."""
+    return client_facing(settings) if settings.tls != "off" or settings.http_tls else None
+
+
+def towards_servers(settings: Settings) -> WatchedContext | None:
+    """How servers are spoken to. Raises ConfigError when files cannot be used."""
+    return None if settings.server_tls is ServerTls.OFF else server_context(settings.server_tls_policy)
+
+
+def rules(settings: Settings, replicas: list[str]) -> Rules | None:
+    """The rules of the settings; what is doubtful about them is logged."""
+    found = rules_of(settings.rules)
+    for warning in found.warnings(frozenset(replicas)) if found else ():
+        log.warning("%s", warning)
+    return found
