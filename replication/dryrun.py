@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from replication.actions import Action, ReplicaPlan, Users
 from replication.comparison.repair import REWRITING
+from replication.dataguards import losses
 from replication.facts import Marker, Phase, ServerFacts
-from replication.plan import Action, ReplicaPlan, Users, losses
 from replication.statements import HIDDEN, Dialect, Source, Statement, dialect, write_marker
 from replication.succession import Succession
 from topology.errors import ManyreadsError

@@ -20,6 +20,10 @@ class Phase(StrEnum):
     DONE = "done"
 
 
+UNFINISHED = frozenset({Phase.COPYING, Phase.INDEXING})
+"""Its rows are not all there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Marker:
     """The note that a managed replica carries: of which primary it is a copy, and from which position on."""

@@ -17,10 +17,10 @@ from replication.copy.replica import finish, forget_mark, mark
 from replication.dryrun import describe_change
 from replication.errors import ExitCode, NotReady, exit_code
 from replication.facts import Marker, Phase, ServerFacts
+from replication.interlocks import check_primary
 from replication.lag import LagMeter
 from replication.look import Looker
 from replication.perform import perform
-from replication.plan import check_primary
 from replication.replicator import ensure_replicator
 from replication.report import Reporter, SilentReporter
 from replication.setup import REPLICATION_USER, survey_all, take_turn

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
+from replication.actions import Users
 from replication.arguments import cancel_on_sigterm, fail, find_servers, host_and_port, make_reporter
 from replication.errors import Refused
 from replication.look import Looker
-from replication.plan import Users
 from replication.report import Reporter
 from replication.setup import REPLICATION_USER, Options, Result, set_up
 from replication.startsync import as_object, show

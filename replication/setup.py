@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from replication.actions import Action, ReplicaPlan, Users, Wanted
 from replication.attach import wait_until_caught_up
 from replication.comparison.renewal import renew_replica
 from replication.copy.bulk import BulkEngine
@@ -14,9 +15,10 @@ from replication.copy.replica import Copied, CopyJob, copy_replica, finish
 from replication.dryrun import describe
 from replication.errors import ExitCode, Refused, SchemaChanged, exit_code
 from replication.facts import Marker, Phase, ServerFacts
+from replication.interlocks import check_primary
 from replication.look import SETUP_LOCK
 from replication.perform import perform
-from replication.plan import Action, ReplicaPlan, Users, Wanted, check_primary, decide_all
+from replication.plan import decide_all
 from replication.replicator import ensure_replicator
 from replication.report import Reporter, SilentReporter
 from replication.statements import Source, dialect

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from replication.actions import Users
 from replication.arguments import cancel_on_sigterm, fail, find_servers, host_and_port, make_reporter
 from replication.errors import ExitCode, exit_code
-from replication.plan import Users
 from replication.report import Reporter
 from replication.setup import REPLICATION_USER, Options, ReplicaResult, Result, set_up
 from topology.environment import Deployment

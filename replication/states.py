@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from replication.errors import ExitCode
-from replication.facts import Channel, Phase
+from replication.facts import UNFINISHED, Channel, Phase
 from replication.seen import PrimarySeen, ReplicaSeen, Seen
 from topology.gtid import beyond, covers, missing
 from topology.replicastatus import WORKER_STOPPED_BY_ANOTHER
@@ -202,7 +202,7 @@ def _alone(case: _Case) -> Decision | None:
     if case.replica.channels:
         return None
     name, marker = case.replica.server.name, case.replica.marker
-    if marker is not None and marker.phase in (Phase.COPYING, Phase.INDEXING):
+    if marker is not None and marker.phase in UNFINISHED:
         if case.primary.setting_up and marker.phase is Phase.INDEXING:
             return State.INDEXING, "has all rows; its indexes are being built", "wait"
         if case.primary.setting_up:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from replication.errors import Diverged, Refused
 from replication.facts import ServerFacts
-from replication.plan import LOOPBACK, check_fits, check_primary, is_source, logs_what_it_applies
+from replication.interlocks import LOOPBACK, check_fits, check_primary, is_source, logs_what_it_applies
 from replication.states import State, Verdict
 from topology.errors import ManyreadsError
 from topology.gtid import beyond, covers, shares_history

@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
+from replication.actions import Users
 from replication.arguments import fail, find_servers, host_and_port
 from replication.http.service import serving
 from replication.ladder import Policy, Repair
-from replication.plan import Users
 from replication.setup import REPLICATION_USER, Options
 from replication.states import Limits
 from replication.watcher import Watcher, WatchOptions

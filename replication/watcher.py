@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from replication.actions import Action
 from replication.errors import ExitCode, Refused
 from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, given_up, plan, remember, tried
 from replication.lag import LagMeter
 from replication.look import Looker
-from replication.plan import Action
 from replication.report import compared_text, progress_text
 from replication.seen import PrimarySeen, Seen
 from replication.setup import Options, Result, set_up

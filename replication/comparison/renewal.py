@@ -6,6 +6,7 @@ of the replica's position.
 
 from collections.abc import Sequence
 
+from replication.actions import Users
 from replication.comparison.definitions import comparable_tables, differing
 from replication.comparison.findings import ChunkDifference
 from replication.comparison.repair import check_repairable, rewrite
@@ -20,7 +21,6 @@ from replication.copy.snapshot import START_SNAPSHOT, Snapshot, make_patient, sn
 from replication.errors import Refused
 from replication.facts import Marker, Phase
 from replication.perform import perform
-from replication.plan import Users
 from replication.statements import dialect
 from topology.servers import Server
 from topology.sqlclient import SqlClient, connected

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from replication.actions import Users
 from replication.copy.catalog import Catalog
 from replication.copy.engine import Engine
 from replication.copy.indexes import add_keys
@@ -12,9 +13,8 @@ from replication.copy.loading import loading_session, loading_sessions
 from replication.copy.logins import adopt, current_account, find_login, grant_on_objects, install_login
 from replication.copy.objects import create_objects, wipe
 from replication.copy.snapshot import Snapshot, snapshot
-from replication.facts import Marker, Phase, ServerFacts
+from replication.facts import UNFINISHED, Marker, Phase, ServerFacts
 from replication.perform import perform, unlogged
-from replication.plan import Users
 from replication.report import Reporter
 from replication.statements import FORGET_MARKER, dialect, write_marker
 from replication.survey import read_marker
@@ -40,7 +40,7 @@ class CopyJob:
     def resumes(self) -> bool:
         """Whether a run before ended while it copied this primary's rows."""
         marker = self.target.marker
-        unfinished = marker is not None and marker.phase in (Phase.COPYING, Phase.INDEXING)
+        unfinished = marker is not None and marker.phase in UNFINISHED
         return marker is not None and unfinished and marker.primary == self.primary.identity
 
 

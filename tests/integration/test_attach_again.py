@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from replication.actions import Action
 from replication.errors import ExitCode
-from replication.plan import Action
 from replication.sandbox import Flavor
 from replication.setup import Options, Result, set_up
 from replication.status import app as status_command

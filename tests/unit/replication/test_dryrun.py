@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from replication.actions import Action, ReplicaPlan, Users
 from replication.dryrun import describe
 from replication.errors import Refused
-from replication.plan import Action, ReplicaPlan, Users
 from replication.statements import Source
 from tests.unit.replication.test_plan import BLANK, DATA, PRIMARY
 

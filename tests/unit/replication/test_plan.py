@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from replication.actions import Action, ReplicaPlan, Wanted
 from replication.errors import Diverged, Refused, ReplicationBroken
 from replication.facts import Channel, Marker, Phase, SchemaSize, ServerFacts
-from replication.plan import Action, ReplicaPlan, Wanted, check_primary, decide, decide_all, new_server_ids
+from replication.interlocks import check_primary
+from replication.plan import decide, decide_all, new_server_ids
 from topology.servers import Role, Server, Vendor
 
 UUID = "11111111-1111-1111-1111-111111111111"
