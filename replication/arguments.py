@@ -1,21 +1,24 @@
-"""What the commands have in common: which servers are meant, how progress is shown, how errors end."""
+"""Arguments that the commands have in common, and which servers they mean."""
 
-import asyncio
-import json
-import signal
-import sys
 from pathlib import Path
+from typing import Annotated
 
-from rich.console import Console
+import typer
 
-from replication.errors import ExitCode, exit_code
-from replication.report import PlainReporter, Reporter, TerminalReporter
 from topology.environment import Deployment, deployment, process_environment, read_environment, refuse_shared_addresses
-from topology.errors import ConfigError, ManyreadsError
+from topology.errors import ConfigError
 from topology.servers import DEFAULT_PORT, Role, server_from_url
 
+Writer = Annotated[str, typer.Option(help="The primary: mysql://user:password@host:port")]
+Readers = Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")]
+Environment = Annotated[Path | None, typer.Option(help="dotCloud's environment.json")]
+ReplicationUser = Annotated[str, typer.Option(help="The account replicas log in with")]
+PrimaryAddress = Annotated[str, typer.Option(help="HOST:PORT of the primary as the replicas see it")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps and the SQL, change nothing")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")]
 
-def find_servers(writer: str, readers: list[str], environment: Path | None) -> Deployment:
+
+def find_servers(writer: str, readers: list[str] | None, environment: Path | None) -> Deployment:
     """The servers named by URLs, or else by the environment. Raises ConfigError saying what is missing."""
     if not writer and not readers:
         variables = process_environment()
@@ -41,28 +44,6 @@ def host_and_port(flag: str, value: str, default_port: int = DEFAULT_PORT) -> tu
     return host.strip("[]"), int(port)
 
 
-def make_reporter(as_json: bool) -> Reporter:
-    """Progress on the terminal; beside JSON on standard output, on standard error."""
-    if as_json:
-        return PlainReporter(sys.stderr)
-    return TerminalReporter() if Console().is_terminal else PlainReporter()
-
-
-def cancel_on_sigterm() -> None:
-    """Let connections and locks go as with Ctrl-C when whoever started this stops it."""
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-
-
-def fail(command: str, error: BaseException, as_json: bool) -> ExitCode:
-    """Print why `command` ended, and return its exit code."""
-    if isinstance(error, ManyreadsError):
-        code, problem, remedy = exit_code(error), error.problem, error.remedy
-    else:
-        code, problem, remedy = ExitCode.INTERRUPTED, "interrupted", "run the same command again to go on"
-    if as_json:
-        print(json.dumps({"ok": False, "exit_code": code, "error": problem, "remedy": remedy}))
-    else:
-        print(f"{command}: {problem}" + (f"\n  remedy: {remedy}" if remedy else ""), file=sys.stderr)
-    return code
+def optional_address(flag: str, value: str) -> tuple[str, int] | None:
+    """Read HOST or HOST:PORT; None where nothing was given."""
+    return host_and_port(flag, value) if value else None

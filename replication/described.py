@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from replication.errors import ExitCode, exit_code
 from replication.seen import PrimarySeen, ReplicaSeen
 from replication.states import Verdict
+from topology.errors import ManyreadsError
 
 
 def primary_object(primary: PrimarySeen) -> dict[str, Any]:
@@ -31,4 +33,16 @@ def replica_object(replica: ReplicaSeen, verdict: Verdict) -> dict[str, Any]:
         "version": replica.version,
         "server_id": replica.server_id,
         "gtid": replica.gtid,
+    }
+
+
+def ended_object(name: str, address: str, error: ManyreadsError | None) -> dict[str, Any]:
+    """How one replica ended; `error` is what it failed with, if it did."""
+    return {
+        "name": name,
+        "address": address,
+        "ok": error is None,
+        "exit_code": exit_code(error) if error else ExitCode.OK,
+        "error": error.problem if error else "",
+        "remedy": error.remedy if error else "",
     }

@@ -1,16 +1,24 @@
 """`python -m replication.resync NAME`: copy one replica again."""
 
-import asyncio
-import json
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from replication.actions import Users
-from replication.arguments import cancel_on_sigterm, fail, find_servers, host_and_port, make_reporter
+from replication.arguments import (
+    AsJson,
+    DryRun,
+    Environment,
+    PrimaryAddress,
+    Readers,
+    ReplicationUser,
+    Writer,
+    find_servers,
+    optional_address,
+)
+from replication.command import conclude, reporting, run
 from replication.errors import Refused
 from replication.look import Looker
 from replication.report import Reporter
@@ -18,7 +26,7 @@ from replication.setup import REPLICATION_USER, Options, Result, set_up
 from replication.startsync import as_object, show
 from replication.states import Limits, is_last_healthy, judge, own_lag
 from topology.environment import Deployment
-from topology.errors import ConfigError, ManyreadsError
+from topology.errors import ConfigError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -26,23 +34,22 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def resync(
     name: Annotated[str, typer.Argument(help="The replica")],
-    writer: Annotated[str, typer.Option(help="The primary: mysql://user:password@host:port")] = "",
-    reader: Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")] = None,
-    environment: Annotated[Path | None, typer.Option(help="dotCloud's environment.json")] = None,
+    writer: Writer = "",
+    reader: Readers = None,
+    environment: Environment = None,
     chunks: Annotated[bool, typer.Option("--chunks", help="Allow it: write anew only the rows that differ")] = False,
     full: Annotated[bool, typer.Option("--full", help="Allow it: drop its data and copy everything")] = False,
     force: Annotated[str, typer.Option(help="NAME again: what is not in the primary may be lost, too")] = "",
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers, and for catching up")] = 600,
     users: Annotated[Users, typer.Option(help="copy: the replica gets the primary's accounts")] = Users.COPY,
-    replication_user: Annotated[str, typer.Option(help="The account replicas log in with")] = REPLICATION_USER,
-    primary_address: Annotated[str, typer.Option(help="HOST:PORT of the primary as the replicas see it")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the steps and the SQL, change nothing")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
+    replication_user: ReplicationUser = REPLICATION_USER,
+    primary_address: PrimaryAddress = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Copy one replica again from the beginning. Without --full or --chunks it only shows what that would do."""
-    reporter = make_reporter(as_json)
-    try:
-        servers = find_servers(writer, reader or [], environment)
+    with reporting("resync", as_json=as_json) as reporter:
+        servers = find_servers(writer, reader, environment)
         check_names(servers, name, force)
         if chunks and full:
             raise ConfigError("--chunks and --full exclude each other", "give one of them")
@@ -52,22 +59,14 @@ def resync(
             force=frozenset({force} if force else ()),
             dry_run=dry_run or not (full or chunks),
             replication_user=replication_user,
-            primary_address=host_and_port("--primary-address", primary_address) if primary_address else None,
+            primary_address=optional_address("--primary-address", primary_address),
             recopy=frozenset({name}),
             renew=chunks,
         )
-        result = asyncio.run(_resync(servers, name, options, reporter))
+        result = run(_resync(servers, name, options, reporter))
         if not (full or chunks) and not dry_run and not result.exit_code:
             raise Refused(f"{name} would be copied again, as shown", "to do it, run again with --full or --chunks")
-    except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
-        reporter.close()
-        raise typer.Exit(fail("resync", error, as_json)) from None
-    reporter.close()
-    if as_json:
-        print(json.dumps(as_object(result)))
-    else:
-        show("resync", result)
-    raise typer.Exit(result.exit_code)
+    conclude(result, as_object(result), lambda: show("resync", result), as_json=as_json)
 
 
 def check_names(servers: Deployment, name: str, force: str) -> None:
@@ -80,7 +79,6 @@ def check_names(servers: Deployment, name: str, force: str) -> None:
 
 
 async def _resync(servers: Deployment, name: str, options: Options, reporter: Reporter) -> Result:
-    cancel_on_sigterm()
     taken = await _look_at_others(servers, name, options)
     chosen = Deployment(servers.primary, tuple(each for each in servers.replicas if each.name == name))
     return await set_up(chosen, replace(options, taken=taken), reporter)

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,14 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from replication.arguments import cancel_on_sigterm, fail, find_servers, host_and_port
+from replication.arguments import AsJson, Environment, PrimaryAddress, Readers, Writer, find_servers, optional_address
+from replication.command import ending, run
 from replication.described import primary_object, replica_object
 from replication.errors import ExitCode
 from replication.look import Looker
 from replication.seen import ReplicaSeen, Seen
 from replication.states import Limits, State, Verdict, exit_code, judge, own_lag
 from topology.environment import Deployment
-from topology.errors import ManyreadsError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,20 +30,18 @@ _PAUSE = 0.5
 
 @app.command()
 def status(
-    writer: Annotated[str, typer.Option(help="The primary: mysql://user:password@host:port")] = "",
-    reader: Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")] = None,
-    environment: Annotated[Path | None, typer.Option(help="dotCloud's environment.json")] = None,
-    primary_address: Annotated[str, typer.Option(help="HOST:PORT of the primary as the replicas see it")] = "",
+    writer: Writer = "",
+    reader: Readers = None,
+    environment: Environment = None,
+    primary_address: PrimaryAddress = "",
     max_lag: Annotated[float, typer.Option(min=0, help="Seconds behind that are allowed")] = Limits().max_lag,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell each replica's state, why it is in it, and what helps. Changes nothing."""
-    try:
-        servers = find_servers(writer, reader or [], environment)
-        address = host_and_port("--primary-address", primary_address) if primary_address else None
-        seen, judged = asyncio.run(_look(servers, address, Limits(max_lag)))
-    except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
-        raise typer.Exit(fail("status", error, as_json)) from None
+    with ending("status", as_json=as_json):
+        servers = find_servers(writer, reader, environment)
+        address = optional_address("--primary-address", primary_address)
+        seen, judged = run(_look(servers, address, Limits(max_lag)))
     code = overall(seen, judged)
     if as_json:
         print(json.dumps(as_object(seen, judged)))
@@ -54,7 +51,6 @@ def status(
 
 
 async def _look(servers: Deployment, address: tuple[str, int] | None, limits: Limits) -> tuple[Seen, Judged]:
-    cancel_on_sigterm()
     with closing(Looker(servers, within=5.0, primary_address=address)) as looker:
         for _ in range(_LOOKS - 1):
             seen, judged = _judge_all(await looker.look(), limits)

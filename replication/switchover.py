@@ -1,21 +1,28 @@
 """`python -m replication.switchover [TO]`: let a replica be the primary from now on, without losing a transaction."""
 
-import asyncio
-import json
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from replication.arguments import cancel_on_sigterm, fail, find_servers, host_and_port, make_reporter
-from replication.errors import ExitCode, exit_code
+from replication.arguments import (
+    AsJson,
+    DryRun,
+    Environment,
+    PrimaryAddress,
+    Readers,
+    ReplicationUser,
+    Writer,
+    find_servers,
+    optional_address,
+)
+from replication.command import conclude, reporting, run
+from replication.described import ended_object
+from replication.errors import ExitCode
 from replication.handover import HandedOver, Options, hand_over
-from replication.report import Reporter
 from replication.setup import REPLICATION_USER
 from replication.states import Limits
 from topology.environment import Deployment
-from topology.errors import ManyreadsError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -23,23 +30,22 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def switchover(
     to: Annotated[str, typer.Argument(help="The replica; if none is named, the first one that may")] = "",
-    writer: Annotated[str, typer.Option(help="The primary: mysql://user:password@host:port")] = "",
-    reader: Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")] = None,
-    environment: Annotated[Path | None, typer.Option(help="dotCloud's environment.json")] = None,
+    writer: Writer = "",
+    reader: Readers = None,
+    environment: Environment = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers, and for catching up")] = 60,
     drain: Annotated[float, typer.Option(min=0, help="Seconds that open transactions get to end")] = 10,
     max_pause: Annotated[float, typer.Option(min=0.1, help="Seconds for which nobody can write; then undo")] = 10,
     max_lag: Annotated[float, typer.Option(min=0, help="Seconds behind that are allowed")] = Limits().max_lag,
-    replication_user: Annotated[str, typer.Option(help="The account replicas log in with")] = REPLICATION_USER,
-    primary_address: Annotated[str, typer.Option(help="HOST:PORT of the primary as the replicas see it")] = "",
+    replication_user: ReplicationUser = REPLICATION_USER,
+    primary_address: PrimaryAddress = "",
     target_address: Annotated[str, typer.Option(help="HOST:PORT of the new primary as the others see it")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the steps and the SQL, change nothing")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a replica the primary, and the primary its replica. Undone if anything fails before the change."""
-    reporter = make_reporter(as_json)
-    try:
-        servers = find_servers(writer, reader or [], environment)
+    with reporting("switchover", as_json=as_json) as reporter:
+        servers = find_servers(writer, reader, environment)
         options = Options(
             to=to,
             wait=wait,
@@ -48,24 +54,11 @@ def switchover(
             max_lag=max_lag,
             dry_run=dry_run,
             replication_user=replication_user,
-            primary_address=host_and_port("--primary-address", primary_address) if primary_address else None,
-            target_address=host_and_port("--target-address", target_address) if target_address else None,
+            primary_address=optional_address("--primary-address", primary_address),
+            target_address=optional_address("--target-address", target_address),
         )
-        result = asyncio.run(_interruptible(servers, options, reporter))
-    except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
-        reporter.close()
-        raise typer.Exit(fail("switchover", error, as_json)) from None
-    reporter.close()
-    if as_json:
-        print(json.dumps(as_object(result)))
-    elif not dry_run:
-        show(servers, result)
-    raise typer.Exit(result.exit_code)
-
-
-async def _interruptible(servers: Deployment, options: Options, reporter: Reporter) -> HandedOver:
-    cancel_on_sigterm()
-    return await hand_over(servers, options, reporter)
+        result = run(hand_over(servers, options, reporter))
+    conclude(result, as_object(result), lambda: show(servers, result), as_json=as_json, quiet=dry_run)
 
 
 def show(servers: Deployment, result: HandedOver) -> None:
@@ -93,17 +86,7 @@ def as_object(result: HandedOver) -> dict[str, Any]:
         "gtid": result.gtid,
         "paused_seconds": result.paused,
         "transactions_ended": result.ended,
-        "replicas": [
-            {
-                "name": each.server.name,
-                "address": each.server.address,
-                "ok": each.error is None,
-                "exit_code": exit_code(each.error) if each.error else ExitCode.OK,
-                "error": each.error.problem if each.error else "",
-                "remedy": each.error.remedy if each.error else "",
-            }
-            for each in result.followers
-        ],
+        "replicas": [ended_object(each.server.name, each.server.address, each.error) for each in result.followers],
     }
 
 

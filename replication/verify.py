@@ -1,20 +1,15 @@
 """`python -m replication.verify`: is each replica's data equal to the primary's?"""
 
-import asyncio
-import json
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from replication.arguments import cancel_on_sigterm, fail, find_servers, make_reporter
+from replication.arguments import AsJson, Environment, Readers, Writer, find_servers
+from replication.command import conclude, reporting, run
 from replication.errors import ExitCode
-from replication.report import Reporter
 from replication.verification import Comparison, Options, Verified
 from replication.verification import verify as verify_all
-from topology.environment import Deployment
-from topology.errors import ManyreadsError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -22,9 +17,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="The replicas; all if none is named")] = None,
-    writer: Annotated[str, typer.Option(help="The primary: mysql://user:password@host:port")] = "",
-    reader: Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")] = None,
-    environment: Annotated[Path | None, typer.Option(help="dotCloud's environment.json")] = None,
+    writer: Writer = "",
+    reader: Readers = None,
+    environment: Environment = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the servers to answer")] = 60,
     repair: Annotated[bool, typer.Option("--repair", help="Write anew what differs, then compare again")] = False,
     max_pause: Annotated[float, typer.Option(min=0.1, help="Seconds that a replica may be held")] = 10,
@@ -32,28 +27,15 @@ def verify(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what stops and starts a replica, do nothing")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare replicas with their primary, definitions and rows, as of one position."""
-    reporter = make_reporter(as_json)
-    try:
-        servers = find_servers(writer, reader or [], environment)
+    with reporting("verify", as_json=as_json) as reporter:
+        servers = find_servers(writer, reader, environment)
         options = Options(frozenset(names or ()), wait, max_pause, throttle, dry_run, repair)
-        result = asyncio.run(_interruptible(servers, options, reporter))
-    except (ManyreadsError, KeyboardInterrupt, asyncio.CancelledError) as error:
-        reporter.close()
-        raise typer.Exit(fail("verify", error, as_json)) from None
-    reporter.close()
-    if as_json:
-        print(json.dumps(as_object(result)))
-    elif not dry_run or result.exit_code:
-        show(result)
-    raise typer.Exit(result.exit_code)
-
-
-async def _interruptible(servers: Deployment, options: Options, reporter: Reporter) -> Verified:
-    cancel_on_sigterm()
-    return await verify_all(servers, options, reporter)
+        result = run(verify_all(servers, options, reporter))
+    quiet = dry_run and not result.exit_code
+    conclude(result, as_object(result), lambda: show(result), as_json=as_json, quiet=quiet)
 
 
 def show(result: Verified) -> None:

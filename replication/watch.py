@@ -14,14 +14,24 @@ from typing import Annotated
 import typer
 
 from replication.actions import Users
-from replication.arguments import fail, find_servers, host_and_port
+from replication.arguments import (
+    Environment,
+    PrimaryAddress,
+    Readers,
+    ReplicationUser,
+    Writer,
+    find_servers,
+    host_and_port,
+    optional_address,
+)
+from replication.command import ending
 from replication.http.service import serving
 from replication.ladder import Policy, Repair
 from replication.setup import REPLICATION_USER, Options
 from replication.states import Limits
 from replication.watcher import Watcher, WatchOptions
 from topology.environment import process_environment
-from topology.errors import ConfigError, ManyreadsError
+from topology.errors import ConfigError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -34,24 +44,24 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|)")
 
 @app.command()
 def watch(
-    writer: Annotated[str, typer.Option(help="The primary: mysql://user:password@host:port")] = "",
-    reader: Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")] = None,
-    environment: Annotated[Path | None, typer.Option(help="dotCloud's environment.json")] = None,
+    writer: Writer = "",
+    reader: Readers = None,
+    environment: Environment = None,
     repair: Annotated[Repair, typer.Option(help="How far to go by itself")] = Repair.REPOINT,
     full_after: Annotated[str, typer.Option(help="How long a replica is broken before it is copied")] = "10m",
     interval: Annotated[str, typer.Option(help="Pause between two looks")] = "1s",
     http: Annotated[str, typer.Option(help="HOST:PORT, or a port of 127.0.0.1, to serve a page and status on")] = "",
     max_lag: Annotated[float, typer.Option(min=0, help="Seconds behind that are allowed")] = Limits().max_lag,
     users: Annotated[Users, typer.Option(help="copy: the replicas get the primary's accounts")] = Users.COPY,
-    replication_user: Annotated[str, typer.Option(help="The account replicas log in with")] = REPLICATION_USER,
-    primary_address: Annotated[str, typer.Option(help="HOST:PORT of the primary as the replicas see it")] = "",
+    replication_user: ReplicationUser = REPLICATION_USER,
+    primary_address: PrimaryAddress = "",
 ) -> None:
     """Watch the replicas, set blank ones up, and mend broken ones. One line for each event; SIGTERM ends it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     variables = process_environment()
-    try:
-        servers = find_servers(writer, reader or [], environment)
-        address = host_and_port("--primary-address", primary_address) if primary_address else None
+    with ending("watch"):
+        servers = find_servers(writer, reader, environment)
+        address = optional_address("--primary-address", primary_address)
         options = WatchOptions(
             policy=Policy(repair, seconds("--full-after", full_after)),
             limits=Limits(max_lag),
@@ -59,8 +69,6 @@ def watch(
             set_up=replace(Options(wait=30.0), users=users, replication_user=replication_user, primary_address=address),
         )
         asyncio.run(_until_stopped(Watcher(servers, options), http_address(http, variables), http_token(variables)))
-    except ManyreadsError as error:
-        raise typer.Exit(fail("watch", error, as_json=False)) from None
 
 
 def seconds(flag: str, value: str) -> float:
