@@ -47,21 +47,23 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
         )
         monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))
         monitor.on_silence(context.abandon)
-        running = (monitor.run(), Reloader(context, origin).watch(hangup), context.tick())
+        reloader = Reloader(context, origin)
+        running = (monitor.run(), reloader.watch(hangup), reloader.search(), context.tick())
         watching = [tasks.create_task(work) for work in running]
         if context.pool is not None:
             watching.append(tasks.create_task(context.pool.keep()))
         async with _http(context):
-            await _serve(context, stop)
+            await _serve(context, reloader, stop)
         for task in watching:
             task.cancel()
     log.info("stopped")
 
 
-async def _serve(context: Context, stop: asyncio.Event) -> None:
+async def _serve(context: Context, reloader: Reloader, stop: asyncio.Event) -> None:
     listener = Listener(context)
     host, port = await listener.open(*context.settings.host_and_port)
     await context.monitor.first_round()
+    await reloader.search_once()
     await context.directory.refresh_quietly()
     await listener.serve()
     log.info("serving on %s:%d: %s", host, port, context.monitor.deployment.summary)

@@ -23,9 +23,9 @@ class Effect(StrEnum):
 # All others need a restart.
 _EFFECTS: Final[Mapping[str, Effect]] = {
     **dict.fromkeys(
-        "accounts admin_users connect_timeout consistency drain_timeout environment freshness_wait http_token "
-        "http_token_file kill_on_disconnect log_level login_timeout max_lag probe_interval readers readers_file rules "
-        "server_connection_idle server_connection_wait spare_connections".split(),
+        "accounts admin_users connect_timeout consistency drain_timeout environment find_replicas freshness_wait "
+        "http_token http_token_file kill_on_disconnect log_level login_timeout max_lag probe_interval readers "
+        "readers_file rules server_connection_idle server_connection_wait spare_connections".split(),
         Effect.AT_ONCE,
     ),
     **dict.fromkeys(

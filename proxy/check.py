@@ -38,7 +38,14 @@ def findings(file: Path | None, variables: Mapping[str, str], flags: Mapping[str
         deployment = Origin(file, variables, flags).deployment(loaded.settings)
     except ConfigError as error:
         return Findings((*faults, _servers_fault(loaded, error)), doubts)
-    return Findings(tuple(faults), (*doubts, *_of_rules(loaded.settings, deployment)), deployment.summary)
+    return Findings(
+        tuple(faults), (*doubts, *_of_rules(loaded.settings, deployment)), _summary(loaded.settings, deployment)
+    )
+
+
+def _summary(settings: Settings, deployment: Deployment) -> str:
+    found = f"writes to {deployment.primary}, reads to the replicas that it names"
+    return found if settings.searches else deployment.summary
 
 
 def _servers_fault(loaded: Loaded, error: ConfigError) -> Fault:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Final
 
 from proxy.changes import changes, in_force, moves, settled
@@ -12,9 +13,10 @@ from proxy.session.configured import rules_of
 from proxy.session.context import Context
 from proxy.tls.context import client_facing
 from topology.config import Settings
+from topology.discovery import replicas_of
 from topology.environment import Deployment
-from topology.errors import ConfigError
-from topology.servers import ServerTls
+from topology.errors import ConfigError, ServerError
+from topology.servers import Server, ServerTls
 from topology.servertls import server_context
 from topology.tlsfiles import WatchedContext, stamp
 
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # How often files are looked at, in seconds. A change counts once it lasts as long, so that no half of one is read.
 _PAUSE: Final = 1.0
+# So often the primary is asked for its replicas.
+_SEARCH_PAUSE: Final = 30.0
 
 
 class Reloader:
@@ -33,6 +37,7 @@ class Reloader:
         # As they were read: some of it needs a restart, and is not in force.
         self._read = context.settings
         self._names = {server.address: server.name for server in context.monitor.deployment.servers}
+        self._found: dict[str, Server] = {}
 
     async def watch(self, hangup: asyncio.Event) -> None:
         """Look at the files again and again, and at once when `hangup` is set, until cancelled."""
@@ -71,13 +76,36 @@ class Reloader:
         if settings.accounts != configured:
             await self._context.directory.refresh_quietly()
 
+    async def search(self) -> None:
+        """Ask the primary for its replicas again and again, until cancelled, if the settings name none.
+
+        One that is not among them any more stays: it may only be away, and is not used then.
+        """
+        while True:
+            await asyncio.sleep(_SEARCH_PAUSE)
+            await self.search_once()
+
+    async def search_once(self) -> None:
+        """Ask once. What hinders it is logged."""
+        settings, running = self._context.settings, self._context.monitor.deployment
+        if not settings.searches:
+            return
+        try:
+            found = await replicas_of(running.primary, settings.probe_timeout)
+        except (ServerError, TimeoutError) as error:
+            log.warning("cannot ask %s for its replicas: %s", running.primary, error)
+            return
+        self._found |= {server.address: server for server in found}
+        if self._found.keys() != {server.address for server in running.replicas}:
+            self._follow(Deployment(running.primary, tuple(settled(tuple(self._found.values()), self._names))))
+
     def _deployment(self, settings: Settings) -> Deployment:
         found, running = self._origin.deployment(settings), self._context.monitor.deployment
         if found.primary != running.primary:
             log.warning(
                 "settings: the primary is %s, not before a restart; until then %s", found.primary, running.primary
             )
-        return found
+        return replace(found, replicas=tuple(self._found.values())) if settings.searches else found
 
     def _certificate(self, settings: Settings) -> WatchedContext | None:
         keys = ("tls", "tls_certificate", "tls_key", "tls_client_ca", "http_tls")

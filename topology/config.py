@@ -181,6 +181,7 @@ class Settings(BaseModel):
         (), description="URLs of the replicas"
     )
     readers_file: Path | None = Field(None, description="file that holds the URLs of the replicas")
+    find_replicas: bool = Field(True, description="ask the primary for its replicas where none are named")
     server_password: SecretStr | None = Field(None, description="password for the URLs that have none")
     server_password_file: Path | None = Field(None, description="file that holds it")
     accounts: Annotated[tuple[ConfiguredAccount, ...], BeforeValidator(_tables)] = Field(
@@ -260,6 +261,11 @@ class Settings(BaseModel):
         if key is not None and info.data.get(certificate, key) is None:
             raise ValueError(f"belongs to {certificate}, which is not set")
         return key
+
+    @property
+    def searches(self) -> bool:
+        """Whether the primary is to be asked for its replicas."""
+        return self.find_replicas and self.writer is not None and not self.readers
 
     @property
     def server_tls_policy(self) -> TlsPolicy:

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from replication.sandbox import Cluster
+from replication.sandbox import Cluster, Flavor, LocalServer
 from tests.support.certificates import Authority
-from tests.support.clients import READS, Connection, Counters, connect, run
+from tests.support.clients import READS, Connection, Counters, connect, direct, run
 from tests.support.load import Load
 from tests.support.proxies import ProxyProcess, started_proxy
 from tests.support.waiting import wait_until
@@ -141,3 +142,41 @@ def test_a_wrong_file_changes_nothing_and_the_next_right_one_does(configured: Co
     configured.proxy.wait_for_log("digest_cache_size: 10000 -> 5, not before a restart")
     with connect(configured.cluster, configured.proxy) as client:
         assert run(client, "SELECT 1") == ((1,),)
+
+
+# What docs/operating.md says that the account needs.
+_GRANTS = {
+    Flavor.MARIADB: (
+        "SELECT ON mysql.global_priv",
+        "SLAVE MONITOR, TRIGGER, PROCESS, REPLICATION MASTER ADMIN ON *.*",
+    ),
+    Flavor.MYSQL: ("SELECT ON mysql.user", "REPLICATION CLIENT, TRIGGER, PROCESS, REPLICATION SLAVE ON *.*"),
+}
+
+
+@pytest.fixture
+def finder(shared_cluster: Cluster) -> Iterator[str]:
+    """A URL of the primary with an account that has only what is needed."""
+    primary = shared_cluster.servers[0]
+
+    def known(server: LocalServer) -> bool:
+        with direct(shared_cluster, server) as client:
+            return run(client, "SELECT COUNT(*) FROM mysql.user WHERE user = 'finder'") == ((1,),)
+
+    with direct(shared_cluster, primary) as root:
+        run(root, "CREATE USER finder@'%' IDENTIFIED BY 'of the finder'")
+        for grant in _GRANTS[shared_cluster.flavor]:
+            run(root, f"GRANT {grant} TO finder@'%'")
+        wait_until(lambda: all(map(known, shared_cluster.servers)), "all servers have the account")
+        yield f"mysql://finder:of%20the%20finder@{primary.host}:{primary.port}"
+        run(root, "DROP USER finder@'%'")
+
+
+def test_replicas_are_found_by_asking_the_primary(shared_cluster: Cluster, finder: str) -> None:
+    with started_proxy("--writer", finder) as proxy:
+        proxy.wait_for_log("serving on")
+        proxy.wait_for_log("-> healthy", 3)
+        found = set(re.findall(r":(\d+)\): unknown -> healthy", proxy.log))
+        assert found == {str(server.port) for server in shared_cluster.servers}, proxy.log
+        with connect(shared_cluster, proxy) as client:
+            assert {row[0] for row in run(client, "SHOW PROXY SERVERS")} == {"dbwrite", "dbread1", "dbread2"}

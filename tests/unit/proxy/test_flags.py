@@ -85,6 +85,13 @@ def test_settings_that_can_be_used_are_summed_up_with_doubts(monkeypatch: pytest
     ]
 
 
+def test_one_address_is_enough() -> None:
+    flags = ["--writer", "mysql://h:1"]
+    of_primary = "the settings can be used: writes to dbwrite (h:1), reads to"
+    assert shown("check", *flags) == f"{of_primary} the replicas that it names\n"
+    assert shown("check", *flags, "--no-find-replicas") == f"{of_primary} no replicas\n"
+
+
 def test_the_proxy_tells_all_faults_of_its_start(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "proxy", "--max-lag", "0", "--tls", "on"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, env={"HOME": str(tmp_path)})
