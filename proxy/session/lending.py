@@ -42,10 +42,16 @@ class Lending:
         self._handover: Handover | None = None
         self.under_way: BackendConnection | None = None
         self._kept_back: BackendConnection | None = None
+        self._over = False
 
     def may_part(self, link: BackendConnection, at_work: BackendConnection | None) -> bool:
-        """Whether another session can have `link`; `at_work` is what runs the session's statement."""
-        return self._handover is None and link is not self._kept_back and self.may_leave_behind(link, at_work)
+        """Whether another session can have `link`; `at_work` is what runs the session's statement.
+
+        None of a session that is ending: it is just leaving them behind, one after the other.
+        """
+        if self._over or self._handover is not None or link is self._kept_back:
+            return False
+        return self.may_leave_behind(link, at_work)
 
     def may_leave_behind(self, link: BackendConnection, at_work: BackendConnection | None) -> bool:
         """Whether another session can have `link` when this one has ended."""
@@ -95,6 +101,11 @@ class Lending:
         self._done()
 
     def give_up(self) -> None:
-        """The session has ended."""
+        """What is just being asked stays unanswered, and its connection where it is."""
         if self._handover is not None:
             self._handover.give_up()
+
+    def end(self) -> None:
+        """The session has ended."""
+        self._over = True
+        self.give_up()

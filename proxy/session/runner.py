@@ -115,7 +115,7 @@ class Runner:
         self._killer.over(c.CR_SERVER_LOST)
         self._turn.over()
         self._postponed = None
-        self._lending.give_up()
+        self._lending.end()
         self._waiting.end()
         self._servers.close(self._may_leave_behind, self._left)
 
