@@ -13,12 +13,12 @@ from setuptools import setup
 # A compiled class can't be the base of one that is not.
 COMPILED = {
     "proxy/backend": "connection tracked translated",
-    "proxy/routing": "balance named pins policy readonly reported seen state told variables",
+    "proxy/routing": "balance named pins policy reported seen state told twins variables",
     "proxy/session": "client counting delivery diagnostics inbox laststatement lending links losses machine metadata "
-    "outcomes passage phases preludes prepared recovery remedies request requests runner sending sentence servers "
-    "statements steps turn twin visibility waiting",
+    "outcomes passage phases preludes prepared promotion recovery remedies request requests runner sending "
+    "sentence servers statements steps turn twin visibility waiting",
     "proxy/sql": "cache effects lexer meaning statement tally",
-    "proxy/wire": "definitions errors exchange framing openings replygrammar",
+    "proxy/wire": "definitions errors exchange framing openings replygrammar rowdigest",
     "topology": "freshness",
 }
 

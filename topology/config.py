@@ -200,6 +200,9 @@ class Settings(BaseModel):
     freshness_wait: float = Field(
         0.01, ge=0, le=10, description="so long a read waits for a replica that has these, before the primary serves it"
     )
+    transaction_reads: Literal["primary", "optimistic"] = Field(
+        "primary", description="where a transaction that may write reads as long as it has not written"
+    )
     connect_timeout: Seconds = Field(5.0, description="time for connecting and logging in at a server")
     primary_wait: float = Field(
         10.0, ge=0, le=3600, description="so long statements and logins wait for a primary that is away"

@@ -14,8 +14,8 @@ _OF_BOTH = (
     "@@global.wait_timeout AS wait_timeout, @@global.init_connect AS init_connect"
 )
 _FACTS = {
-    Vendor.MARIADB: f"SELECT @@server_id AS identity, {_OF_BOTH}",
-    Vendor.MYSQL: f"SELECT @@server_uuid AS identity, {_OF_BOTH}",
+    Vendor.MARIADB: f"SELECT @@server_id AS identity, @@global.tx_isolation AS isolation, {_OF_BOTH}",
+    Vendor.MYSQL: f"SELECT @@server_uuid AS identity, @@global.transaction_isolation AS isolation, {_OF_BOTH}",
 }
 _REPLICA_STATUS = {Vendor.MARIADB: ("SHOW SLAVE STATUS",), Vendor.MYSQL: ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")}
 # Empty when the server keeps no binary log or no GTIDs: then nothing can be said about positions.
@@ -111,6 +111,7 @@ class Prober:
             max_connections=int(facts["max_connections"]),
             wait_timeout=float(facts["wait_timeout"]),
             init_connect=bool(facts["init_connect"]),
+            isolation=str(facts["isolation"]).replace("-", " "),
         )
 
     async def _replica_status(self, client: SqlClient) -> ReplicaStatus | None:

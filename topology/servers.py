@@ -158,6 +158,7 @@ class Observation:
     max_connections: int = 0
     wait_timeout: float = 0.0
     init_connect: bool = False
+    isolation: str = ""
 
 
 class Health(StrEnum):

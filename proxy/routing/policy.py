@@ -25,13 +25,15 @@ LAST: Final = Target.LAST
 class Route:
     """Where a statement goes, and the stable code that says why; and how many went that way in the whole process.
 
-    A read for a replica runs `on_primary` if none was fit.
+    A read for a replica runs `on_primary` if none was fit. `twin` says that it is one of a transaction, all of whose
+    reads see one snapshot.
     """
 
     target: Target
     reason: str
     on_primary: int = field(default=0, compare=False, repr=False)
     on_replicas: int = field(default=0, compare=False, repr=False)
+    twin: bool = False
 
 
 # Some reasons hold names that clients make up.
@@ -39,14 +41,14 @@ _MOST_ROUTES: Final = 1024
 _routes: dict[tuple[Target, str], Route] = {}
 
 
-def route_to(target: Target, reason: str) -> Route:
+def route_to(target: Target, reason: str, *, twin: bool = False) -> Route:
     """The one Route of this target and reason.
 
     Above a number of reasons they are made anew, and not counted.
     """
     known = _routes.get((target, reason))
     if known is None:
-        known = Route(target, reason)
+        known = Route(target, reason, twin=twin)
         if len(_routes) < _MOST_ROUTES:
             _routes[target, reason] = known
     return known
@@ -57,8 +59,9 @@ def routes() -> list[Route]:
     return list(_routes.values())
 
 
-_READ: Final = route_to(Target.REPLICA, "read")
-READ_ONLY: Final = route_to(Target.REPLICA, "read-only-transaction")
+PLAIN: Final = route_to(Target.REPLICA, "read")
+READ_ONLY: Final = route_to(Target.REPLICA, "read-only-transaction", twin=True)
+OPTIMISTIC: Final = route_to(Target.REPLICA, "optimistic-transaction", twin=True)
 IN_TRANSACTION: Final = route_to(Target.PRIMARY, "in-transaction")
 _HINT: Final = route_to(Target.PRIMARY, "hint")
 _DIAGNOSTIC: Final = route_to(Target.LAST, "diagnostic")
@@ -69,13 +72,15 @@ def decide(statement: Statement, state: SessionState) -> Route:
     """Where `statement` goes; whether a fit replica exists is asked afterwards."""
     if statement.kind is READ:
         if state.free and not statement.variables and statement.hint is NO_HINT:
-            return _READ
+            return PLAIN
         if statement.hint.primary:
             return _HINT
         reason = _reason_to_stay(statement, state)
         if reason:
             return route_to(Target.PRIMARY, reason)
-        return READ_ONLY if state.in_transaction else _READ
+        if not state.in_transaction:
+            return PLAIN
+        return READ_ONLY if state.reads_only else OPTIMISTIC
     if statement.kind is DIAGNOSTIC:
         # Where the session's own insert id is, if it has one; where it has none it is 0, as it is everywhere.
         return _INSERT_ID if state.wrote and statement.reason == INSERT_ID else _DIAGNOSTIC

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from proxy.routing.named import NamedStatements
 from proxy.routing.pins import Pins, may_hold_on_error
-from proxy.routing.readonly import ReadOnlyTransaction
 from proxy.routing.reported import explains, new_values
 from proxy.routing.seen import Seen
 from proxy.routing.settings import NOTHING, OF_TEXTS, Setting, SettingLog
 from proxy.routing.told import Fit, Told, fit, told_first
+from proxy.routing.twins import REPEATABLE_READ, Twins
 from proxy.routing.variables import UserVariables, Variable
 from proxy.sql import effects as e
 from proxy.sql.meaning import DEFAULT_MEANING, meaning_of
@@ -43,11 +43,14 @@ _NOT_BEGUN: Final = frozenset({1064, 1243})
 
 
 class Baseline:
-    """What holds before a session has set anything: sql_mode and character set, and the latter after a reset."""
+    """What holds before a session has set anything: sql_mode, isolation, character set; and the last after a reset."""
 
-    __slots__ = ("charset", "reset_charset", "sql_mode")
+    __slots__ = ("charset", "isolation", "reset_charset", "sql_mode")
 
-    def __init__(self, sql_mode: str = "", charset: str = "utf8mb4", reset_charset: str = "") -> None:
+    def __init__(
+        self, sql_mode: str = "", charset: str = "utf8mb4", reset_charset: str = "", isolation: str = REPEATABLE_READ
+    ) -> None:
+        self.isolation = isolation
         self.sql_mode = sql_mode
         self.charset = charset
         self.reset_charset = reset_charset or charset
@@ -60,15 +63,15 @@ class SessionState:
     the session's texts mean; `texts` counts changes of what decides how texts are parsed. `named` are the statements
     prepared as text, `variables` the user variables. `resets` counts COM_RESET_CONNECTIONs. `free` says that nothing
     keeps a plain read from any replica: no pin, no transaction, no schema of the server's own. `released` says that the
-    client asked for the end of its connection (COMMIT RELEASE). `read_only` is what is known of read-only transactions.
+    client asked for the end of its connection (COMMIT RELEASE). `twins` is about transactions that read on replicas.
     """
 
     __slots__ = (
         *("_baseline", "_charset", "_settings", "_sql_mode", "_status", "free", "named", "pins", "reading"),
-        *("insert_id", "read_only", "released", "resets", "schema", "texts", "variables"),
+        *("insert_id", "released", "resets", "schema", "texts", "twins", "variables"),
     )
 
-    def __init__(self, schema: str, status: int, baseline: Baseline | None = None) -> None:
+    def __init__(self, schema: str, status: int, baseline: Baseline | None = None, *, optimistic: bool = False) -> None:
         self._baseline = baseline or Baseline()
         self._settings = SettingLog()
         self.texts = 0
@@ -79,7 +82,7 @@ class SessionState:
         self.resets = 0
         self.insert_id: int | None = 0
         self.released = False
-        self.read_only = ReadOnlyTransaction()
+        self.twins = Twins(self._baseline.isolation, optimistic=optimistic)
         self._status = status
         self._sql_mode, self._charset = self._baseline.sql_mode, self._baseline.charset
         self.reading = DEFAULT_MEANING
@@ -99,7 +102,7 @@ class SessionState:
     def status(self, status: int) -> None:
         if status == self._status:
             return
-        self.read_only.status_changed(self._status, status)
+        self.twins.status_changed(self._status, status)
         self._status = status
         self._read_anew()
         self._judge()
@@ -117,7 +120,12 @@ class SessionState:
     @property
     def has_twin(self) -> bool:
         """Whether the transaction's plain reads can run in a twin of it on a replica."""
-        return self.read_only.readable(self._status)
+        return self.twins.readable(self._status)
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether the transaction may not write."""
+        return self.twins.read_only(self._status)
 
     @property
     def charset(self) -> str:
@@ -258,7 +266,7 @@ class SessionState:
         self.variables.clear()
         self.insert_id = 0
         self.resets += 1
-        self.read_only.reset()
+        self.twins.reset()
         self._sql_mode = self._baseline.sql_mode.upper().replace("IGNORE_SPACE", "")
         self._charset = self._baseline.reset_charset
         self._texts_changed()
@@ -355,8 +363,7 @@ class SessionState:
             self.pins.add(_NEXT_TRANSACTION, _ISOLATION if effect.isolation else _ACCESS)
             return
         self._settings.transactions(effect)
-        if effect.read_only is not None:
-            self.read_only.of_session(effect.read_only)
+        self.twins.of_session(effect.read_only, effect.isolation)
 
     def _use_schema(self, effect: e.UseSchema, text: bytes, seen: Seen) -> None:
         self.use(effect.name, self.reading.encoded(effect.name), seen)
@@ -368,12 +375,12 @@ class SessionState:
     def _begin(self, effect: e.Begin, text: bytes, seen: Seen) -> None:
         # That it is read-only, the server's status tells.
         self.pins.end(_NEXT_TRANSACTION, _ACCESS)
-        self.read_only.begin(effect)
+        self.twins.begin(effect)
 
     def _end(self, effect: e.End, text: bytes, seen: Seen) -> None:
         self.pins.end_every(_NEXT_TRANSACTION)
         self.pins.holds.discard(SAVEPOINTS)
-        self.read_only.end()
+        self.twins.end()
         self.released = effect.release
 
     def _pin(self, effect: e.Pin, text: bytes, seen: Seen) -> None:

@@ -47,7 +47,7 @@ class Beginning:
         if accept.last:
             self._channel.send(accept.last)
         context, identity = self._context, identity_of(response, accept.secret, self._judge.origin)
-        state = first_state(response.database, response.collation_id, response.capabilities, primary)
+        state = first_state(response.database, response.collation_id, response.capabilities, primary, context.settings)
         machine = new_machine(
             cache, state, primary, context.settings, identity.capabilities, context.rules, identity.user, context.forms
         )

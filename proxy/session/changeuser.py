@@ -160,7 +160,9 @@ class _Change:
     def _begin(self, identity: Identity, link: BackendConnection) -> None:
         if not link.alive:
             raise ServerLost(server_lost(link.server, "closed after the change of user"))
-        state = first_state(identity.database, identity.collation_id, identity.capabilities, self._of.primary)
+        state = first_state(
+            identity.database, identity.collation_id, identity.capabilities, self._of.primary, self._context.settings
+        )
         state.status = link.status
         self._channel.send(ok_payload(Ok(status=link.status), rest=with_state(b"", link.welcome)))
         of, context = self._of, self._context

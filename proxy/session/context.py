@@ -19,9 +19,11 @@ from proxy.backend.pool import Pool
 from proxy.backend.reaper import Reaper
 from proxy.routing.balance import RoundRobin
 from proxy.routing.forms import Forms
+from proxy.routing.held import HeldReads
 from proxy.routing.rules import Rules
 from proxy.session.kills import Target
 from proxy.session.patience import Waits
+from proxy.session.promotions import Promotions
 from proxy.sql.cache import StatementCache
 from proxy.wire.capabilities import Layout
 from proxy.wire.openings import Openings
@@ -40,6 +42,10 @@ _FIRST_CONNECTION_ID = 1 << 30
 _UNTOLD_CONNECTIONS = 100
 _LONGEST_SILENCE = 30.0
 _TICK = 1.0
+_HELD = (
+    "%d of the last minute's %d reads ran on the primary because they were in transactions; with autocommit on, or "
+    "transaction_reads = optimistic, replicas can serve such reads"
+)
 # Connections to the primary that clients with wrong passwords cause at the same time.
 _REFUSALS_AT_ONCE = 4
 
@@ -96,8 +102,9 @@ class Context:
     of their arrival. `openings` are those of each reply layout. `certificate` is what clients meet. `rules` are
     those of the configuration. `addresses` counts connections by client, `traffic` what each server (by name) got.
     `accepting` tells whether clients are let in, `late` by how many seconds the event loop's last timer was late.
-    `since` is when the process began, `waits` counts reads that waited for a replica. Without `pool` each session has
-    server connections of its own.
+    `since` is when the process began, `waits` counts reads that waited for a replica, `promotions`
+    transactions that went from a replica to the primary; `held` notices reads that replicas could serve. Without `pool`
+    each session has server connections of its own.
     """
 
     settings: Settings
@@ -126,6 +133,8 @@ class Context:
     reaper: Reaper = field(init=False)
     pool: Pool | None = field(init=False)
     waits: Waits = field(default_factory=Waits)
+    held: HeldReads = field(default_factory=lambda: HeldReads(time.monotonic()))
+    promotions: Promotions = field(default_factory=Promotions)
     connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))
 
     def __post_init__(self) -> None:
@@ -175,6 +184,8 @@ class Context:
             for traffic in self.traffic.values():
                 traffic.now = time.time()
             begin = time.monotonic()
+            if (held := self.held.look(begin)) is not None:
+                log.warning(_HELD, *held)
             await asyncio.sleep(_TICK)
             self.late = max(0.0, time.monotonic() - begin - _TICK)
 

@@ -17,9 +17,12 @@ from topology.servers import Observation, Vendor
 _LARGEST_COLLATION_OF_LOGINS: Final = 255
 
 
-def first_state(schema: str, collation_id: int, capabilities: int, primary: Observation) -> SessionState:
+def first_state(
+    schema: str, collation_id: int, capabilities: int, primary: Observation, settings: Settings
+) -> SessionState:
     """The state with what the client has asked for. Its status is to be that of the connection to the primary."""
-    state = SessionState(schema, 0, _baseline(collation_id, capabilities, primary))
+    optimistic = settings.transaction_reads == "optimistic"
+    state = SessionState(schema, 0, _baseline(collation_id, capabilities, primary), optimistic=optimistic)
     # A reset takes the client's character set from a connection to MySQL, and leaves it on MariaDB.
     told = primary.vendor is Vendor.MYSQL and charset_of(collation_id)
     state.begin(schema, collation_id if told else 0)
@@ -34,7 +37,8 @@ def _baseline(collation_id: int, capabilities: int, primary: Observation) -> Bas
     ignore_space = ",IGNORE_SPACE" if capabilities & c.CLIENT_IGNORE_SPACE else ""
     own = charset_of(primary.collation_id)
     charset = charset_of(collation_id) or own
-    return Baseline(primary.sql_mode + ignore_space, charset, charset if primary.vendor is Vendor.MARIADB else own)
+    after_reset = charset if primary.vendor is Vendor.MARIADB else own
+    return Baseline(primary.sql_mode + ignore_space, charset, after_reset, primary.isolation)
 
 
 def new_machine(

@@ -8,6 +8,7 @@ from proxy.backend.login import server_lost
 from proxy.session.clientside import Client
 from proxy.session.killer import Killer
 from proxy.session.machine import Machine
+from proxy.session.promotion import Promotion
 from proxy.session.remedies import MOST_REPEATS, may_move, may_start_over, next_sequence
 from proxy.session.request import Request
 from proxy.session.sentence import Sentence
@@ -48,6 +49,7 @@ class Losses:
         client: Client,
         killer: Killer,
         twin: Twin,
+        promotion: Promotion,
         visibility: Visibility,
         sentence: Sentence,
         attempts: Attempts,
@@ -60,6 +62,7 @@ class Losses:
         self._client = client
         self._killer = killer
         self._twin = twin
+        self._promotion = promotion
         self._visibility = visibility
         self._sentence = sentence
         self._attempts = attempts
@@ -77,7 +80,7 @@ class Losses:
         known = self._servers.links.remove(connection)
         if self._attempts.closed or not known:
             return
-        holds = self._twin.holds(connection)
+        holds = self._twin.holds(connection) and not self._promotion.rescue()
         self._twin.lost(connection)
         if self._sentence.condemned:
             # As a plain server does: it only closes.

@@ -109,13 +109,13 @@ class Machine:
 
     def leaves_twin(self, request: Request) -> bool:
         """Whether a request would read in another snapshot than the reads before it, which had one on a replica."""
-        if request.route.target is REPLICA or not self.state.has_twin or not self.requests.sees_snapshot(request):
+        if request.route.target is REPLICA or not self.state.has_twin or not self.requests.binds(request):
             return False
-        self.state.read_only.barred = True
+        self.state.twins.barred = True
         return True
 
     def twin_over(self, seen: Seen) -> Prelude | None:
-        """The end of a read-only transaction on a replica, if the one that it is the twin of is over."""
-        if self.state.has_twin and seen.transaction == self.state.read_only.number:
+        """The end of a transaction on a replica, if the one that it is the twin of is over, or goes on without it."""
+        if self.state.has_twin and seen.transaction == self.state.twins.number:
             return None
         return Prelude(self.steps.query(b"COMMIT"))

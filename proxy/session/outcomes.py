@@ -82,8 +82,8 @@ class Outcomes:
             if exchange.errno:
                 self._statements.failed()
             return
-        if on_primary and self._state.in_transaction and self._state.has_twin and self._requests.sees_snapshot(request):
-            self._state.read_only.seen_on_primary()
+        if on_primary and self._state.in_transaction and self._state.has_twin and self._requests.binds(request):
+            self._state.twins.leave()
         if request.prepared is not None:
             self._prepared_replied(request.code, request.prepared, exchange, seen)
         if request.code == c.COM_QUERY or request.code in EXECUTIONS:

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from proxy.routing.policy import READ_ONLY, REPLICA, Route, Target, decide, route_to
-from proxy.routing.readonly import sees_snapshot
+from proxy.routing.policy import REPLICA, Route, Target, decide, route_to
 from proxy.routing.rules import Rules
 from proxy.routing.state import SessionState
+from proxy.routing.twins import sees_snapshot
 from proxy.session.prepared import Prepared
 from proxy.session.request import Asked, Explained, Request
 from proxy.session.statements import Statements
@@ -20,7 +20,7 @@ from proxy.sql.kill import KILL, Kill, parse_kill
 from proxy.sql.lexer import digest
 from proxy.sql.own import SHOW_PROXY, show_proxy, without_explain
 from proxy.sql.prepares import EXECUTE, with_parameters
-from proxy.sql.statement import OWN, READ, SERVER_SCHEMAS, primary
+from proxy.sql.statement import OWN, PRIMARY, READ, SERVER_SCHEMAS, primary
 from proxy.wire import constants as c
 from proxy.wire.commands import DUMPS, EXECUTIONS, REPLIES
 from proxy.wire.errors import MalformedPacket
@@ -139,14 +139,18 @@ class Requests:
             return request.prepared.packet[5:]
         return text_of(request.packet) if self._attributes else request.packet[5:]
 
-    def sees_snapshot(self, request: Request) -> bool:
-        """Whether it reads in the snapshot that its transaction has, or makes one."""
-        asks = request.code == c.COM_QUERY or request.code in EXECUTIONS
-        return asks and sees_snapshot(request.statement, self.text(request))
+    def binds(self, request: Request) -> bool:
+        """Whether a request that runs on the primary binds its transaction to what that has: to its snapshot, if it
+        reads there; to its locks and changes, if it may write."""
+        if request.code != c.COM_QUERY and request.code not in EXECUTIONS:
+            return False
+        if not self._state.reads_only:
+            return request.statement.kind in (READ, PRIMARY)
+        return sees_snapshot(request.statement, self.text(request))
 
     def may_avoid(self, request: Request) -> bool:
         """Whether a request has query attributes, and need not go to a server that knows none."""
-        if request.route.target is not REPLICA or request.route is READ_ONLY:
+        if request.route.target is not REPLICA or request.route.twin:
             return False
         try:
             prepared = request.prepared

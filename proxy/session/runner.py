@@ -10,7 +10,7 @@ from collections.abc import Callable
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity
 from proxy.errors import ServerLost, ServerRefused
-from proxy.routing.policy import READ_ONLY
+from proxy.routing.policy import IN_TRANSACTION
 from proxy.routing.told import Told
 from proxy.session.clientside import Client
 from proxy.session.context import Context
@@ -21,8 +21,10 @@ from proxy.session.losses import Losses
 from proxy.session.machine import Machine
 from proxy.session.metadata import Metadata
 from proxy.session.prepared import renumbered
+from proxy.session.promotion import Promotion
 from proxy.session.recovery import Recovery
 from proxy.session.request import Request
+from proxy.session.seenreads import SeenReads
 from proxy.session.sending import Sending
 from proxy.session.sentence import Sentence
 from proxy.session.servers import Servers
@@ -64,16 +66,21 @@ class Runner:
         self._killer = killer = Killer(context, identity, machine, client, self)
         self._twin = twin = Twin(machine, self, self._go_on)
         self._visibility = seen = Visibility(context.monitor, machine.outcomes, servers.consistency)
+        caches = bool(identity.capabilities & c.MARIADB_CLIENT_CACHE_METADATA)
+        layout = layout_of(identity.capabilities)
+        self._seen_reads = reads = SeenReads(caches=caches)
+        self._promotion = promotion = Promotion(context.promotions, machine, turn, twin, self, layout, name, reads)
         recovery = Recovery(context, machine, name, self)
         self._losses = losses = Losses(
-            context.monitor, turn, machine, servers, client, killer, twin, seen, sentence, self, name
+            context.monitor, turn, machine, servers, client, killer, twin, promotion, seen, sentence, self, name
         )
         self._delivery = delivery = Delivery(
             turn, machine, servers, client, killer, twin, recovery, seen, sentence, losses
         )
-        caches = identity.capabilities & c.MARIADB_CLIENT_CACHE_METADATA
-        metadata = Metadata(layout_of(identity.capabilities)) if caches else None
-        self._sending = Sending(turn, machine, servers, client, twin, recovery, seen, delivery, metadata, self, name)
+        metadata = Metadata(layout) if caches else None
+        self._sending = Sending(
+            turn, machine, servers, client, twin, promotion, recovery, seen, delivery, metadata, self, name
+        )
 
     def attach(self, write: Callable[[bytes], None]) -> None:
         """From now on replies go to the client by `write`."""
@@ -132,11 +139,15 @@ class Runner:
             if not isinstance(told, Request):
                 self.answer(request, told)
                 return
+        if request.route.twin and self._promotion.on and not self._promotion.keeps(request):
+            request.route = IN_TRANSACTION
         if self._twin.open:
-            if (err := self._twin.conflict(request, self._context.monitor.freshness.written)) is not None:
+            # What can be promoted is in no conflict yet.
+            err = None if self._promotion.on else self._twin.conflict(request, self._context.monitor.freshness.written)
+            if err is not None:
                 self._client.refuse(request, err)
                 return
-        elif request.route is READ_ONLY:
+        elif request.route.twin:
             self._twin.wanted(self._context.monitor.freshness.written)
         if self._servers.unfit:
             request.avoid = self._servers.unfit
@@ -176,6 +187,9 @@ class Runner:
             # The query attributes that it has would be left out there.
             request.avoid |= {server.name}
             self.dispatch(request)
+            return
+        if self._seen_reads.reads and self._servers.is_primary(server) and self._promotion.due(request):
+            self._promotion.begin(link, request)
             return
         self._sending.proceed(link, request)
 

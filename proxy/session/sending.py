@@ -10,6 +10,7 @@ from proxy.session.delivery import REMEMBERED, Delivery
 from proxy.session.machine import Machine
 from proxy.session.metadata import Metadata
 from proxy.session.preludes import Drain, PreludeRun
+from proxy.session.promotion import Promotion
 from proxy.session.recovery import Recovery
 from proxy.session.request import Prelude, Request
 from proxy.session.servers import Servers
@@ -42,6 +43,7 @@ class Sending:
         servers: Servers,
         client: Client,
         twin: Twin,
+        promotion: Promotion,
         recovery: Recovery,
         visibility: Visibility,
         delivery: Delivery,
@@ -55,6 +57,7 @@ class Sending:
         self._servers = servers
         self._client = client
         self._twin = twin
+        self._promotion = promotion
         self._recovery = recovery
         self._visibility = visibility
         self._delivery = delivery
@@ -123,6 +126,8 @@ class Sending:
     def _send(self, link: BackendConnection, request: Request) -> None:
         packet = request.packet
         sink: Sink = self._delivery
+        if request.route.twin and self._promotion.on:
+            sink = self._promotion.recorder(request, sink)
         if not request.plain:
             packet = self._steps.packet_for(link.seen, request)
             self._machine.sent(request, link.seen)

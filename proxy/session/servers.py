@@ -11,7 +11,7 @@ from proxy.backend.places import Given, Holder, Wish
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.balance import allowed
 from proxy.routing.consistency import GLOBAL, MONOTONIC, Consistency
-from proxy.routing.policy import IN_TRANSACTION, LAST, READ_ONLY, REPLICA
+from proxy.routing.policy import IN_TRANSACTION, LAST, REPLICA
 from proxy.routing.state import Seen, SessionState
 from proxy.routing.told import Fit, Told
 from proxy.session.context import Context
@@ -115,16 +115,18 @@ class Servers:
                 return None
             # What was to be reset is gone with its connection: the primary may say that all is reset.
             request.at = None
+        if request.route.twin and not self._state.has_twin:
+            request.route = IN_TRANSACTION
         target = request.route.target
         if target is REPLICA:
-            if request.route is READ_ONLY and (twin := self.links.of_transaction(self._state.read_only.number)):
+            if request.route.twin and (twin := self.links.of_transaction(self._state.twins.number)):
                 return twin.server
             picked = self._replica_for(request, snapshot)
             if picked is not None:
                 return picked
             if request.waits:
                 return None
-            if request.route is READ_ONLY:
+            if request.route.twin:
                 request.route = IN_TRANSACTION
         elif target is LAST and (last := self.links.get(self.last)) is not None:
             return last.server
@@ -141,7 +143,7 @@ class Servers:
         need = request.need
         if need is None:
             # Later reads of a transaction see the same snapshot, whatever they read.
-            reads = request.statement.reads if request.route is not READ_ONLY else None
+            reads = request.statement.reads if not request.route.twin else None
             schema = self._state.schema if request.prepared is None else request.prepared.schema
             if request.wish is None and self.consistency.level is GLOBAL:
                 picked = balancer.pick(snapshot, freshness, request.avoid, reads, schema)

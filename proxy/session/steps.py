@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-from proxy.routing.policy import READ_ONLY
-from proxy.routing.readonly import TWIN
 from proxy.routing.state import Seen, SessionState, changes_texts
 from proxy.routing.variables import set_text
 from proxy.session.prepared import Prepared, renumbered
@@ -21,6 +19,8 @@ from proxy.wire.queryattributes import query_payload
 # So many commands, of so many bytes, go in one write.
 _MOST_AHEAD: Final = 8
 _LARGEST_AHEAD: Final = 16 * 1024
+_TWIN: Final = b"START TRANSACTION"
+_READ_ONLY_TWIN: Final = b"START TRANSACTION READ ONLY"
 _RESET: Final = frame(bytes((c.COM_RESET_CONNECTION,)), 0)
 
 
@@ -43,8 +43,9 @@ class Steps:
             step = self.next_setting(seen, request)
             if step is not None:
                 return step
-        if request.route is READ_ONLY and seen.transaction != state.read_only.number:
-            return Prelude(self.query(TWIN), transaction=state.read_only.number)
+        if request.route.twin and seen.transaction != state.twins.number:
+            begin = _READ_ONLY_TWIN if state.reads_only else _TWIN
+            return Prelude(self.query(begin), transaction=state.twins.number)
         if (step := self._variables(seen, request)) is not None:
             return step
         if request.plain:
@@ -140,7 +141,7 @@ class Steps:
         A read that ran although a prelude in front of it failed has changed nothing, and its reply is given to nobody.
         """
         readable = request.statement.kind is READ and not (request.named or request.before or request.streamed)
-        if not readable or request.statement.effects or request.route is READ_ONLY or seen.detour is not None:
+        if not readable or request.statement.effects or request.route.twin or seen.detour is not None:
             return []
         seen, prepared = seen.copy(), request.prepared
         packets: list[bytes] = []

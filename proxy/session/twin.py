@@ -35,6 +35,7 @@ class Twin:
         """It began on `link`."""
         self.open = True
         self._link, self._shown = link, False
+        self._machine.state.twins.use()
 
     def conflict(self, request: Request, written: int) -> Err | None:
         """The error for a statement that would read on the primary what was not there for the reads before it.

@@ -71,6 +71,15 @@ def snapshot_lost(reason: str) -> Err:
     return Err(c.ER_LOCK_DEADLOCK, message, "40001")
 
 
+def reads_changed() -> Err:
+    """What a transaction has read on a replica is not what the primary has; it was rolled back."""
+    message = (
+        "Deadlock found when trying to get lock; try restarting transaction (what it has read on a replica has changed "
+        "on the primary since)"
+    )
+    return Err(c.ER_LOCK_DEADLOCK, message, "40001")
+
+
 def interrupted() -> Err:
     """A statement was killed before it ran."""
     return Err(c.ER_QUERY_INTERRUPTED, "Query execution was interrupted", "70100")

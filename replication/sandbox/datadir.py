@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,9 @@ def blank_datadir(program: ServerProgram, template: Path) -> Iterator[Path]:
     """
     remove_template(template)
     try:
-        _initialise(program, template)
+        # In a directory that all share, a server that starts deletes another's temporary tables.
+        with tempfile.TemporaryDirectory(prefix="tmp-", dir=template.parent) as tmpdir:
+            _initialise(program, template, tmpdir)
         # The server's own UUID, of which each copy has to make one for itself.
         template.joinpath("auto.cnf").unlink(missing_ok=True)
         yield template
@@ -54,13 +57,13 @@ def copy_datadir(template: Path, datadir: Path) -> None:
     part.rename(datadir)
 
 
-def _initialise(program: ServerProgram, template: Path) -> None:
+def _initialise(program: ServerProgram, template: Path, tmpdir: str) -> None:
     _refuse_spaces(program, template)
     command = _mariadb_command(program) if program.version.flavor is Flavor.MARIADB else _mysql_command(program)
     options = [f"--{name}={value}" for name, value in STORAGE[program.version.flavor].items()]
     user = system_user()
     answer = subprocess.run(
-        [*command, f"--datadir={template}", *options, *([f"--user={user}"] if user else [])],
+        [*command, f"--datadir={template}", f"--tmpdir={tmpdir}", *options, *([f"--user={user}"] if user else [])],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,0 +1,83 @@
+"""What tells two results apart, whatever order their rows come in: a digest of each row, and their sum.
+
+Only rows count. Definitions, numbers of packets, warnings and status may differ between two servers.
+"""
+
+from hashlib import blake2b
+from typing import Final
+
+from proxy.wire.capabilities import Layout
+from proxy.wire.constants import HEADER_SIZE, MAX_PAYLOAD
+from proxy.wire.errors import MalformedPacket
+from proxy.wire.replygrammar import ROWS, Reply, ReplyGrammar
+
+_SIZE: Final = 16
+_LIMIT: Final = 1 << 8 * _SIZE
+
+
+class RowDigest:
+    """Follows one reply of shape RESULT in the layout of a client. `rows` is how many rows there were so far."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.rows = 0
+        self._sum = 0
+        self._grammar = ReplyGrammar(Reply.RESULT, layout)
+        self._rest = b""
+        self._row = blake2b(digest_size=_SIZE)
+        self._left = 0
+        self._continued = False
+
+    @property
+    def value(self) -> tuple[int, int]:
+        """Equal for equal results."""
+        return self.rows, self._sum
+
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes of the reply. Raises MalformedPacket."""
+        data, self._rest = self._rest + chunk, b""
+        at, end = 0, len(data)
+        while at < end:
+            used = self._take_row(data, at) if self._left else self._packet(data, at, end)
+            if not used:
+                self._rest = data[at:]
+                return
+            at += used
+
+    def _packet(self, data: bytes, at: int, end: int) -> int:
+        """Handle the packet that begins at `at`; how many bytes of it were used, 0 when more of it has to be there."""
+        if end - at < HEADER_SIZE:
+            return 0
+        length, body = int.from_bytes(data[at : at + 3], "little"), at + HEADER_SIZE
+        if self._continued:
+            return self._begin_row(length)
+        if not length:
+            raise MalformedPacket("an empty packet inside a reply")
+        if end == body:
+            return 0
+        if self._grammar.at == ROWS and not self._grammar.ends_rows(data[body], length):
+            return self._begin_row(length)
+        if end - body < length:
+            return 0
+        self._grammar.take(data[body : body + length])
+        return HEADER_SIZE + length
+
+    def _begin_row(self, length: int) -> int:
+        # A payload of the maximal length goes on in the next packet, which can be empty.
+        self._continued = length == MAX_PAYLOAD
+        self._left = length
+        if not length:
+            self._end_row()
+        return HEADER_SIZE
+
+    def _take_row(self, data: bytes, at: int) -> int:
+        piece = data[at : at + self._left]
+        self._row.update(piece)
+        self._left -= len(piece)
+        if not self._left and not self._continued:
+            self._end_row()
+        return len(piece)
+
+    def _end_row(self) -> None:
+        self.rows += 1
+        self._sum = (self._sum + int.from_bytes(self._row.digest(), "little")) % _LIMIT
+        self._row = blake2b(digest_size=_SIZE)
