@@ -12,6 +12,7 @@ from setuptools import setup
 
 # A compiled class can't be the base of one that is not.
 COMPILED = {
+    "proxy/admin": "traffic",
     "proxy/backend": "connection tracked translated",
     "proxy/routing": "balance named pins policy reported seen state told twins variables",
     "proxy/session": "client counting delivery diagnostics inbox laststatement lending links losses machine metadata "

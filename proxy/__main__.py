@@ -13,6 +13,7 @@ from proxy.app import run_until_signal
 from proxy.check import findings
 from proxy.explain import explained, explanation
 from proxy.flags import with_settings
+from proxy.logs import set_up as set_up_logs
 from proxy.origin import Origin
 from proxy.session.configured import rules_of
 from topology.effective import effective
@@ -46,11 +47,7 @@ def main(
         variables = process_environment()
         origin = Origin(config, variables, {"log_level": "debug", **flags} if verbose else flags)
         settings = origin.settings()
-        logging.basicConfig(
-            level=settings.log_level.upper(),
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-            stream=sys.stderr,
-        )
+        set_up_logs(settings.log_level, settings.log_format, audit=settings.audit_log)
         for fault in misspelt(variables):
             log.warning("%s", fault)
         uvloop.run(run_until_signal(origin, settings))

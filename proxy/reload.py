@@ -7,6 +7,7 @@ from typing import Final
 
 from proxy.changes import changes, in_force, moves, settled
 from proxy.listener import raise_file_limit
+from proxy.logs import set_up as set_up_logs
 from proxy.origin import Origin
 from proxy.routing.rules import Rules
 from proxy.session.configured import rules_of
@@ -70,7 +71,7 @@ class Reloader:
             raise_file_limit(settings.max_connections)
         configured, self._context.directory.configured = self._context.directory.configured, settings.accounts
         self._context.heed(settings, rules(settings, [each.name for each in replicas]), certificate)
-        logging.getLogger().setLevel(settings.log_level.upper())
+        set_up_logs(settings.log_level, settings.log_format, audit=settings.audit_log)
         self._look_at_certificates(certificate)
         self._follow(Deployment(self._context.monitor.deployment.primary, replicas))
         if settings.accounts != configured:

@@ -248,6 +248,13 @@ class Settings(BaseModel):
     )
     state_directory: Path | None = Field(None, description="where the proxy keeps what it has made itself")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
+    log_format: Literal["human", "json"] = Field("human", description="lines for people, or a JSON object on each")
+    long_query_time: Annotated[float, Field(ge=0, le=86400)] | None = Field(
+        None, description="statements that take as long are logged; none unless given"
+    )
+    log_sample: int = Field(0, ge=0, description="one statement in so many is logged; 0 for none")
+    statement_texts: bool = Field(False, description="show texts with their literals beside digests")
+    audit_log: bool = Field(False, description="log who comes and goes, who is refused, and what is changed over HTTP")
 
     @field_validator("http")
     @classmethod

@@ -8,7 +8,7 @@ from proxy.admin.tables import Table, columns
 from proxy.admin.views import DigestView, PoolFigure, ServerView, SessionView
 from proxy.routing.policy import Route
 from proxy.sql.digest import digest_id, digest_text
-from proxy.sql.tally import Tally
+from proxy.sql.tally import Histogram, Tally
 from proxy.wire.resultset import Cell
 
 # The shown text of a digest takes some time to make, and nobody reads more of them.
@@ -20,7 +20,9 @@ _SESSIONS: Final = columns(
 )
 _POOLS: Final = columns("server user open# in_use# idle# free# waiting# most#")
 _SERVERS: Final = columns("server address role state reason lag fresh reads# others#")
-_DIGESTS: Final = columns("digest_id digest count# primary# replicas# errors# reason last_seen")
+_DIGESTS: Final = columns(
+    "digest_id digest count# primary# replicas# errors# reason last_seen total_ms mean_ms p95_ms example"
+)
 _ROUTES: Final = columns("reason target count# on_primary# on_replicas#")
 _STATUS: Final = columns("name value")
 _POSITION: Final = columns("scope token")
@@ -89,8 +91,9 @@ def merged(tallies: Iterable[Tally]) -> list[DigestView]:
     found: dict[str, DigestView] = {}
     for tally in tallies:
         text = digest_text(tally.key)
-        known = found.get(text) or DigestView(text, 0, 0, 0, "", 0.0)
+        known = found.get(text) or DigestView(text, 0, 0, 0, "", 0.0, Histogram(), "")
         last = tally.seen >= known.seen
+        known.served.add(tally.served)
         found[text] = DigestView(
             text,
             known.primary + tally.primary,
@@ -98,6 +101,8 @@ def merged(tallies: Iterable[Tally]) -> list[DigestView]:
             known.errors + tally.errors,
             tally.reason if last else known.reason,
             max(tally.seen, known.seen),
+            known.served,
+            known.example or tally.example,
         )
     return list(found.values())
 
@@ -106,7 +111,10 @@ def _digest_row(view: DigestView) -> tuple[Cell, ...]:
     seen = datetime.fromtimestamp(view.seen, UTC).strftime("%Y-%m-%d %H:%M:%S")
     text = view.digest or "(texts that are not remembered)"
     counts = (view.primary + view.replicas, view.primary, view.replicas, view.errors)
-    return digest_id(view.digest), text[:_LONGEST_DIGEST], *counts, view.reason, seen
+    served = view.served
+    mean = served.seconds / max(1, served.total)
+    times = [f"{seconds * 1000:.3f}" for seconds in (served.seconds, mean, served.quantile(0.95))]
+    return digest_id(view.digest), text[:_LONGEST_DIGEST], *counts, view.reason, seen, *times, view.example or None
 
 
 def routes(found: Iterable[Route]) -> Table:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from proxy.sql.tally import Histogram
 from topology.servers import Server
 
 
@@ -48,19 +49,6 @@ class PoolFigures(Protocol):
         """One for each server and user."""
 
 
-class Traffic:
-    """How many statements one server was given, and how many of them failed. `now` is the time in seconds since 1970,
-    set once a second."""
-
-    __slots__ = ("errors", "now", "others", "reads")
-
-    def __init__(self, now: float = 0.0) -> None:
-        self.now = now
-        self.reads = 0
-        self.others = 0
-        self.errors = 0
-
-
 @dataclass(frozen=True, slots=True)
 class ServerView:
     """One server: its state with the reason, how far it is behind in seconds, and what it was given."""
@@ -76,7 +64,7 @@ class ServerView:
 
 @dataclass(frozen=True, slots=True)
 class DigestView:
-    """What was counted of one digest."""
+    """What was counted of one digest. `served` is the time that servers took."""
 
     digest: str
     primary: int
@@ -84,3 +72,5 @@ class DigestView:
     errors: int
     reason: str
     seen: float
+    served: Histogram
+    example: str

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from proxy.admin.views import Traffic
+from proxy.admin.traffic import Traffic
 from proxy.channel import PacketChannel
 from proxy.routing.state import Seen
 from proxy.transport.layer import Layer
@@ -135,6 +135,7 @@ class BackendConnection(asyncio.Protocol):
                 self.abort("another command was written ahead")
         elif self._transport is not None:
             self._transport.write(packet)
+            self.traffic.sent += len(packet)
 
     def send_with(self, packet: bytes, ahead: list[bytes], exchange: Exchange, sink: Sink) -> None:
         """Send one command, and write others in one with it: each is to be sent as soon as the one before is answered.
@@ -198,12 +199,14 @@ class BackendConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes that belong to the command under way, or a command that has no reply."""
+        self.traffic.sent += len(data)
         if self._transport is not None:
             self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
         exchange = self._exchange
+        self.traffic.received += len(data)
         if exchange is None:
             self._take_unasked(data)
             return
@@ -220,6 +223,7 @@ class BackendConnection(asyncio.Protocol):
         ahead = bool(self.ahead)
         self._sink.reply_chunk(self, exchange, data[:used])
         if ahead and self._exchange is not None:
+            self.traffic.received -= len(data) - used
             self.data_received(data[used:])
             return
         # Said before the server has seen the next command, which may be on its way by now.

@@ -66,6 +66,7 @@ class TrackedConnection(BackendConnection):
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
+        self.traffic.received += len(data)
         try:
             self._receive(data)
         except MalformedPacket as error:

@@ -1,19 +1,30 @@
-"""What the process knows as Prometheus metrics, read when they are asked for: a statement costs nothing more."""
+"""What the process knows as Prometheus metrics, read when they are asked for: that costs a statement nothing."""
 
 import platform
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
+from itertools import accumulate
+from math import inf
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from proxy.admin.errorclasses import error_class
+from proxy.admin.traffic import OWN_TIME_SHARE, Traffic
 from proxy.admin.views import ServerView
 from proxy.routing.policy import routes
 from proxy.session.context import Context
 from proxy.session.overview import pool_figures, server_views
+from proxy.sql.tally import BOUNDS, Histogram
 from topology.servers import Health
 
 Labels = tuple[str, ...]
@@ -45,6 +56,9 @@ class _Process(Collector):
         )
         yield from _sessions(context)
         yield from _statements(context)
+        yield from _users(context)
+        yield from _errors(context.traffic)
+        yield from _times(context.traffic)
         yield from _servers(server_views(context))
         yield from _pools(context)
         yield from _freshness(context)
@@ -92,10 +106,58 @@ def _statements(context: Context) -> Iterator[Metric]:
         for kind, count in (("read", traffic.reads), ("other", traffic.others))
     ]
     yield _counter("server_statements", "What each server was given", given, ("server", "kind"))
-    errors = [((name,), traffic.errors) for name, traffic in context.traffic.items()]
-    yield _counter("server_errors", "Statements that a server answered with an error", errors, ("server",))
+    sent = [
+        ((name, way), count)
+        for name, traffic in context.traffic.items()
+        for way, count in (("sent", traffic.sent), ("received", traffic.received))
+    ]
+    yield _counter("server_bytes", "Of commands to each server, and of its replies", sent, ("server", "way"))
     remembered = len(context.cache) if context.cache is not None else 0
     yield _gauge("digests_remembered", "Statement digests in the cache", [((), remembered)])
+
+
+def _users(context: Context) -> Iterator[Metric]:
+    ways = [
+        ((user, target), count)
+        for user, usage in context.usages.items()
+        for target, count in (("primary", usage.primary), ("replica", usage.replicas))
+    ]
+    yield _counter("user_statements", "By user, and where they ran", ways, ("user", "target"))
+    errors = [((user,), usage.errors) for user, usage in context.usages.items()]
+    yield _counter("user_errors", "Statements that servers answered with an error, by user", errors, ("user",))
+
+
+def _errors(traffic: Mapping[str, Traffic]) -> Iterator[Metric]:
+    found: Counter[Labels] = Counter()
+    for server, one in traffic.items():
+        for errno, count in one.errnos.items():
+            found[server, error_class(errno)] += count
+    text = "Statements that a server answered with an error, by the kind of error"
+    yield _counter("server_errors", text, found.items(), ("server", "class"))
+
+
+def _times(traffic: Mapping[str, Traffic]) -> Iterator[Metric]:
+    def family(name: str, text: str, of: Callable[[Traffic], tuple[Histogram, int]]) -> Metric:
+        found = HistogramMetricFamily(f"manyreads_{name}_seconds", text, labels=("server",))
+        for server, one in traffic.items():
+            histogram, at_once = of(one)
+            found.add_metric((server,), list(_buckets(histogram, at_once)), histogram.seconds)
+        return found
+
+    def queued(one: Traffic) -> tuple[Histogram, int]:
+        return one.queued, one.reads + one.others - one.queued.total
+
+    yield family("served", "From a statement's last byte to its reply's", lambda one: (one.served, 0))
+    yield family("queued", "Before that, for a replica or a connection; mostly none", queued)
+    text = f"The proxy's own, for one statement in {OWN_TIME_SHARE}"
+    yield family("own", text, lambda one: (one.own, 0))
+
+
+def _buckets(histogram: Histogram, at_once: int) -> Iterator[tuple[str, float]]:
+    """Those of Prometheus, each with all that is below; `at_once` more took no time."""
+    _, *sums = accumulate(histogram.counts, initial=at_once)
+    for bound, sum_ in zip((*BOUNDS, inf), sums, strict=True):
+        yield ("+Inf" if bound == inf else str(bound)), sum_
 
 
 def _servers(views: list[ServerView]) -> Iterator[Metric]:

@@ -15,6 +15,7 @@ from proxy.backend.login import Identity, change_user, identity_of, server_lost
 from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost, ServerRefused, SessionError
+from proxy.logs import audit
 from proxy.session.begin import open_to_primary
 from proxy.session.client import ClientSession
 from proxy.session.context import Context
@@ -64,6 +65,7 @@ class UserChange:
             await _Change(self, session, channel).run(payload)
         except SessionError as error:
             log.info("%s: change of user refused: %s", self.name, error)
+            audit("login refused", client=self.origin.address, error=error.err.message)
             channel.send(err_payload(error.err))
             session.close()
         except MalformedPacket as error:
@@ -154,6 +156,7 @@ class _Change:
         if self._of.primary.vendor is not Vendor.MARIADB or not link.alive:
             raise ServerRefused(told)
         log.info("%s: change of user refused: %s", self._of.name, error)
+        audit("login refused", client=self._of.origin.address, error=told.message)
         self._channel.send(err_payload(told))
         self._session.unchanged(link)
 

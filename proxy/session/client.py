@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from time import perf_counter
 from typing import Final, Protocol, cast
 
 from proxy.admin.views import PoolFigure, SessionView
@@ -183,8 +184,10 @@ class ClientSession(asyncio.Protocol):
         if code == c.COM_STMT_CLOSE:
             self.runner.close_statement(packet)
             return
+        begun = perf_counter()
         request = self._machine.requests.make(packet)
         if isinstance(request, Request):
+            request.begun = begun
             self._statements += 1
             self._enter(WORKING)
             self.runner.start(request)
@@ -224,6 +227,7 @@ class ClientSession(asyncio.Protocol):
             return
         answered = request.reply is not Reply.NONE
         self._passage = Passage(body, numbers, answered=answered, skip=c.HEADER_SIZE)
+        request.begun = perf_counter()
         request.packet, rest = self._passage.feed(head)
         self._inbox.add(rest)
         self._gate.hold(Hold.NO_SERVER_YET)
@@ -397,6 +401,11 @@ class ClientSession(asyncio.Protocol):
     def user(self) -> str:
         """Whose session it is."""
         return self._identity.user
+
+    @property
+    def number(self) -> int:
+        """The connection id that the client was greeted with."""
+        return self._connection_id
 
     def view(self) -> SessionView:
         """What is shown of the session."""

@@ -10,17 +10,20 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.accounts.directory import Directory
-from proxy.admin.views import PoolFigure, SessionView, Traffic
+from proxy.admin.traffic import Traffic, Usage
+from proxy.admin.views import PoolFigure, SessionView
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.greetings import Greetings
 from proxy.backend.login import Identity, open_connection
 from proxy.backend.places import PoolLimits
 from proxy.backend.pool import Pool
 from proxy.backend.reaper import Reaper
+from proxy.logs import audit
 from proxy.routing.balance import RoundRobin
 from proxy.routing.forms import Forms
 from proxy.routing.held import HeldReads
 from proxy.routing.rules import Rules
+from proxy.session.journal import Journal
 from proxy.session.kills import Target
 from proxy.session.patience import Waits
 from proxy.session.promotions import Promotions
@@ -48,6 +51,8 @@ _HELD = (
 )
 # Connections to the primary that clients with wrong passwords cause at the same time.
 _REFUSALS_AT_ONCE = 4
+# What the users beyond so many ran is counted together.
+_MOST_USERS = 1000
 
 
 class Login(Protocol):
@@ -71,6 +76,10 @@ class Session(Target, Protocol):
     @property
     def user(self) -> str:
         """Whose it is."""
+
+    @property
+    def number(self) -> int:
+        """The connection id that its client was greeted with."""
 
     def view(self) -> SessionView:
         """What is shown of it."""
@@ -100,7 +109,8 @@ class Context:
 
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in, in the order
     of their arrival. `openings` are those of each reply layout. `certificate` is what clients meet. `rules` are
-    those of the configuration. `addresses` counts connections by client, `traffic` what each server (by name) got.
+    those of the configuration. `addresses` counts connections by client, `traffic` what each server (by name) got,
+    `usages` what users ran; `journal` is the log of statements.
     `accepting` tells whether clients are let in, `late` by how many seconds the event loop's last timer was late.
     `since` is when the process began, `waits` counts reads that waited for a replica, `promotions`
     transactions that went from a replica to the primary; `held` notices reads that replicas could serve. Without `pool`
@@ -119,6 +129,8 @@ class Context:
     balancer: RoundRobin = field(default_factory=RoundRobin)
     openings: dict[Layout, Openings] = field(default_factory=lambda: defaultdict(Openings))
     traffic: dict[str, Traffic] = field(default_factory=lambda: defaultdict(lambda: Traffic(time.time())))
+    usages: dict[str, Usage] = field(default_factory=dict)
+    journal: Journal = field(init=False)
     since: float = field(default_factory=time.monotonic)
     sessions: set[Session] = field(default_factory=set)
     logins: dict[asyncio.Task[None], Login] = field(default_factory=dict)
@@ -138,6 +150,7 @@ class Context:
     connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))
 
     def __post_init__(self) -> None:
+        self.journal = Journal(self.settings)
         self.reaper = Reaper(self.spawn, self.settings.connect_timeout, self.greetings)
         self.pool = self._new_pool() if self.settings.connection_sharing == "shared" else None
 
@@ -151,6 +164,7 @@ class Context:
         self.settings, self.rules, self.certificate = settings, rules, certificate
         self.reaper.within = self.greetings.within = settings.connect_timeout
         self.monitor.interval, self.monitor.max_lag = settings.probe_interval, settings.max_lag
+        self.journal.heed(settings)
         if self.pool is not None:
             self.pool.limits = _limits(settings)
         for session in self.sessions:
@@ -174,6 +188,11 @@ class Context:
         wait = observation.wait_timeout if observation is not None else 0.0
         return min(_LONGEST_SILENCE, wait / 2) if wait else _LONGEST_SILENCE
 
+    def usage(self, user: str) -> Usage:
+        """Where the statements of `user` are counted."""
+        name = user if user in self.usages or len(self.usages) < _MOST_USERS else ""
+        return self.usages.setdefault(name, Usage())
+
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run a session's work as a task of its own; what goes wrong in it must not end the other sessions."""
         return self.tasks.create_task(_contained(work))
@@ -191,6 +210,7 @@ class Context:
 
     def enter(self, session: Session) -> None:
         """A session begins."""
+        audit("logged in", user=session.user, client=session.address, session=session.number)
         self.sessions.add(session)
         self.empty.clear()
         # They may have changed while it logged in.
@@ -198,6 +218,7 @@ class Context:
 
     def leave(self, session: Session) -> None:
         """A session has ended; `empty` is set with the last one."""
+        audit("logged out", user=session.user, client=session.address, session=session.number)
         self.sessions.discard(session)
         self.leave_address(session.address)
         if not self.sessions:

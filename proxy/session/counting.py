@@ -1,34 +1,73 @@
-"""Counting what ran: a few attributes per statement, and no look-up."""
+"""Counting what ran: a few attributes per statement, two looks at the clock, and no look-up but one of a bucket."""
 
+from bisect import bisect_left
+from time import perf_counter
 from typing import Final
 
+from proxy.admin.traffic import OWN_TIME_SHARE, Usage
 from proxy.backend.connection import BackendConnection
+from proxy.session.journal import Journal, Ran
 from proxy.session.request import Request
 from proxy.sql.statement import READ
+from proxy.sql.tally import BOUNDS
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 
 _COUNTED: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 
 
-def count(request: Request, link: BackendConnection, errno: int, on_primary: bool) -> None:
-    """The reply to `request` is complete. Commands that execute nothing are not counted."""
-    if not request.plain and request.code not in _COUNTED:
-        return
-    tally, route, traffic = request.statement.tally, request.route, link.traffic
-    if on_primary:
-        tally.primary += 1
-        route.on_primary += 1
-    else:
-        tally.replicas += 1
-        route.on_replicas += 1
-    if request.plain or request.statement.kind is READ:
-        traffic.reads += 1
-    else:
-        traffic.others += 1
-    if errno:
-        tally.errors += 1
-        traffic.errors += 1
-    tally.reason = route.reason
-    # Asking for the time would cost more than all of this.
-    tally.seen = traffic.now
+class Ledger:
+    """Where the statements of one session are counted: `usage` is the user's, `name` the session's in the log."""
+
+    def __init__(self, usage: Usage, journal: Journal, user: str, name: str) -> None:
+        self._usage = usage
+        self._journal = journal
+        self._user = user
+        self._name = name
+
+    def count(self, request: Request, link: BackendConnection, errno: int, on_primary: bool) -> None:
+        """The reply to `request` is complete. Commands that execute nothing are not counted."""
+        if not request.plain and request.code not in _COUNTED:
+            return
+        # Nothing was sent if a server refused what had to come before.
+        now = perf_counter() if request.sent else 0.0
+        served = now - request.sent
+        tally, route, traffic = request.statement.tally, request.route, link.traffic
+        if on_primary:
+            tally.primary += 1
+            route.on_primary += 1
+            self._usage.primary += 1
+        else:
+            tally.replicas += 1
+            route.on_replicas += 1
+            self._usage.replicas += 1
+        if request.plain or request.statement.kind is READ:
+            traffic.reads += 1
+        else:
+            traffic.others += 1
+        bucket = bisect_left(BOUNDS, served)
+        of_server, of_digest = traffic.served, tally.served
+        of_server.counts[bucket] += 1
+        of_server.seconds += served
+        of_digest.counts[bucket] += 1
+        of_digest.seconds += served
+        queued = request.queued
+        if queued:
+            traffic.queued.counts[bisect_left(BOUNDS, queued)] += 1
+            traffic.queued.seconds += queued
+        if now and not (traffic.reads + traffic.others) % OWN_TIME_SHARE:
+            own = now - request.begun - served - queued
+            traffic.own.counts[bisect_left(BOUNDS, own)] += 1
+            traffic.own.seconds += own
+        if errno:
+            tally.errors += 1
+            traffic.errors += 1
+            traffic.errnos[errno] = traffic.errnos.get(errno, 0) + 1
+            self._usage.errors += 1
+        tally.reason = route.reason
+        # Asking for the time of day would cost more.
+        tally.seen = traffic.now
+        if self._journal.active:
+            self._journal.note(
+                Ran(request, link.server.name, self._user, self._name, errno, now - request.begun, queued, served)
+            )

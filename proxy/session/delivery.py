@@ -5,7 +5,7 @@ from typing import Protocol
 
 from proxy.backend.connection import BackendConnection
 from proxy.session.clientside import Client
-from proxy.session.counting import count
+from proxy.session.counting import Ledger
 from proxy.session.diagnostics import WholeReply
 from proxy.session.killer import Killer
 from proxy.session.machine import Machine
@@ -50,6 +50,7 @@ class Delivery:
         visibility: Visibility,
         sentence: Sentence,
         lost: Lost,
+        ledger: Ledger,
     ) -> None:
         self._turn = turn
         self._machine = machine
@@ -62,6 +63,7 @@ class Delivery:
         self._visibility = visibility
         self._sentence = sentence
         self._lost = lost
+        self._ledger = ledger
 
     def attach(self, write: Callable[[bytes], None]) -> None:
         """From now on replies go to the client by `write`."""
@@ -98,7 +100,7 @@ class Delivery:
 
     def _complete(self, request: Request, link: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
         on_primary = self._servers.is_primary(link.server)
-        count(request, link, exchange.errno, on_primary)
+        self._ledger.count(request, link, exchange.errno, on_primary)
         if exchange.warned:
             self._servers.warned = link.seen.warned = True
         if on_primary or not request.plain:
@@ -134,7 +136,7 @@ class Delivery:
         """The error `reply` is for the client after all."""
         self._servers.warned = link.seen.warned = True
         on_primary = self._servers.is_primary(link.server)
-        count(request, link, exchange.errno, on_primary)
+        self._ledger.count(request, link, exchange.errno, on_primary)
         self._outcomes.replied(request, exchange, link.seen, on_primary)
         if self._killer.busy:
             self._killed(exchange, reply)

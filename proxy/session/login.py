@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from proxy.accounts.requirements import Shown, shown_by
 from proxy.errors import ClientFault, SessionError
+from proxy.logs import audit
 from proxy.parting import part
 from proxy.session.arrival import ClientChannel, arrive
 from proxy.session.begin import Beginning
@@ -28,6 +29,7 @@ async def serve_login(context: Context, channel: ClientChannel) -> None:
         await _log_in(context, channel)
     except SessionError as error:
         log.info("%s: refused: %s", channel.name, error)
+        audit("login refused", client=channel.origin.address, error=error.err.message)
         # Before the greeting servers send none: nothing is known of the client's protocol.
         channel.send(err_payload(error.err if channel.begun else replace(error.err, sqlstate="")))
         channel.transport.close()

@@ -6,6 +6,7 @@ Callbacks only: no task and no future per query. A task is made where a server c
 
 import functools
 from collections.abc import Callable
+from time import perf_counter
 
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity
@@ -14,6 +15,7 @@ from proxy.routing.policy import IN_TRANSACTION
 from proxy.routing.told import Told
 from proxy.session.clientside import Client
 from proxy.session.context import Context
+from proxy.session.counting import Ledger
 from proxy.session.delivery import Delivery
 from proxy.session.killer import Killer
 from proxy.session.lending import Lending
@@ -74,8 +76,9 @@ class Runner:
         self._losses = losses = Losses(
             context.monitor, turn, machine, servers, client, killer, twin, promotion, seen, sentence, self, name
         )
+        ledger = Ledger(context.usage(identity.user), context.journal, identity.user, name)
         self._delivery = delivery = Delivery(
-            turn, machine, servers, client, killer, twin, recovery, seen, sentence, losses
+            turn, machine, servers, client, killer, twin, recovery, seen, sentence, losses, ledger
         )
         metadata = Metadata(layout) if caches else None
         self._sending = Sending(
@@ -132,6 +135,7 @@ class Runner:
         """Run a request; the one before must be over."""
         if self._lending.under_way is not None or self._summons.pending or self._twin.ending:
             # What this asks for is just being taken from its connection, or a connection is being got or put in order.
+            request.delayed = request.delayed or perf_counter()
             self._postponed = functools.partial(self.start, request)
             return
         if self._machine.last.kept is not None:
@@ -171,6 +175,7 @@ class Runner:
         server = self._servers.choose(request)
         if server is None:
             if request.waits:
+                request.delayed = request.delayed or perf_counter()
                 self._waiting.for_replica(request)
             else:
                 self.refuse(request, self._machine.gone(request))
@@ -180,6 +185,7 @@ class Runner:
             self._postponed = functools.partial(self.dispatch, request)
             return
         if link is None:
+            request.delayed = request.delayed or perf_counter()
             self._turn.link = None
             self._servers.open(server, self, functools.partial(self._opened, server, request))
             return

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from time import perf_counter
 from typing import Protocol
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
@@ -69,6 +70,7 @@ class Sending:
         """Bring `link` in step with the session, and then send the request."""
         prelude = self._steps.prelude(link.seen, request)
         if prelude is not None:
+            request.delayed = request.delayed or perf_counter()
             self._turn.prelude_sent(link)
             done = functools.partial(self._prelude_over, link, request, prelude)
             PreludeRun(self._dispatcher, done).start(link, prelude, self._ahead(link, request))
@@ -143,6 +145,11 @@ class Sending:
             link.pause_reading()
         if request.streamed:
             link.listen_to_refusals()
+        request.sent = now = perf_counter()
+        if request.delayed:
+            request.queued = now - request.delayed
+        else:
+            request.delayed = now
         link.send(packet, exchange, sink)
         if request.streamed:
             self._client.request_sent()

@@ -2,15 +2,51 @@
 
 from typing import Final
 
+# Upper ends of the buckets, in seconds; one more is for all that took longer.
+BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Histogram:
+    """How long things took: `counts` by bucket of BOUNDS, and the sum in seconds."""
+
+    __slots__ = ("counts", "seconds")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.seconds = 0.0
+
+    def add(self, other: "Histogram") -> None:
+        """Count what `other` counted, too."""
+        self.counts = [own + more for own, more in zip(self.counts, other.counts, strict=True)]
+        self.seconds += other.seconds
+
+    @property
+    def total(self) -> int:
+        """How many things were measured."""
+        return sum(self.counts)
+
+    def quantile(self, share: float) -> float:
+        """The upper end of the bucket, in seconds, below which `share` of all things stayed; 0 if there were none.
+
+        For those beyond the last bound it is that bound.
+        """
+        wanted, seen = share * self.total, 0
+        for count, bound in zip(self.counts, BOUNDS, strict=False):
+            seen += count
+            if seen and seen >= wanted:
+                return bound
+        return BOUNDS[-1] if self.total else 0.0
+
 
 class Tally:
     """How often statements of one digest ran, and where.
 
     `key` is the cache's key for the digest, empty for all texts that are not remembered. `primary`, `replicas` and
     `errors` are counts, `seen` is the time of the last execution in seconds since 1970, `reason` why it went there.
+    `served` is the time that servers took; `example` a text that ran, where such are kept.
     """
 
-    __slots__ = ("errors", "key", "primary", "reason", "replicas", "seen")
+    __slots__ = ("errors", "example", "key", "primary", "reason", "replicas", "seen", "served")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
@@ -19,6 +55,8 @@ class Tally:
         self.errors = 0
         self.seen = 0.0
         self.reason = ""
+        self.served = Histogram()
+        self.example = ""
 
 
 UNREMEMBERED: Final = Tally(b"")

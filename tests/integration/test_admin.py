@@ -113,11 +113,13 @@ def test_the_session_goes_on_as_if_nothing_was_asked(client: Connection) -> None
 def test_what_is_shown(shared_cluster: Cluster, shared_proxy: ProxyProcess, client: Connection) -> None:
     for number in range(5):
         run(client, f"SELECT {number} FROM {SCHEMA}.item WHERE id = {number}")
-    ((digest_id, digest, count, on_primary, on_replicas, errors, reason, _),) = run(
+    ((digest_id, digest, count, on_primary, on_replicas, errors, reason, _, *times),) = run(
         client, f"SHOW PROXY DIGESTS LIKE '%{SCHEMA}%WHERE%id%=%'"
     )
     assert "4" not in digest
     assert (count, on_primary + on_replicas, errors, reason) == (5, 5, 0, "read")
+    assert all(0 < float(milliseconds) < 60_000 for milliseconds in times[:3])
+    assert times[3] is None
     assert digest_id == explained(client, f"SELECT 7 FROM {SCHEMA}.item WHERE id = 8")["digest_id"]
     servers = run(client, "SHOW PROXY SERVERS")
     assert [(row[0], row[2], row[3]) for row in servers] == [

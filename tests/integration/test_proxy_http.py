@@ -81,10 +81,23 @@ def test_sums_are_what_clients_counted(metered: Metered) -> None:
     )
     # Those of the login, if there were any, are no reads of tables.
     assert reads == 20
-    assert sum(value for (name, _), value in grown.items() if name == "manyreads_server_errors_total") == 1
+    assert {key: value for key, value in grown.items() if key[0] == "manyreads_server_errors_total" and value} == {
+        ("manyreads_server_errors_total", ("duplicate", "dbwrite")): 1
+    }
     ways = sum(value for (name, _), value in grown.items() if name == "manyreads_statements_total")
     given = sum(value for (name, _), value in grown.items() if name == "manyreads_server_statements_total")
     assert ways == given >= 45
+    user = metered.cluster.servers[0].user
+    of_user = sum(grown["manyreads_user_statements_total", (target, user)] for target in ("primary", "replica"))
+    assert of_user == ways
+    assert grown["manyreads_user_errors_total", (user,)] == 1
+    for part in ("served", "queued"):
+        measured = [value for (name, _), value in grown.items() if name == f"manyreads_{part}_seconds_count"]
+        assert sum(measured) == given
+    assert after["manyreads_served_seconds_sum", ("dbwrite",)] > 0
+    assert sum(value for (name, _), value in grown.items() if name == "manyreads_own_seconds_count") in (2, 3)
+    assert grown["manyreads_server_bytes_total", ("dbwrite", "sent")] > 20 * len("INSERT INTO metered.item VALUES (1)")
+    assert grown["manyreads_server_bytes_total", ("dbwrite", "received")] > 0
     assert grown["manyreads_writes_acknowledged_total", ()] >= 23
     assert after["manyreads_sessions", ("idle",)] == 1
     assert after["manyreads_server_state", ("dbwrite", "healthy")] == 1

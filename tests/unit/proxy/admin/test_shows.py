@@ -37,12 +37,16 @@ def test_digests_hold_no_literals_and_equal_ones_are_one() -> None:
         tally = Tally(digest(text))
         tallies.append(tally)
         tally.replicas, tally.seen, tally.reason = 2, 1.0, "read"
+    for tally in tallies:
+        tally.served.counts[3], tally.served.seconds = 4, 0.004
+    tallies[1].example = "an example"
     tallies[1].primary, tallies[1].errors, tallies[1].seen, tallies[1].reason = 3, 1, 61.0, "in-transaction"
     table = shows.digests([*tallies, Tally(b"never")])
     rows = {row[1]: row[2:] for row in table.rows}
     assert len(rows) == 2
     assert "secret" not in str(rows)
-    assert (7, 3, 4, 1, "in-transaction", "1970-01-01 00:01:01") in rows.values()
+    times = ("8.000", "1.000", "1.000")
+    assert (7, 3, 4, 1, "in-transaction", "1970-01-01 00:01:01", *times, "an example") in rows.values()
 
 
 def test_routes_that_nothing_took_are_left_out() -> None:

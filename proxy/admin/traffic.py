@@ -1,0 +1,42 @@
+"""What is counted while statements run: plain attributes, so that counting costs no look-up."""
+
+from typing import Final
+
+from proxy.sql.tally import Histogram
+
+# The proxy's own time is measured for one statement in so many.
+OWN_TIME_SHARE: Final = 16
+
+
+class Traffic:
+    """What one server was given: statements, of which `errors` failed with one of `errnos`, and bytes both ways.
+
+    `served` is the time from a statement's last byte to its reply's, `queued` that before it for those that had to wait
+    for a replica or a connection, `own` the proxy's own time for one statement in OWN_TIME_SHARE. `now` is the time in
+    seconds since 1970, set once a second.
+    """
+
+    __slots__ = ("errnos", "errors", "now", "others", "own", "queued", "reads", "received", "sent", "served")
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+        self.reads = 0
+        self.others = 0
+        self.errors = 0
+        self.errnos: dict[int, int] = {}
+        self.sent = 0
+        self.received = 0
+        self.served = Histogram()
+        self.queued = Histogram()
+        self.own = Histogram()
+
+
+class Usage:
+    """How many statements of one user ran where, and how many failed."""
+
+    __slots__ = ("errors", "primary", "replicas")
+
+    def __init__(self) -> None:
+        self.primary = 0
+        self.replicas = 0
+        self.errors = 0

@@ -1,0 +1,76 @@
+"""The log of statements: those that took long, and one in so many; and an example of each digest. All only when asked
+for, and without literals unless these are asked for, too."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+from proxy.logs import STATEMENTS, told
+from proxy.session.request import Request
+from proxy.sql.digest import digest_id, digest_text
+from proxy.wire import constants as c
+from topology.config import Settings
+
+_LONGEST_TEXT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One statement that ran on `server`, for `seconds` from when it came; `queued` and `served` are parts of that."""
+
+    request: Request
+    server: str
+    user: str
+    session: str
+    errno: int
+    seconds: float
+    queued: float
+    served: float
+
+
+class Journal:
+    """That of one process. As long as it is not `active`, statements need not be noted."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._passed = 0
+        self.heed(settings)
+
+    def heed(self, settings: Settings) -> None:
+        """Go by other settings from now on."""
+        self._longest = settings.long_query_time
+        self._share = settings.log_sample
+        self._texts = settings.statement_texts
+        self.active = self._longest is not None or self._share > 0 or self._texts
+
+    def note(self, ran: Ran) -> None:
+        """A statement has run."""
+        if self._texts and not ran.request.statement.tally.example:
+            ran.request.statement.tally.example = _text(ran.request)
+        self._passed += 1
+        if self._longest is not None and ran.seconds >= self._longest:
+            told(STATEMENTS, logging.WARNING, "slow statement", **self._fields(ran))
+        elif self._share and not self._passed % self._share:
+            told(STATEMENTS, logging.INFO, "statement", **self._fields(ran))
+
+    def _fields(self, ran: Ran) -> dict[str, Any]:
+        request = ran.request
+        digest = digest_text(request.statement.tally.key)
+        fields = {
+            "session": ran.session,
+            "user": ran.user,
+            "server": ran.server,
+            "reason": request.route.reason,
+            "seconds": round(ran.seconds, 6),
+            "queued": round(ran.queued, 6),
+            "served": round(ran.served, 6),
+            "errno": ran.errno,
+            "digest_id": digest_id(digest),
+            "digest": digest[:_LONGEST_TEXT],
+        }
+        return {**fields, "text": _text(request)} if self._texts else fields
+
+
+def _text(request: Request) -> str:
+    """As the client sent it; that of a prepared statement has placeholders."""
+    packet = request.packet if request.prepared is None else request.prepared.packet
+    return packet[c.HEADER_SIZE + 1 :][:_LONGEST_TEXT].decode("utf-8", "replace")

@@ -1,0 +1,121 @@
+"""What is counted of a statement, and what the log of statements says of it."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from proxy.admin.traffic import OWN_TIME_SHARE, Traffic, Usage
+from proxy.routing.policy import Target, route_to
+from proxy.session.counting import Ledger
+from proxy.session.journal import Journal
+from proxy.session.request import Request
+from proxy.sql.cache import StatementCache
+from proxy.sql.classify import Classifier
+from proxy.sql.comments import ServerVersion
+from proxy.wire import constants as c
+from proxy.wire.exchange import Reply
+from proxy.wire.framing import frame
+from topology.servers import Role, Server, Vendor
+from topology.settings import load_settings
+
+CACHE = StatementCache(Classifier(ServerVersion(Vendor.MYSQL, 90700)))
+SERVER = Server("dbread1", "h", 1, Role.REPLICA)
+
+
+class Link:
+    """A connection, as far as counting needs it."""
+
+    server = SERVER
+
+    def __init__(self) -> None:
+        self.traffic = Traffic(60.0)
+
+
+def request(text: bytes, *, sent: float, code: int = c.COM_QUERY) -> Request:
+    """A read that was sent so many seconds ago, and came a second before that, of which it waited for half."""
+    made = Request(
+        frame(bytes((code,)) + text, 0), CACHE.statement(text), route_to(Target.REPLICA, "read"), Reply.RESULT
+    )
+    made.sent = time.perf_counter() - sent
+    made.begun, made.queued = made.sent - 1.0, 0.5
+    return made
+
+
+def ledger(**settings: Any) -> tuple[Ledger, Link, Usage]:
+    usage = Usage()
+    return Ledger(usage, Journal(load_settings(None, {}, settings)), "u", "10.0.0.1:5"), Link(), usage
+
+
+def count(of: Ledger, made: Request, link: Link, errno: int = 0) -> None:
+    of.count(made, link, errno, on_primary=False)  # type: ignore[arg-type]
+
+
+def test_time_is_split() -> None:
+    of, link, usage = ledger()
+    for _ in range(OWN_TIME_SHARE):
+        count(of, request(b"SELECT 1 AS split", sent=0.2), link)
+    traffic, tally = link.traffic, CACHE.statement(b"SELECT 2 AS split").tally
+    assert traffic.served.total == tally.served.total == traffic.reads == usage.replicas == OWN_TIME_SHARE
+    assert traffic.served.quantile(0.5) == 0.25
+    assert traffic.queued.seconds == 0.5 * OWN_TIME_SHARE
+    assert traffic.own.total == 1
+    assert traffic.own.seconds == pytest.approx(0.5)
+    assert (tally.replicas, tally.seen, tally.reason) == (OWN_TIME_SHARE, 60.0, "read")
+
+
+def test_errors_are_counted_by_number() -> None:
+    of, link, usage = ledger()
+    for errno in (1064, 1064, 1213):
+        count(of, request(b"SELECT 1 AS failing", sent=0.0), link, errno)
+    assert link.traffic.errnos == {1064: 2, 1213: 1}
+    assert usage.errors == CACHE.statement(b"SELECT 1 AS failing").tally.errors == 3
+
+
+def test_what_executes_nothing_is_not_counted() -> None:
+    of, link, usage = ledger()
+    count(of, request(b"SELECT 1 AS prepared", sent=0.0, code=c.COM_STMT_PREPARE), link)
+    assert link.traffic.reads == usage.replicas == 0
+
+
+def test_what_was_never_sent_took_no_time() -> None:
+    of, link, _ = ledger()
+    made = request(b"SELECT 1 AS refused", sent=0.0)
+    made.sent = 0.0
+    count(of, made, link, 1298)
+    assert link.traffic.served.seconds == 0.0
+
+
+def test_slow_statements_are_logged_without_literals(caplog: pytest.LogCaptureFixture) -> None:
+    of, link, _ = ledger(long_query_time=0.1)
+    count(of, request(b"SELECT 'hunter2' AS slowly", sent=0.2), link)
+    (record,) = caplog.records
+    fields = record.fields  # type: ignore[attr-defined]
+    assert record.getMessage() == "slow statement"
+    assert fields["digest"] == "SELECT ? AS `slowly`"
+    assert 1.2 <= fields["seconds"] < 10
+    assert (fields["user"], fields["session"], fields["server"], fields["queued"]) == (
+        "u",
+        "10.0.0.1:5",
+        "dbread1",
+        0.5,
+    )
+    assert "hunter2" not in json.dumps(fields)
+
+
+def test_fast_ones_are_not(caplog: pytest.LogCaptureFixture) -> None:
+    of, link, _ = ledger(long_query_time=100)
+    count(of, request(b"SELECT 1 AS fast", sent=0.0), link)
+    assert caplog.records == []
+    assert CACHE.statement(b"SELECT 1 AS fast").tally.example == ""
+
+
+def test_one_in_so_many_is_logged_and_texts_when_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "statements")
+    of, link, _ = ledger(log_sample=3, statement_texts=True)
+    for number in range(7):
+        count(of, request(b"SELECT %d AS sampled" % number, sent=0.0), link)
+    texts = [record.fields["text"] for record in caplog.records]  # type: ignore[attr-defined]
+    assert texts == ["SELECT 2 AS sampled", "SELECT 5 AS sampled"]
+    assert CACHE.statement(b"SELECT 9 AS sampled").tally.example == "SELECT 0 AS sampled"
