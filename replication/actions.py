@@ -21,6 +21,7 @@ class Action(StrEnum):
     REPOINT = "attach again"
     ATTACH = "attach"
     RENEW = "write anew what differs"
+    SHADOW = "copy beside and exchange"
     COPY = "copy"
 
 
@@ -28,16 +29,16 @@ class Action(StrEnum):
 class Wanted:
     """What the operator asked for; `host` and `port` are where the replicas reach the primary.
 
-    Replicas in `recopy` are copied whatever they are, as far as they may be; with `renew` only what differs. `taken`
-    are server_ids of servers that are not looked at. `least` and `most` bound what may be done, in the order in which
-    Action lists it.
+    Replicas in `recopy` are copied whatever they are, as far as they may be, in the way `by`: RENEW, SHADOW or COPY.
+    `taken` are server_ids of servers that are not looked at. `least` and `most` bound what may be done, in the order in
+    which Action lists it.
     """
 
     host: str
     port: int
     force: frozenset[str] = frozenset()
     recopy: frozenset[str] = frozenset()
-    renew: bool = False
+    by: Action = Action.COPY
     taken: frozenset[int] = frozenset()
     least: Action = Action.LEAVE
     most: Action = Action.COPY

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from replication.actions import Action, ReplicaPlan, Users
 from replication.comparison.repair import REWRITING
+from replication.copy.shadow import shadow
 from replication.dataguards import losses
 from replication.facts import Marker, Phase, ServerFacts
-from replication.statements import HIDDEN, Dialect, Source, Statement, dialect, write_marker
+from replication.statements import HIDDEN, LIVE, SHADOW, Dialect, Source, Statement, dialect, write_marker
 from replication.succession import Succession
 from topology.errors import ManyreadsError
 
@@ -22,11 +23,13 @@ def describe(
     shown = replace(source, password=HIDDEN)
     statements = dialect(primary.vendor)
     plans = [decision for decision in decisions if isinstance(decision, ReplicaPlan)]
-    if any(plan.action in (Action.COPY, Action.RENEW, Action.ATTACH, Action.REPOINT) for plan in plans):
+    if any(plan.action in (Action.COPY, Action.SHADOW, Action.RENEW, Action.ATTACH, Action.REPOINT) for plan in plans):
         yield primary.name, "make the replication account, unless it is there and fits:"
         yield from _sql(primary.name, statements.create_replicator(shown.user, shown.password))
     for plan in plans:
         yield plan.facts.name, f"{plan.action}: {plan.reason}"
+        for warning in plan.warnings:
+            yield plan.facts.name, f"warning: {warning}"
         yield from _steps(primary, plan, shown, users, statements)
 
 
@@ -39,6 +42,9 @@ def _steps(
     match plan.action:
         case Action.COPY:
             yield from _copying(primary, plan.facts, users, statements)
+            yield from _attaching(plan.facts, source, _LATER, statements)
+        case Action.SHADOW:
+            yield from _exchanging(primary, plan.facts, users, statements)
             yield from _attaching(plan.facts, source, _LATER, statements)
         case Action.RENEW:
             yield from _renewing(primary, plan.facts, statements)
@@ -72,6 +78,23 @@ def _copying(primary: ServerFacts, target: ServerFacts, users: Users, statements
     yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
 
 
+def _exchanging(primary: ServerFacts, target: ServerFacts, users: Users, statements: Dialect) -> Iterator[Line]:
+    name = target.name
+    yield from _sql(name, statements.writable())
+    yield from _marking(name, Marker(primary.identity, Phase.COPYING), SHADOW)
+    for schema in primary.user_schemas:
+        yield name, f"copy schema {schema.name} into {shadow(schema.name)}: about {schema.rows:,} rows"
+    yield from _sql(name, statements.stop() if target.channels else ())
+    yield from _marking(name, Marker(primary.identity, Phase.COPYING))
+    yield name, "drop triggers, events, and what views and routines differ"
+    yield name, "  RENAME TABLE <each live table> TO <one set aside>, <each shadow table> TO <its live name>;"
+    yield name, f"drop what was set aside, losing:\n{losses(target)}"
+    yield from _sql(name, statements.forget_source([channel.name for channel in target.channels]))
+    if users is Users.COPY:
+        yield name, f"replace its accounts with those of {primary.name}"
+    yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
+
+
 def _renewing(primary: ServerFacts, target: ServerFacts, statements: Dialect) -> Iterator[Line]:
     name = target.name
     yield from _sql(name, statements.stop())
@@ -84,9 +107,9 @@ def _renewing(primary: ServerFacts, target: ServerFacts, statements: Dialect) ->
     yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
 
 
-def _marking(name: str, marker: Marker) -> Iterator[Line]:
+def _marking(name: str, marker: Marker, about: int = LIVE) -> Iterator[Line]:
     yield name, "  SET SESSION sql_log_bin = 0;"
-    statements = write_marker(marker)
+    statements = write_marker(marker, about)
     # The schema and the table are made by the first one.
     yield from _sql(name, statements if marker.phase is Phase.COPYING else statements[-1:])
 

@@ -9,6 +9,8 @@ from topology.servers import Server, Vendor
 
 MARKER_SCHEMA = "manyreads"
 MARKER_TABLE = "marker"
+SHADOW_PREFIX = "manyreads_shadow_"
+"""Of the schemas in which a copy is made beside the live tables."""
 
 
 class Phase(StrEnum):
@@ -81,6 +83,7 @@ class ServerFacts:
     `is_primary` tells that this is the very server at the primary's address, reached by another one.
     `identity` is server_uuid on MySQL and server_id, datadir and hostname on MariaDB; `gtid` is the set of executed
     transactions (MySQL) or the current position (MariaDB); `followers` are the addresses that read its binary log;
+    `shadow` is the note about a copy that is made beside the live tables.
     `purged` is what a replica must have to be served from that log, empty if unknown.
     """
 
@@ -96,6 +99,7 @@ class ServerFacts:
     channels: tuple[Channel, ...] = ()
     followers: tuple[str, ...] = ()
     marker: Marker | None = None
+    shadow: Marker | None = None
     has_tls: bool = False
     is_primary: bool = False
 

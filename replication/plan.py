@@ -32,7 +32,7 @@ def decide(primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> Replica
         raise _foreign(target, next(channel for channel in target.channels if channel not in ours), primary)
     if target.name in wanted.recopy:
         copy = _recopy(primary, target, bool(ours), forced)
-        return replace(copy, action=Action.RENEW) if wanted.renew else copy
+        return replace(copy, action=_way(target, wanted.by))
     if ours and len(ours) == len(target.channels) and not _was_interrupted(target, primary):
         return _following(primary, target, ours[0], forced)
     return _not_following(primary, target, forced)
@@ -51,7 +51,7 @@ def decide_all(
         except ManyreadsError as error:
             decisions[target.name] = error
             continue
-        decisions[target.name] = _with_server_id(plan, numbers.get(target.name))
+        decisions[target.name] = _with_shadow_warnings(primary, _with_server_id(plan, numbers.get(target.name)))
     return decisions
 
 
@@ -116,6 +116,24 @@ def _foreign(target: ServerFacts, channel: Channel, primary: ServerFacts) -> Ref
         f"if that is the same server, give --primary-address {channel.host}:{channel.port}; "
         f"if it shall follow {primary.name} from now on and lose its data, run again with --force {target.name}",
     )
+
+
+def _way(target: ServerFacts, by: Action) -> Action:
+    """How it is copied: what is blank, or not whole, serves nobody meanwhile."""
+    unfinished = target.marker is not None and target.marker.phase in UNFINISHED
+    return Action.COPY if by is Action.SHADOW and (unfinished or not target.user_schemas) else by
+
+
+def _with_shadow_warnings(primary: ServerFacts, plan: ReplicaPlan) -> ReplicaPlan:
+    name = plan.facts.name
+    if plan.action is Action.SHADOW:
+        size = sum(schema.bytes for schema in primary.user_schemas)
+        warning = f"needs room on its disk for a second copy, at least {size / 1e6:,.1f} MB; no SQL tells what is free"
+    elif plan.facts.shadow is not None and plan.action is not Action.COPY:
+        warning = f"a copy beside its tables was begun and not finished: resync {name} --shadow goes on with it"
+    else:
+        return plan
+    return replace(plan, warnings=(*plan.warnings, warning))
 
 
 def _recopy(primary: ServerFacts, target: ServerFacts, follows: bool, forced: bool) -> ReplicaPlan:

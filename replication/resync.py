@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from replication.actions import Users
+from replication.actions import Action, Users
 from replication.arguments import (
     AsJson,
     DryRun,
@@ -38,6 +38,9 @@ def resync(
     reader: Readers = None,
     environment: Environment = None,
     chunks: Annotated[bool, typer.Option("--chunks", help="Allow it: write anew only the rows that differ")] = False,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Allow it: copy everything beside its tables, which serve meanwhile")
+    ] = False,
     full: Annotated[bool, typer.Option("--full", help="Allow it: drop its data and copy everything")] = False,
     force: Annotated[str, typer.Option(help="NAME again: what is not in the primary may be lost, too")] = "",
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers, and for catching up")] = 600,
@@ -47,26 +50,36 @@ def resync(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy one replica again from the beginning. Without --full or --chunks it only shows what that would do."""
+    """Copy one replica again. Without --full, --shadow or --chunks it only shows what that would do."""
     with reporting("resync", as_json=as_json) as reporter:
         servers = find_servers(writer, reader, environment)
         check_names(servers, name, force)
-        if chunks and full:
-            raise ConfigError("--chunks and --full exclude each other", "give one of them")
+        by = chosen(chunks=chunks, shadow=shadow, full=full)
         options = Options(
             wait=wait,
             users=users,
             force=frozenset({force} if force else ()),
-            dry_run=dry_run or not (full or chunks),
+            dry_run=dry_run or by is None,
             replication_user=replication_user,
             primary_address=optional_address("--primary-address", primary_address),
             recopy=frozenset({name}),
-            renew=chunks,
+            by=by or Action.COPY,
         )
         result = run(_resync(servers, name, options, reporter))
-        if not (full or chunks) and not dry_run and not result.exit_code:
-            raise Refused(f"{name} would be copied again, as shown", "to do it, run again with --full or --chunks")
+        if by is None and not dry_run and not result.exit_code:
+            raise Refused(
+                f"{name} would be copied again, as shown", "to do it, run again with --full, --shadow or --chunks"
+            )
     conclude(result, as_object(result), lambda: show("resync", result), as_json=as_json)
+
+
+def chosen(*, chunks: bool, shadow: bool, full: bool) -> Action | None:
+    """The way that a flag names; None if none does. Raises ConfigError for more than one."""
+    flags = {Action.RENEW: chunks, Action.SHADOW: shadow, Action.COPY: full}
+    named = [way for way, given in flags.items() if given]
+    if len(named) > 1:
+        raise ConfigError("--chunks, --shadow and --full exclude each other", "give one of them")
+    return named[0] if named else None
 
 
 def check_names(servers: Deployment, name: str, force: str) -> None:
@@ -90,10 +103,11 @@ async def _look_at_others(servers: Deployment, name: str, options: Options) -> f
         seen = await looker.look()
     limits = Limits()
     states = {each.server.name: judge(seen, each, own_lag(seen.primary, each), limits).state for each in seen.replicas}
-    if is_last_healthy(name, states) and name not in options.force:
+    serves = options.by is Action.SHADOW
+    if is_last_healthy(name, states) and not serves and name not in options.force:
         raise Refused(
             f"{name} is the only healthy replica: while it is copied there would be none",
-            f"mend the others first, or run again with --force {name}",
+            f"mend the others first, copy it with --shadow, or run again with --force {name}",
         )
     return frozenset(each.server_id for each in seen.replicas if each.server.name != name)
 

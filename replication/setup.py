@@ -9,9 +9,11 @@ from time import monotonic
 from replication.actions import Action, ReplicaPlan, Users, Wanted
 from replication.attach import wait_until_caught_up
 from replication.comparison.renewal import renew_replica
+from replication.copy.beside import copy_beside
 from replication.copy.bulk import BulkEngine
 from replication.copy.engine import Engine
-from replication.copy.replica import Copied, CopyJob, copy_replica, finish
+from replication.copy.job import Copied, CopyJob
+from replication.copy.replica import copy_replica, finish
 from replication.dryrun import describe
 from replication.errors import ExitCode, Refused, SchemaChanged, exit_code
 from replication.facts import Marker, Phase, ServerFacts
@@ -32,7 +34,8 @@ from topology.sqlclient import SqlClient, connected
 _TURN_SECONDS = 3
 REPLICATION_USER = "manyreads_repl"
 _COPY_TRIES = 3
-_LOGGING_IN = (Action.COPY, Action.RENEW, Action.ATTACH, Action.REPOINT)
+_COPYING = {Action.COPY: copy_replica, Action.SHADOW: copy_beside, Action.RENEW: renew_replica}
+_LOGGING_IN = (*_COPYING, Action.ATTACH, Action.REPOINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Options:
     """What an operator can choose. `wait` is in seconds and bounds each wait: for servers, and for catching up.
 
     `parallel` is how many ranges of rows are copied to each replica at a time. `primary_address` is host and port under
-    which the replicas reach the primary, when that is not ours. `recopy`, `renew`, `taken`, `least` and `most` are
+    which the replicas reach the primary, when that is not ours. `recopy`, `by`, `taken`, `least` and `most` are
     those of `plan.Wanted`.
     """
 
@@ -51,7 +54,7 @@ class Options:
     replication_user: str = REPLICATION_USER
     primary_address: tuple[str, int] | None = None
     recopy: frozenset[str] = frozenset()
-    renew: bool = False
+    by: Action = Action.COPY
     taken: frozenset[int] = frozenset()
     least: Action = Action.LEAVE
     most: Action = Action.COPY
@@ -148,7 +151,7 @@ async def _carry_out(
 
 
 def _wanted(options: Options, host: str, port: int) -> Wanted:
-    return Wanted(host, port, options.force, options.recopy, options.renew, options.taken, options.least, options.most)
+    return Wanted(host, port, options.force, options.recopy, options.by, options.taken, options.least, options.most)
 
 
 def _logs_in(decision: ReplicaPlan | ManyreadsError) -> bool:
@@ -221,7 +224,7 @@ async def _bring_into_step(run: _Run, plan: ReplicaPlan) -> ReplicaResult:
     for warning in plan.warnings:
         run.reporter.warn(plan.facts.name, warning)
     await _renumber(run, plan)
-    copied = await _copy(run, plan) if plan.action in (Action.COPY, Action.RENEW) else None
+    copied = await _copy(run, plan) if plan.action in _COPYING else None
     server = copied.server if copied else plan.facts.server
     await _connect_to_source(run, plan, server, copied)
     if plan.action is not Action.LEAVE:
@@ -248,23 +251,28 @@ async def _copy(run: _Run, plan: ReplicaPlan) -> Copied:
     job = CopyJob(
         run.primary, plan.facts, run.options.users, run.options.engine, run.reporter, run.turn, run.options.parallel
     )
-    copy = renew_replica if plan.action is Action.RENEW else copy_replica
+    copy = _COPYING[plan.action]
     for _ in range(_COPY_TRIES - 1):
         try:
             return await copy(job)
         except SchemaChanged as error:
             run.reporter.warn(plan.facts.name, f"{error.problem}; starting again")
-            # The source was forgotten in the first try, and what it copied may stay.
-            marker = Marker(run.primary.identity, Phase.COPYING)
-            job = replace(job, target=replace(job.target, channels=(), marker=marker))
+            job = replace(job, target=_after_a_try(plan, Marker(run.primary.identity, Phase.COPYING)))
     return await copy(job)
+
+
+def _after_a_try(plan: ReplicaPlan, begun: Marker) -> ServerFacts:
+    """The target when a copy has to start again: what there is of it may stay."""
+    if plan.action is Action.SHADOW:
+        return replace(plan.facts, shadow=begun)
+    return replace(plan.facts, channels=(), marker=begun)
 
 
 async def _connect_to_source(run: _Run, plan: ReplicaPlan, server: Server, copied: Copied | None) -> None:
     statements = dialect(plan.facts.vendor)
     async with connected(server) as client:
         match plan.action:
-            case Action.COPY | Action.RENEW | Action.ATTACH:
+            case Action.COPY | Action.SHADOW | Action.RENEW | Action.ATTACH:
                 marker = plan.facts.marker
                 gtid = copied.gtid if copied else marker.gtid if marker else ""
                 await perform(client, statements.follow(run.source, gtid, has_binlog=plan.facts.on("log_bin")))

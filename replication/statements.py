@@ -324,10 +324,14 @@ def dialect(vendor: Vendor) -> Dialect:
     return MariaDb() if vendor is Vendor.MARIADB else MySql()
 
 
-def write_marker(marker: Marker) -> list[Statement]:
+LIVE, SHADOW = 1, 2
+"""The rows of the marker: about the live tables, and about a copy that is made beside them."""
+
+
+def write_marker(marker: Marker, row: int = LIVE) -> list[Statement]:
     """Note on a replica whose copy it is; to be run with sql_log_bin = 0."""
     table = f"{name(MARKER_SCHEMA)}.{name(MARKER_TABLE)}"
-    values = f"1, {text(marker.primary)}, {text(marker.phase)}, {text(marker.gtid)}, UTC_TIMESTAMP()"
+    values = f"{row}, {text(marker.primary)}, {text(marker.phase)}, {text(marker.gtid)}, UTC_TIMESTAMP()"
     return [
         Statement(f"CREATE DATABASE IF NOT EXISTS {name(MARKER_SCHEMA)} CHARACTER SET utf8mb4"),
         Statement(
@@ -339,5 +343,10 @@ def write_marker(marker: Marker) -> list[Statement]:
     ]
 
 
-READ_MARKER = f"SELECT primary_identity, phase, gtid FROM {name(MARKER_SCHEMA)}.{name(MARKER_TABLE)} WHERE id = 1"
+def read_marker(row: int = LIVE) -> str:
+    """What was noted last."""
+    return f"SELECT primary_identity, phase, gtid FROM {name(MARKER_SCHEMA)}.{name(MARKER_TABLE)} WHERE id = {row}"
+
+
 FORGET_MARKER = f"DELETE FROM {name(MARKER_SCHEMA)}.{name(MARKER_TABLE)}"
+FORGET_SHADOW = f"{FORGET_MARKER} WHERE id = {SHADOW}"

@@ -5,8 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from replication.facts import MARKER_SCHEMA, MARKER_TABLE, Channel, Marker, Phase, SchemaSize, ServerFacts
-from replication.statements import READ_MARKER, SYSTEM_SCHEMAS, text
+from replication import statements
+from replication.facts import (
+    MARKER_SCHEMA,
+    MARKER_TABLE,
+    SHADOW_PREFIX,
+    Channel,
+    Marker,
+    Phase,
+    SchemaSize,
+    ServerFacts,
+)
+from replication.statements import LIVE, SHADOW, SYSTEM_SCHEMAS, text
 from topology.errors import AccessDenied, ServerError, StatementRefused
 from topology.replicastatus import WORKER_ERRORS
 from topology.servers import Vendor
@@ -39,6 +49,7 @@ async def survey(client: SqlClient, *, lock: str = "") -> ServerFacts:
         channels=await channels(client, vendor),
         followers=await _followers(client),
         marker=await read_marker(client),
+        shadow=await read_marker(client, SHADOW),
         is_primary=bool(lock) and await client.value(f"SELECT IS_USED_LOCK({text(lock)})") is not None,
         has_tls=bool((await client.one("SHOW GLOBAL STATUS LIKE 'Ssl_server_not_after'")).get("Value")),
     )
@@ -134,10 +145,10 @@ def _with_worker_error(channel: Channel, errors: Sequence[Row]) -> Channel:
     return channel
 
 
-async def read_marker(client: SqlClient) -> Marker | None:
+async def read_marker(client: SqlClient, about: int = LIVE) -> Marker | None:
     """The marker that an earlier run left on this server."""
     try:
-        row = await client.one(READ_MARKER)
+        row = await client.one(statements.read_marker(about))
     except StatementRefused as error:
         if error.errno in _NO_MARKER:
             return None
@@ -174,6 +185,7 @@ async def _schemas(client: SqlClient, vendor: Vendor) -> tuple[SchemaSize, ...]:
         "LEFT JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = s.SCHEMA_NAME "
         f"AND NOT (t.TABLE_SCHEMA = {text(MARKER_SCHEMA)} AND t.TABLE_NAME = {text(MARKER_TABLE)}) "
         f"WHERE s.SCHEMA_NAME NOT IN ({_NOT_SYSTEM}) AND s.SCHEMA_NAME NOT LIKE '#mysql50#%' "
+        f"AND LEFT(s.SCHEMA_NAME, {len(SHADOW_PREFIX)}) <> {text(SHADOW_PREFIX)} "
         "GROUP BY s.SCHEMA_NAME ORDER BY s.SCHEMA_NAME"
     )
     return tuple(

@@ -1,10 +1,13 @@
-"""Several tasks that end together; if one fails, its error is raised as if it had been awaited."""
+"""Several tasks that end together, with one error if one fails, and work that nothing interrupts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from topology.errors import ManyreadsError
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -24,3 +27,13 @@ def first_error(failed: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+async def uninterrupted(work: Awaitable[T]) -> T:
+    """Finish `work` also when this task is cancelled meanwhile: a statement that was sent cannot be taken back."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -246,8 +246,8 @@ class Watcher:
         others = report.replicas if report else ()
         taken = frozenset(each.replica.server_id for each in others if each.name not in step.names)
         recopy = frozenset(step.names) if step.recopy else frozenset()
-        renew = step.rung == Rung.CHUNKS
-        return replace(self._options.set_up, recopy=recopy, renew=renew, taken=taken, least=least, most=most)
+        by = Action.RENEW if step.rung == Rung.CHUNKS else Action.COPY
+        return replace(self._options.set_up, recopy=recopy, by=by, taken=taken, least=least, most=most)
 
     def _tell_result(self, result: Result) -> None:
         for each in result.replicas:

@@ -46,18 +46,18 @@ def usable_keys(primary_key: Sequence[Column]) -> tuple[Column, ...]:
 def boundary(chunk: Chunk, rows: int) -> str:
     """The key of the last of the next `rows` rows beyond `chunk.after`; no row when fewer are left."""
     keys = ", ".join(name(column.name) for column in chunk.keys)
-    return f"SELECT {keys} FROM {_source(chunk)} ORDER BY {keys} LIMIT 1 OFFSET {rows - 1}"
+    return f"{chunk.table.select} {keys} FROM {_source(chunk)} ORDER BY {keys} LIMIT 1 OFFSET {rows - 1}"
 
 
 def checksum(chunk: Chunk) -> str:
     """The number of rows and their hash; the same statement on both servers."""
-    return f"SELECT COUNT(*), COALESCE(SUM({row_hash(chunk.table.columns)}), 0) FROM {_source(chunk)}"
+    return f"{chunk.table.select} COUNT(*), COALESCE(SUM({row_hash(chunk.table.columns)}), 0) FROM {_source(chunk)}"
 
 
 def row_hashes(chunk: Chunk) -> str:
     """For each row its key's columns and its hash."""
     keys = [name(column.name) for column in chunk.keys]
-    return f"SELECT {', '.join([*keys, row_hash(chunk.table.columns)])} FROM {_source(chunk)}"
+    return f"{chunk.table.select} {', '.join([*keys, row_hash(chunk.table.columns)])} FROM {_source(chunk)}"
 
 
 def delete(chunk: Chunk) -> str:

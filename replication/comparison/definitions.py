@@ -50,14 +50,15 @@ def _each(catalog: Catalog) -> Iterable[tuple[tuple[str, str], object]]:
     for sequence in catalog.sequences:
         yield ("sequence", sequence.full_name), sequence.create
     for each in catalog.objects:
-        yield (each.kind.lower(), f"{name(each.schema)}.{name(each.name)}"), _stored(each)
+        yield (each.kind.lower(), f"{name(each.schema)}.{name(each.name)}"), comparable(each)
 
 
 def _table(table: Table) -> object:
     return _IMPLIED_CHARSET.sub("", table.definition), table.columns
 
 
-def _stored(each: StoredObject) -> object:
+def comparable(each: StoredObject) -> object:
+    """What has to be equal on a replica of one stored object."""
     sql = each.sql
     if each.kind == "EVENT":
         # On a replica it sleeps. The status stands behind the schedule, and the name before it may hold anything.

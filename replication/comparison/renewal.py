@@ -13,10 +13,11 @@ from replication.comparison.repair import check_repairable, rewrite
 from replication.comparison.rows import Pace, Pair, compare_table, primary_keys
 from replication.copy.catalog import Catalog, Table
 from replication.copy.definitions import read_catalog
+from replication.copy.job import Copied, CopyJob
 from replication.copy.loading import loading_session
 from replication.copy.logins import adopt, current_account, find_login, grant_on_objects
 from replication.copy.objects import advance
-from replication.copy.replica import Copied, CopyJob, install_service_login, mark, take_over
+from replication.copy.replica import install_service_login, mark, take_over
 from replication.copy.snapshot import START_SNAPSHOT, Snapshot, make_patient, snapshot
 from replication.errors import Refused
 from replication.facts import Marker, Phase
@@ -97,7 +98,7 @@ async def _rewrite(job: CopyJob, view: Snapshot, different: Sequence[ChunkDiffer
     await take_over(job)
     async with loading_session(job.target.server, job.target) as session:
         for sequence in view.catalog.sequences:
-            await advance(view.session, session, sequence.full_name)
+            await advance(view.session, session, sequence.full_name, sequence.full_name)
         return await rewrite(view.session, session, job.target.vendor, [each.chunk for each in different])
 
 

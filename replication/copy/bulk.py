@@ -8,12 +8,12 @@ ranges or written as lines.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from replication.comparison.chunks import Chunk, condition, delete
 from replication.comparison.rows import checksum_of, chunks, primary_keys
 from replication.copy.catalog import Column, Table
-from replication.copy.engine import Progress
+from replication.copy.engine import Placed, Progress, in_place
 from replication.copy.lines import LONGEST_RANGE, load_lines, rows_in_a_range, select_lines
 from replication.copy.snapshot import Snapshot
 from replication.copy.stream import batches, explained, move_table, send
@@ -41,6 +41,7 @@ class BulkEngine:
         vendor: Vendor,
         progress: Progress,
         kept: frozenset[str] = frozenset(),
+        place: Placed = in_place,
     ) -> None:
         sources = (snapshot.session, *snapshot.more)
         for session in sources:
@@ -48,10 +49,10 @@ class BulkEngine:
         tables = [table for table in snapshot.catalog.tables if table.has_rows]
         # Writers to the locked tables wait, so these go first.
         for table in (each for each in tables if each.needs_lock):
-            await move_table(sources[0], targets[0], table, vendor, progress)
+            await move_table(sources[0], targets[0], table, vendor, progress, place)
         await snapshot.release()
         rest = [table for table in tables if not table.needs_lock]
-        await _Pool(sources, targets, vendor, progress, kept).move(rest)
+        await _Pool(sources, targets, vendor, progress, kept, place).move(rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class _Pool:
     vendor: Vendor
     progress: Progress
     kept: frozenset[str]
+    place: Placed
 
     async def move(self, tables: Sequence[Table]) -> None:
         keys = await primary_keys(self.sources[0], tables)
@@ -93,23 +95,24 @@ class _Pool:
     async def _work(self, source: SqlClient, target: SqlClient, queue: asyncio.Queue[_Job | None]) -> None:
         while (job := await queue.get()) is not None:
             if isinstance(job, Table):
-                await move_table(source, target, job, self.vendor, self.progress)
+                await move_table(source, target, job, self.vendor, self.progress, self.place)
             else:
                 async with _reading(source, job.table):
                     await self._move_range(source, target, job)
 
     async def _move_range(self, source: SqlClient, target: SqlClient, chunk: Chunk) -> None:
-        if chunk.table.full_name in self.kept:
-            (rows, ours), (_, theirs) = await asyncio.gather(checksum_of(source, chunk), checksum_of(target, chunk))
+        there = replace(chunk, table=self.place(chunk.table))
+        if there.table.full_name in self.kept:
+            (rows, ours), (_, theirs) = await asyncio.gather(checksum_of(source, chunk), checksum_of(target, there))
             if ours == theirs:
                 self.progress(rows, 0)
                 return
-            await target.execute(delete(chunk))
+            await target.execute(delete(there))
         if await self._load(source, target, chunk):
             return
-        await target.execute(delete(chunk))
-        async for batch in batches(source, chunk.table, self.vendor, condition(chunk)):
-            await send(target, chunk.table, batch, self.progress)
+        await target.execute(delete(there))
+        async for batch in batches(source, chunk.table, self.vendor, condition(chunk), self.place):
+            await send(target, there.table, batch, self.progress)
 
     async def _load(self, source: SqlClient, target: SqlClient, chunk: Chunk) -> bool:
         """Whether exactly the rows of the range have arrived."""
@@ -121,7 +124,7 @@ class _Pool:
         if await source.value("SELECT @@warning_count"):
             return False
         try:
-            loaded = await target.load(load_lines(self.vendor, chunk.table), lines + b"\n")
+            loaded = await target.load(load_lines(self.vendor, self.place(chunk.table)), lines + b"\n")
         except StatementRefused:
             # The INSERT that comes now says what is the matter.
             return False

@@ -60,6 +60,11 @@ class Table:
         """Whether a snapshot does not hold this table still, so that writers have to be kept out."""
         return self.has_rows and not self.transactional
 
+    @property
+    def select(self) -> str:
+        """SELECT, past the writers who wait for a lock that we hold: tables of such engines let them go first."""
+        return "SELECT HIGH_PRIORITY" if self.needs_lock else "SELECT"
+
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:

@@ -1,20 +1,20 @@
 """Reading the catalog of a server: every definition, as the server itself spells it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from replication.copy.catalog import Catalog, Column, Sequence, StoredObject, Table
 from replication.copy.logins import read_accounts
-from replication.facts import MARKER_SCHEMA, MARKER_TABLE
+from replication.facts import MARKER_SCHEMA, MARKER_TABLE, SHADOW_PREFIX
 from replication.statements import SYSTEM_SCHEMAS, name, text
 from topology.errors import ServerError
 from topology.servers import Vendor
 from topology.sqlclient import Row, SqlClient
 
-_USER_SCHEMA = (
-    f"{{0}} NOT IN ({', '.join(text(schema) for schema in sorted(SYSTEM_SCHEMAS))}) AND {{0}} NOT LIKE '#mysql50#%'"
-)
+_NOT_SYSTEM = ", ".join(text(schema) for schema in sorted(SYSTEM_SCHEMAS))
 _BASE_TABLES = frozenset({"BASE TABLE", "SYSTEM VERSIONED"})
+_Condition = Callable[[str], str]
+"""On a column that holds the name of a schema."""
 # A package body needs its package, and a view may call functions.
 _ROUTINE_ORDER = ("PACKAGE", "PACKAGE BODY", "FUNCTION", "PROCEDURE")
 # Columns of the SHOW CREATE statements that hold the definition itself.
@@ -27,10 +27,10 @@ async def read_catalog(client: SqlClient, vendor: Vendor, *, accounts: bool) -> 
     await client.execute("SET SESSION sql_mode = '', sql_quote_show_create = 1")
     if vendor is Vendor.MYSQL:
         await client.execute("SET SESSION information_schema_stats_expiry = 0")
-    tables = await _table_rows(client)
+    tables = await _table_rows(client, _of_users)
     return Catalog(
-        schemas=await _schemas(client),
-        tables=await _tables(client, [row for row in tables if row["kind"] in _BASE_TABLES]),
+        schemas=await _schemas(client, _of_users),
+        tables=await _tables(client, [row for row in tables if row["kind"] in _BASE_TABLES], _of_users),
         sequences=await _sequences(client, [row for row in tables if row["kind"] == "SEQUENCE"]),
         objects=(
             *await _routines(client),
@@ -42,33 +42,49 @@ async def read_catalog(client: SqlClient, vendor: Vendor, *, accounts: bool) -> 
     )
 
 
+async def read_shadows(client: SqlClient) -> Catalog:
+    """The schemas, tables and sequences of a copy that is made beside the live tables."""
+    await client.execute("SET SESSION sql_mode = '', sql_quote_show_create = 1")
+    rows = await _table_rows(client, _of_shadows)
+    return Catalog(
+        schemas=await _schemas(client, _of_shadows),
+        tables=await _tables(client, [row for row in rows if row["kind"] in _BASE_TABLES], _of_shadows),
+        sequences=await _sequences(client, [row for row in rows if row["kind"] == "SEQUENCE"]),
+        objects=(),
+        accounts=(),
+    )
+
+
 def _of_users(column: str) -> str:
-    return _USER_SCHEMA.replace("{0}", column)
+    return f"{column} NOT IN ({_NOT_SYSTEM}) AND {column} NOT LIKE '#mysql50#%' AND NOT {_of_shadows(column)}"
 
 
-async def _schemas(client: SqlClient) -> tuple[tuple[str, str], ...]:
+def _of_shadows(column: str) -> str:
+    return f"LEFT({column}, {len(SHADOW_PREFIX)}) = {text(SHADOW_PREFIX)}"
+
+
+async def _schemas(client: SqlClient, of: _Condition) -> tuple[tuple[str, str], ...]:
     rows = await client.query(
-        "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA "
-        f"WHERE {_of_users('SCHEMA_NAME')} ORDER BY SCHEMA_NAME"
+        f"SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE {of('SCHEMA_NAME')} ORDER BY SCHEMA_NAME"
     )
     names = [str(row["name"]) for row in rows]
     return tuple([(each, await _show_create(client, f"DATABASE {name(each)}", "Create Database")) for each in names])
 
 
-async def _table_rows(client: SqlClient) -> list[Row]:
+async def _table_rows(client: SqlClient, of: _Condition) -> list[Row]:
     return await client.query(
         "SELECT t.TABLE_SCHEMA AS db, t.TABLE_NAME AS name, t.TABLE_TYPE AS kind, COALESCE(t.ENGINE, '') AS engine, "
         "COALESCE(t.TABLE_ROWS, 0) AS row_count, COALESCE(t.AVG_ROW_LENGTH, 0) AS row_length, "
         "COALESCE(e.TRANSACTIONS, 'NO') AS transactional "
         "FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE "
-        f"WHERE {_of_users('t.TABLE_SCHEMA')} "
+        f"WHERE {of('t.TABLE_SCHEMA')} "
         f"AND NOT (t.TABLE_SCHEMA = {text(MARKER_SCHEMA)} AND t.TABLE_NAME = {text(MARKER_TABLE)}) "
         "ORDER BY t.TABLE_SCHEMA, t.TABLE_NAME"
     )
 
 
-async def _tables(client: SqlClient, rows: Iterable[Row]) -> tuple[Table, ...]:
-    columns = await _columns(client)
+async def _tables(client: SqlClient, rows: Iterable[Row], of: _Condition) -> tuple[Table, ...]:
+    columns = await _columns(client, of)
     return tuple([await _table(client, row, columns.get((row["db"], row["name"]), ())) for row in rows])
 
 
@@ -96,11 +112,11 @@ def _with_periods(columns: tuple[Column, ...]) -> tuple[Column, ...]:
     return named if declared else (*named, Column("row_start", "timestamp"), Column("row_end", "timestamp"))
 
 
-async def _columns(client: SqlClient) -> dict[tuple[str, str], tuple[Column, ...]]:
+async def _columns(client: SqlClient, of: _Condition) -> dict[tuple[str, str], tuple[Column, ...]]:
     rows = await client.query(
         "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tbl, COLUMN_NAME AS name, LOWER(DATA_TYPE) AS data_type, "
         "LOWER(COALESCE(GENERATION_EXPRESSION, '')) AS expression FROM information_schema.COLUMNS "
-        f"WHERE {_of_users('TABLE_SCHEMA')} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+        f"WHERE {of('TABLE_SCHEMA')} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
     )
     return {
         (str(key[0]), str(key[1])): tuple(column for row in group if (column := _column(row)) is not None)

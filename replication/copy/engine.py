@@ -3,12 +3,22 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from replication.copy.catalog import Table
 from replication.copy.snapshot import Snapshot
 from topology.servers import Vendor
 from topology.sqlclient import SqlClient
 
 Progress = Callable[[int, int], None]
 """Called with the rows and bytes that arrived since the last call."""
+
+
+Placed = Callable[[Table], Table]
+"""From a table of the primary to the one on the replica that gets its rows."""
+
+
+def in_place(table: Table) -> Table:
+    """Into the table of the same name."""
+    return table
 
 
 class Engine(Protocol):
@@ -21,12 +31,14 @@ class Engine(Protocol):
         vendor: Vendor,
         progress: Progress,
         kept: frozenset[str] = frozenset(),
+        place: Placed = in_place,
     ) -> None:
         """Copy every row. `targets` are loading sessions: nothing that runs on them is logged or checked. There is one
         for each session of the snapshot beside the first.
 
-        Tables in `kept`, by full name, may hold rows already: what is equal there stays. Releases the snapshot's locked
-        tables as soon as they are through. Raises SchemaChanged when the primary's tables were altered meanwhile, and
-        any other ManyreadsError naming the table that could not be copied.
+        Each table's rows go into the one that `place` gives. Tables in `kept`, by their full name there, may hold rows
+        already: what is equal there stays. Releases the snapshot's locked tables as soon as they are through. Raises
+        SchemaChanged when the primary's tables were altered meanwhile, and any other ManyreadsError naming the table
+        that could not be copied.
         """
         ...

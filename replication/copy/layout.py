@@ -4,17 +4,14 @@ import re
 
 from replication.comparison.rows import primary_keys
 from replication.copy.bulk import is_cut
-from replication.copy.catalog import Catalog, StoredObject, Table, without_counter
-from replication.copy.definitions import read_catalog
+from replication.copy.catalog import Catalog, Table, without_counter
 from replication.copy.indexes import Bare, bare, drop_keys, referenced
-from replication.copy.objects import advance
+from replication.copy.objects import advance, drop_objects
 from replication.facts import MARKER_SCHEMA
-from replication.statements import name, text
-from topology.servers import Vendor
-from topology.sqlclient import SqlClient, connected
+from replication.statements import name
+from topology.sqlclient import SqlClient
 
 _COUNTER = re.compile(r" AUTO_INCREMENT=(\d+)")
-_BODY_FIRST = ("TRIGGER", "EVENT", "VIEW", "PACKAGE BODY", "PACKAGE", "FUNCTION", "PROCEDURE")
 
 
 def plan_tables(catalog: Catalog) -> dict[str, Bare]:
@@ -23,18 +20,23 @@ def plan_tables(catalog: Catalog) -> dict[str, Bare]:
     return {table.full_name: Bare(table.create) if table.name in parents else bare(table) for table in catalog.tables}
 
 
-async def create_tables(source: SqlClient, target: SqlClient, catalog: Catalog, kept: frozenset[str]) -> None:
-    """Create what there is not yet. All schemas come first, since foreign keys may cross them."""
+async def create_tables(
+    source: SqlClient, target: SqlClient, origin: Catalog, catalog: Catalog, kept: frozenset[str]
+) -> None:
+    """Create what there is not yet of `catalog`, which is `origin` by other names or the same.
+
+    All schemas come first, since foreign keys may cross them.
+    """
     there = {
         str(row["name"]) for row in await target.query("SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA")
     }
     for schema, create in catalog.schemas:
         if schema not in there:
             await target.execute(create)
-    for sequence in catalog.sequences:
+    for theirs, sequence in zip(origin.sequences, catalog.sequences, strict=True):
         await target.execute(f"USE {name(sequence.schema)}")
         await target.execute(sequence.create)
-        await advance(source, target, sequence.full_name)
+        await advance(source, target, theirs.full_name, sequence.full_name)
     plans = plan_tables(catalog)
     for table in catalog.tables:
         if table.full_name not in kept:
@@ -44,26 +46,19 @@ async def create_tables(source: SqlClient, target: SqlClient, catalog: Catalog, 
             await target.execute(f"ALTER TABLE {table.full_name} AUTO_INCREMENT = {counter[1]}")
 
 
-async def clear_away(target: SqlClient, vendor: Vendor, catalog: Catalog) -> frozenset[str]:
-    """Drop everything that an unfinished copy cannot go on with; the full names of the tables that stay.
+async def clear_away(target: SqlClient, found: Catalog, catalog: Catalog) -> frozenset[str]:
+    """Drop all of `found` that an unfinished copy of `catalog` cannot go on with; full names of the tables that stay.
 
     A table stays if it is defined as in `catalog`, with or without its secondary indexes, and is copied by ranges.
     """
-    async with connected(target.server) as client:
-        found = await read_catalog(client, vendor, accounts=False)
-        keys = await primary_keys(client, found.tables)
+    keys = await primary_keys(target, found.tables)
     wanted = {table.full_name: table for table in catalog.tables}
     plans = plan_tables(catalog)
     schemas = dict(catalog.schemas)
     gone = {schema for schema, create in found.schemas if schema != MARKER_SCHEMA and schemas.get(schema) != create}
     for schema in gone:
         await target.execute(f"DROP DATABASE {name(schema)}")
-    for each in sorted(found.objects, key=lambda each: _BODY_FIRST.index(each.kind)):
-        if each.schema not in gone:
-            # Packages are known in the mode in which they were made only.
-            await target.execute(f"SET SESSION sql_mode = {text(each.sql_mode)}")
-            await target.execute(f"DROP {each.kind} IF EXISTS {_full_name(each)}")
-    await target.execute("SET SESSION sql_mode = @strict_sql_mode")
+    await drop_objects(target, [each for each in found.objects if each.schema not in gone])
     for sequence in found.sequences:
         if sequence.schema not in gone:
             await target.execute(f"DROP SEQUENCE {sequence.full_name}")
@@ -91,7 +86,3 @@ async def _made_bare(target: SqlClient, table: Table, model: Table, plan: Bare) 
         return False
     await target.execute(drop_keys(table, plan.keys))
     return True
-
-
-def _full_name(each: StoredObject) -> str:
-    return f"{name(each.schema)}.{name(each.name)}"

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 
 from replication.copy.catalog import StoredObject
 from replication.copy.logins import Warn
-from replication.facts import MARKER_SCHEMA, MARKER_TABLE
-from replication.statements import SYSTEM_SCHEMAS, name, text
+from replication.facts import MARKER_SCHEMA, MARKER_TABLE, SHADOW_PREFIX
+from replication.statements import FORGET_SHADOW, SHADOW, SYSTEM_SCHEMAS, name, text
+from replication.survey import read_marker
 from topology.errors import ServerError, StatementRefused
 from topology.sqlclient import SqlClient
 
 # What a view answers when something that it reads is not there: a missing function, table, column or right.
 _NOT_YET = frozenset({1054, 1146, 1305, 1356, 1049})
+_BODY_FIRST = ("TRIGGER", "EVENT", "VIEW", "PACKAGE BODY", "PACKAGE", "FUNCTION", "PROCEDURE")
 _EVENT_STATUS = re.compile(rb"( ON COMPLETION (?:NOT )?PRESERVE) ENABLE\b")
 
 
@@ -23,6 +25,17 @@ async def wipe(target: SqlClient) -> None:
             await _wipe_beside_marker(target)
         elif schema not in SYSTEM_SCHEMAS and not schema.startswith("#mysql50#"):
             await target.execute(f"DROP DATABASE {name(schema)}")
+    await forget_shadows(target)
+
+
+async def forget_shadows(target: SqlClient) -> None:
+    """Drop whatever a copy beside the live tables has left."""
+    rows = await target.query("SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA")
+    for schema in (str(row["name"]) for row in rows):
+        if schema.startswith(SHADOW_PREFIX):
+            await target.execute(f"DROP DATABASE {name(schema)}")
+    if await read_marker(target, SHADOW) is not None:
+        await target.execute(FORGET_SHADOW)
 
 
 async def _wipe_beside_marker(target: SqlClient) -> None:
@@ -35,11 +48,25 @@ async def _wipe_beside_marker(target: SqlClient) -> None:
         await target.execute(f"DROP {kind} {name(MARKER_SCHEMA)}.{name(row['name'])}")
 
 
-async def advance(source: SqlClient, target: SqlClient, sequence: str) -> None:
-    """Bring a sequence to where it is on the source."""
+async def advance(source: SqlClient, target: SqlClient, theirs: str, ours: str) -> None:
+    """Bring a sequence of the target, by its full name, to where that of the source is."""
     # SETVAL cannot express every state, such as that of a cycling sequence at its end (error 4084); its row can.
-    row = await source.one(f"SELECT * FROM {sequence}")
-    await target.execute(f"INSERT INTO {sequence} VALUES ({', '.join(str(value) for value in row.values())})")
+    row = await source.one(f"SELECT * FROM {theirs}")
+    await target.execute(f"INSERT INTO {ours} VALUES ({', '.join(str(value) for value in row.values())})")
+
+
+def in_drop_order(objects: Sequence[StoredObject]) -> list[StoredObject]:
+    """What hangs on others before those."""
+    return sorted(objects, key=lambda each: _BODY_FIRST.index(each.kind))
+
+
+async def drop_objects(target: SqlClient, objects: Sequence[StoredObject]) -> None:
+    """Drop them; those that are gone already do not matter."""
+    for each in in_drop_order(objects):
+        # Packages are known in the mode in which they were made only.
+        await target.execute(f"SET SESSION sql_mode = {text(each.sql_mode)}")
+        await target.execute(f"DROP {each.kind} IF EXISTS {name(each.schema)}.{name(each.name)}")
+    await target.execute("SET SESSION sql_mode = @strict_sql_mode")
 
 
 async def create_objects(target: SqlClient, objects: Sequence[StoredObject], warn: Warn) -> None:

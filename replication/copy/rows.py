@@ -24,7 +24,7 @@ def select(table: Table, columns: Sequence[Column]) -> str:
     """The SELECT whose rows `formatters` turn into literals."""
     history = " FOR SYSTEM_TIME ALL" if table.versioned else ""
     expressions = ", ".join(_expression(column) for column in columns)
-    return f"SELECT {expressions} FROM {table.full_name}{history}"
+    return f"{table.select} {expressions} FROM {table.full_name}{history}"
 
 
 def _expression(column: Column) -> str:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from replication.copy import rows
 from replication.copy.catalog import Table
-from replication.copy.engine import Progress
+from replication.copy.engine import Placed, Progress, in_place
 from replication.errors import SchemaChanged
 from topology.errors import ManyreadsError, ServerError, StatementRefused
 from topology.servers import Vendor
@@ -22,17 +22,19 @@ _DATA_TRUNCATED = 1265
 _TRUNCATED_COLUMN = re.compile(r"Data truncated for column '(.*)' at row")
 
 
-async def move_table(source: SqlClient, target: SqlClient, table: Table, vendor: Vendor, progress: Progress) -> None:
+async def move_table(
+    source: SqlClient, target: SqlClient, table: Table, vendor: Vendor, progress: Progress, place: Placed = in_place
+) -> None:
     """Copy all rows of one table into an empty one. The session must not convert character sets, as for `batches`."""
     # Rolling back to a savepoint gives up the metadata lock on the table but not the snapshot, so that nobody on the
     # primary waits for the whole copy with an ALTER TABLE.
     await source.execute("SAVEPOINT table_read")
     sending: asyncio.Task[None] | None = None
     try:
-        async for batch in batches(source, table, vendor):
+        async for batch in batches(source, table, vendor, place=place):
             if sending is not None:
                 await sending
-            sending = asyncio.create_task(send(target, table, batch, progress))
+            sending = asyncio.create_task(send(target, place(table), batch, progress))
         if sending is not None:
             await sending
     except StatementRefused as error:
@@ -56,12 +58,14 @@ def explained(error: StatementRefused, table: Table, source: SqlClient) -> Manyr
     )
 
 
-async def batches(source: SqlClient, table: Table, vendor: Vendor, condition: str = "") -> AsyncIterator[rows.Batch]:
+async def batches(
+    source: SqlClient, table: Table, vendor: Vendor, condition: str = "", place: Placed = in_place
+) -> AsyncIterator[rows.Batch]:
     """The rows of a table as INSERT statements; `condition` is a WHERE clause with a space before it.
 
     The session must not convert character sets: character_set_results = NULL.
     """
-    head = rows.insert_head(table, table.columns)
+    head = rows.insert_head(place(table), table.columns)
     forms = rows.formatters(vendor, table.columns)
     batch = rows.Batch(head, _BATCH_BYTES)
     async for row in source.stream(rows.select(table, table.columns) + condition):

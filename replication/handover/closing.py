@@ -7,10 +7,11 @@ from replication import wakeup
 from replication.copy.replica import forget_mark, mark
 from replication.errors import NotReady
 from replication.facts import Marker, Phase, ServerFacts
-from replication.handover.run import Run, uninterrupted
+from replication.handover.run import Run
 from replication.perform import perform
 from replication.statements import text
 from replication.survey import logged_gtid
+from replication.together import uninterrupted
 from topology.errors import ServerError
 from topology.servers import Vendor
 from topology.sqlclient import connected

@@ -12,7 +12,7 @@ from replication.dryrun import describe_change
 from replication.facts import ServerFacts
 from replication.handover.closing import close, reopen, wait_for_the_rest
 from replication.handover.promotion import promote, settle
-from replication.handover.run import HandedOver, Options, Run, uninterrupted
+from replication.handover.run import HandedOver, Options, Run
 from replication.handover.transactions import drain
 from replication.interlocks import check_primary
 from replication.lag import LagMeter
@@ -23,6 +23,7 @@ from replication.setup import survey_all, take_turn
 from replication.statements import Source, dialect
 from replication.states import Limits, State, Verdict, judge
 from replication.succession import plan
+from replication.together import uninterrupted
 from replication.waiting import wait_for_all
 from topology.environment import Deployment
 from topology.errors import ConfigError, ManyreadsError

@@ -1,9 +1,6 @@
 """What an operator can choose, what a change of the primary knows while it is under way, and how it ended."""
 
-import asyncio
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from replication import wakeup
 from replication.errors import ExitCode, exit_code
@@ -15,8 +12,6 @@ from replication.succession import Succession
 from topology.errors import ManyreadsError
 from topology.servers import Server
 from topology.sqlclient import SqlClient
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +82,3 @@ class Run:
     paused: float = 0.0
     ended: int = 0
     awake: wakeup.Awake = field(default_factory=wakeup.Awake)
-
-
-async def uninterrupted(work: Awaitable[T]) -> T:
-    """Finish `work` also when this task is cancelled meanwhile: a statement that was sent cannot be taken back."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

@@ -30,12 +30,20 @@ class Victim(StrEnum):
     NETWORK = "network"
 
 
+class Command(StrEnum):
+    """What is disturbed."""
+
+    STARTSYNC = "startsync"
+    RESYNC = f"resync {REPLICA} --full --force {REPLICA}"
+    SHADOW = f"resync {REPLICA} --shadow --force {REPLICA}"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one seed ended: where the killed run was, and how many bytes the next one copied."""
 
     seed: int
-    command: str
+    command: Command
     victim: Victim
     moment: float
     phase: str
@@ -63,16 +71,33 @@ class Killing:
     def run(self, seed: int) -> Outcome:
         """Disturb one run, let another one finish, and see that the replica is equal and nothing was copied twice."""
         chance = random.Random(seed)
-        command, victim = chance.choice(("startsync", "resync")), chance.choice(list(Victim))
+        command, victim = chance.choice(list(Command)), chance.choice(list(Victim))
         moment = chance.uniform(0.1, self.seconds)
-        if command == "startsync":
+        if command is Command.STARTSYNC:
             self._make_blank()
         self._disturb(command, victim, moment)
+        if command is Command.SHADOW:
+            return self._finish_beside(seed, victim, moment)
         phase, present = self._phase(), self._present()
         result = self._run_to_the_end("startsync")
         outcome = Outcome(seed, command, victim, moment, phase, present, int(result["bytes"]))
         self._check(outcome)
         return outcome
+
+    def _finish_beside(self, seed: int, victim: Victim, moment: float) -> Outcome:
+        """Go on with a copy beside the live tables, or make good an exchange that was broken off."""
+        broken_off = self._phase() in ("copying", "attaching")
+        phase = self._phase() if broken_off else self._phase(beside=True)
+        present = self._present(*([] if broken_off else self._shadows()))
+        resync = ("resync", REPLICA, "--shadow", "--force", REPLICA)
+        result = self._run_to_the_end(*(["startsync"] if broken_off else resync))
+        outcome = Outcome(seed, Command.SHADOW, victim, moment, phase, present, int(result["bytes"]))
+        self._check(outcome)
+        assert self._shadows() == [], f"{outcome}: {self._shadows()} were left"
+        return outcome
+
+    def _shadows(self) -> list[str]:
+        return [str(row["Database"]) for row in self._place.query(REPLICA, "SHOW DATABASES LIKE 'manyreads\\_shadow%'")]
 
     def _check(self, outcome: Outcome) -> None:
         if outcome.phase in ("copying", "indexing"):
@@ -103,9 +128,8 @@ class Killing:
         drops = (f"DROP DATABASE IF EXISTS {schema}" for schema in schemas)
         self._place.query(REPLICA, "STOP REPLICA", "RESET REPLICA ALL", "SET SESSION sql_log_bin = 0", *drops)
 
-    def _disturb(self, command: str, victim: Victim, moment: float) -> None:
-        arguments = [REPLICA, "--full", "--force", REPLICA] if command == "resync" else []
-        process = self._start(command, "--wait", "5", *arguments)
+    def _disturb(self, command: Command, victim: Victim, moment: float) -> None:
+        process = self._start(*command.value.split(), "--wait", "5")
         time.sleep(moment)
         server = self._place.cluster.server("dbwrite" if victim is Victim.PRIMARY else REPLICA)
         match victim:
@@ -119,27 +143,30 @@ class Killing:
         self._place.relay.switch(self._place.cluster.server("dbwrite").port)
         server.start()
 
-    def _phase(self) -> str:
+    def _phase(self, *, beside: bool = False) -> str:
         if not self._place.query(REPLICA, "SHOW DATABASES LIKE 'manyreads'"):
             return ""
         if not self._place.query(REPLICA, "SHOW TABLES IN manyreads LIKE 'marker'"):
             return ""
-        found = self._place.query(REPLICA, "SELECT phase FROM manyreads.marker")
+        found = self._place.query(REPLICA, f"SELECT phase FROM manyreads.marker WHERE id = {1 + beside}")
         return str(found[0]["phase"]) if found else ""
 
-    def _present(self) -> int:
+    def _present(self, *schemas: str) -> int:
+        names = ", ".join(f"'{schema}'" for schema in schemas or ("app",))
         tables = self._place.query(
-            REPLICA, "SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'app'"
+            REPLICA,
+            "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS name FROM information_schema.TABLES "
+            f"WHERE TABLE_SCHEMA IN ({names})",
         )
-        counts = (self._place.query(REPLICA, f"SELECT COUNT(*) AS rows_ FROM app.{each['name']}") for each in tables)
+        counts = (self._place.query(REPLICA, f"SELECT COUNT(*) AS rows_ FROM {each['name']}") for each in tables)
         return sum(int(count[0]["rows_"]) for count in counts)
 
-    def _run_to_the_end(self, command: str) -> dict[str, Any]:
+    def _run_to_the_end(self, command: str, *arguments: str) -> dict[str, Any]:
         answers: list[str] = []
 
         def succeeds() -> bool:
             # The lock of the killed run may be given up a moment later.
-            done = self._command(command, "--json", "--wait", "30")
+            done = self._command(command, *arguments, "--json", "--wait", "30")
             answers.append(done.stdout + done.stderr)
             return done.returncode == ExitCode.OK
 

@@ -303,8 +303,31 @@ def test_a_damaged_relay_log_is_fetched_again() -> None:
     assert decide(primary, replace(AT_90, channels=(damaged,)), WANTED).action is Action.REPOINT
 
 
+def test_a_replica_that_serves_is_copied_beside_where_that_was_asked_for() -> None:
+    wanted = replace(WANTED, recopy=frozenset({"dbread1"}), by=Action.SHADOW)
+    follows = replace(MARKED, channels=(CHANNEL,))
+    plan = decide_all(PRIMARY, [follows], wanted)["dbread1"]
+    assert isinstance(plan, ReplicaPlan)
+    assert plan.action is Action.SHADOW
+    assert "at least 5.0 MB" in plan.warnings[0]
+
+
+@pytest.mark.parametrize("phase", [Phase.COPYING, Phase.INDEXING])
+def test_what_serves_nobody_is_copied_in_place(phase: Phase) -> None:
+    wanted = replace(WANTED, recopy=frozenset({"dbread1"}), by=Action.SHADOW)
+    assert decide(PRIMARY, BLANK, wanted).action is Action.COPY
+    assert decide(PRIMARY, replace(MARKED, marker=Marker(UUID, phase)), wanted).action is Action.COPY
+
+
+def test_a_copy_beside_that_was_not_finished_is_named() -> None:
+    begun = replace(MARKED, channels=(CHANNEL,), shadow=Marker(UUID, Phase.COPYING))
+    plan = decide_all(PRIMARY, [begun], WANTED)["dbread1"]
+    assert isinstance(plan, ReplicaPlan)
+    assert (plan.action, "resync dbread1 --shadow" in plan.warnings[0]) == (Action.LEAVE, True)
+
+
 def test_only_what_differs_is_written_anew_where_that_was_asked_for() -> None:
-    wanted = replace(WANTED, recopy=frozenset({"dbread1"}), renew=True)
+    wanted = replace(WANTED, recopy=frozenset({"dbread1"}), by=Action.RENEW)
     primary, target = replace(PRIMARY, schemas=DATA), replace(MARKED, channels=(CHANNEL,))
     assert decide(primary, target, wanted).action is Action.RENEW
     with pytest.raises(Refused, match="holds data"):

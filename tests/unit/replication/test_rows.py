@@ -21,6 +21,12 @@ def test_values_that_text_would_spoil_are_read_as_numbers() -> None:
     )
 
 
+def test_a_table_that_is_locked_is_read_past_the_writers_that_wait() -> None:
+    locked = Table("s", "t", "MyISAM", (), "CREATE TABLE t", transactional=False)
+    assert select(locked, (Column("id", "int"),)).startswith("SELECT HIGH_PRIORITY ")
+    assert "HIGH_PRIORITY" not in select(TABLE, (Column("id", "int"),))
+
+
 def test_a_versioned_table_is_read_with_its_history() -> None:
     table = Table("d", "t", "InnoDB", COLUMNS[:1], "", versioned=True)
     assert select(table, table.columns).endswith("FROM `d`.`t` FOR SYSTEM_TIME ALL")

@@ -1,0 +1,56 @@
+"""What a copy is of and what it ended with."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from replication.actions import Users
+from replication.copy.engine import Engine
+from replication.facts import UNFINISHED, ServerFacts
+from replication.report import Reporter
+from topology.servers import Server
+
+
+@dataclass(frozen=True, slots=True)
+class CopyJob:
+    """What is copied from where to where, and how; all copies from one primary share `turn`."""
+
+    primary: ServerFacts
+    target: ServerFacts
+    users: Users
+    engine: Engine
+    reporter: Reporter
+    turn: asyncio.Lock
+    parallel: int = 4
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a run before ended while it copied this primary's rows."""
+        marker = self.target.marker
+        unfinished = marker is not None and marker.phase in UNFINISHED
+        return marker is not None and unfinished and marker.primary == self.primary.identity
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy ended with: its position, its size, and the replica with the credentials that are valid now."""
+
+    gtid: str
+    tables: int
+    rows: int
+    bytes: int
+    server: Server
+
+
+class Tally:
+    """Adds up what arrived and passes it on."""
+
+    def __init__(self, notify: Callable[[int, int], None]) -> None:
+        self.rows = 0
+        self.bytes = 0
+        self._notify = notify
+
+    def add(self, rows: int, size: int) -> None:
+        self.rows += rows
+        self.bytes += size
+        self._notify(self.rows, self.bytes)
