@@ -31,7 +31,7 @@ _EFFECTS: Final[Mapping[str, Effect]] = {
     ),
     **dict.fromkeys(
         "compression long_data_limit max_connections max_connections_per_address primary_wait proxy_protocol_networks "
-        "statements_per_connection tls tls_certificate tls_client_ca tls_key".split(),
+        "statements_per_connection tls tls_certificate tls_client_ca tls_key transaction_reads".split(),
         Effect.CLIENTS,
     ),
     **dict.fromkeys(
