@@ -33,6 +33,7 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
         interval=settings.probe_interval,
         within=settings.probe_timeout,
         max_lag=settings.max_lag,
+        tie=deployment.primary.name if settings.on_two_primaries == "configured" else "",
     )
     async with asyncio.TaskGroup() as tasks:
         context = Context(
@@ -46,6 +47,8 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
             certificate=certificate_of(settings),
         )
         monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))
+        monitor.on_change(context.gate.look)
+        monitor.on_move(context.follow)
         monitor.on_silence(context.abandon)
         reloader = Reloader(context, origin)
         running = (monitor.run(), reloader.watch(hangup), reloader.search(), context.tick())

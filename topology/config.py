@@ -207,6 +207,9 @@ class Settings(BaseModel):
     primary_wait: float = Field(
         10.0, ge=0, le=3600, description="so long statements and logins wait for a primary that is away"
     )
+    on_two_primaries: Literal["refuse", "configured"] = Field(
+        "refuse", description="where two servers accept writes: whether none gets any, or the configured writer does"
+    )
     login_timeout: Seconds = Field(10.0, description="time a client has to log in")
     connection_sharing: Literal["shared", "session"] = Field(
         "shared", description="whether sessions share server connections, or each has its own"

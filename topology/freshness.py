@@ -141,6 +141,16 @@ class Freshness:
         at = bisect.bisect_left(self._positions, True, key=lambda known: _holds(known[1], token))
         return self._positions[at][0] if at < len(self._positions) else self.mark()
 
+    def restart(self) -> None:
+        """Another server is the primary: no replica is known to have what it has, and its positions are others."""
+        self.number += 1
+        self.written = self._elsewhere = self.number
+        self._by_table.clear()
+        self._positions.clear()
+        self._confirmed.clear()
+        self._forget_definitions()
+        self._wanted()
+
     def wait(self, number: int, wake: Callable[[], object]) -> None:
         """Call `wake` once a replica is confirmed up to `number`, unless it is forgotten before."""
         self._waiters[wake] = number

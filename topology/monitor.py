@@ -8,13 +8,16 @@ It also keeps known which tables are such that a write to one shows in no other.
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from topology import health
 from topology.environment import Deployment
 from topology.errors import ServerError
 from topology.freshness import Freshness, Table, Tables
+from topology.primary import LOOKS
 from topology.probe import Prober
+from topology.seating import Seating
 from topology.servers import Health, Observation, Server, Snapshot
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,10 @@ _DEFINITIONS_SECONDS = 30.0
 # Of its time, asking for definitions takes a twentieth at most, and it pauses so long at least.
 _DEFINITIONS_SHARE = 20
 _DEFINITIONS_PAUSE = 0.05
+# Who is primary is looked at so often as long as that is not certain, or the primary cannot be used.
+_UNEASY_SECONDS = 0.2
+# Looks that are asked for come no faster than this.
+_LOOK_PAUSE = 0.02
 # Under a steady write load one confirmation covers all writes of such a time; it bounds what the asking costs.
 _PAUSE_SECONDS = 0.005
 # The same while a read waits for it.
@@ -35,11 +42,16 @@ _SHORT_PAUSE_SECONDS = 0.001
 class Monitor:
     """Watches one deployment. `snapshot` is the latest judgement, replaced whole and never changed.
 
-    `interval` is the pause between two probes, `max_lag` what a replica may be behind; both in seconds.
+    `interval` is the pause between two probes, `max_lag` what a replica may be behind; both in seconds. `tie` is the
+    name of the server that is the primary if several want to be; if it is empty, nobody is then.
     """
 
-    def __init__(self, deployment: Deployment, *, interval: float, within: float, max_lag: float) -> None:
+    def __init__(
+        self, deployment: Deployment, *, interval: float, within: float, max_lag: float, tie: str = ""
+    ) -> None:
         self._deployment = deployment
+        self._seating = Seating(deployment.servers, tie)
+        self._alarm = asyncio.Event()
         self.interval = interval
         self._within = within
         self.max_lag = max_lag
@@ -48,8 +60,10 @@ class Monitor:
         self._tracks = {server.name: health.begin(server) for server in deployment.servers}
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._silence_listeners: list[Callable[[Server], None]] = []
+        self._move_listeners: list[Callable[[], None]] = []
         self._first_round = asyncio.Event()
         self._unseen = {server.name for server in deployment.servers}
+        self._looked: Counter[str] = Counter()
         self._written = asyncio.Event()
         self._defined = asyncio.Event()
         self._position_lock = asyncio.Lock()
@@ -70,39 +84,46 @@ class Monitor:
             self._group.create_task(self._learn_definitions())
 
     def _begin(self, server: Server) -> None:
-        if self._group is None:
-            return
-        work = [self._watch(server)]
-        if server is not self._deployment.primary:
-            work.append(self._confirm(server))
-        self._tasks[server.name] = [self._group.create_task(each) for each in work]
+        if self._group is not None:
+            work = (self._watch(server), self._confirm(server.name))
+            self._tasks[server.name] = [self._group.create_task(each) for each in work]
 
     @property
     def deployment(self) -> Deployment:
-        """The servers that are watched."""
+        """The servers that are watched, with the roles that they were given."""
         return self._deployment
 
     def follow(self, replicas: tuple[Server, ...]) -> None:
         """Watch these replicas from now on. A name that another address had before must not be among theirs."""
         before = self._deployment.replicas
+        replicas = (*replicas, *self._needed(before, replicas))
         self._deployment = Deployment(self._deployment.primary, replicas)
         for server in before:
             if server not in replicas:
                 self._end(server)
         for server in replicas:
             if server not in before:
+                self._seating.add(server)
                 self._tracks[server.name] = health.begin(server)
                 self._begin(server)
-        self._publish()
+        self._publish(moved=before != replicas)
+
+    def _needed(self, before: tuple[Server, ...], after: tuple[Server, ...]) -> list[Server]:
+        """What cannot be missed although it shall be no replica any more: it has become the primary."""
+        needed = [each for each in before if each not in after and each.name == self._seating.primary]
+        for server in needed:
+            log.warning("%s is the primary now: as that it stays, until a restart", server)
+        return needed
 
     def _end(self, server: Server) -> None:
         for task in self._tasks.pop(server.name, ()):
             task.cancel()
+        self._seating.remove(server.name)
         del self._tracks[server.name]
         self._since.pop(server.name, None)
         self._pace.pop(server.name, None)
         self.freshness.forget(server.name)
-        self._seen(server)
+        self._seen(server.name)
 
     async def first_round(self) -> None:
         """Wait until every server was probed once."""
@@ -111,6 +132,24 @@ class Monitor:
     def on_change(self, listener: Callable[[Snapshot], None]) -> None:
         """Call `listener` with each Snapshot that differs from the one before."""
         self._listeners.append(listener)
+
+    def on_move(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when a server has another role, or another server answers at its address."""
+        self._move_listeners.append(listener)
+
+    def current(self, server: Server) -> bool:
+        """Whether `server` still has this role, and its address still leads to it."""
+        return self._seating.servers.get(server.name, server) is server
+
+    @property
+    def accepted_writes(self) -> bool:
+        """Whether the primary was seen to accept writes."""
+        return self._seating.accepted_writes
+
+    def answers(self, server: Server) -> bool:
+        """Whether `server`, which may have another role by now, is still there as far as is known."""
+        track = self._tracks.get(server.name)
+        return track is None or (self._seating.same(server) and track.state.health is not Health.DOWN)
 
     def on_silence(self, listener: Callable[[Server], None]) -> None:
         """Call `listener` with each server that went down because its probes were not answered."""
@@ -125,16 +164,37 @@ class Monitor:
 
     def report_failure(self, server: Server, reason: str) -> None:
         """The data path could not use `server`: counts at once, without waiting for the next probe."""
-        if (track := self._tracks.get(server.name)) is not None:
-            self._update(health.fail(track, reason))
+        if server.name in self._tracks and self.current(server):
+            self._keep(health.fail(self._tracks[server.name], reason))
+            self._publish()
+            self.look()
+
+    def look(self) -> None:
+        """Ask all servers at once how they are."""
+        self._alarm.set()
+
+    async def look_twice(self) -> None:
+        """Know who is primary by now: wait until every server was asked as often as that takes."""
+        counts = {name: self._looked[name] + LOOKS for name in self._tracks}
+        while any(self._looked[name] < count for name, count in counts.items() if name in self._tracks):
+            self.look()
+            await asyncio.sleep(_LOOK_PAUSE)
 
     async def _watch(self, server: Server) -> None:
         prober = Prober(server, self._within)
         with contextlib.closing(prober):
             while True:
                 seen = await self._observe(prober)
-                self._take(server, seen)
-                await asyncio.sleep(self.interval)
+                self._take(server.name, seen)
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Pause between two looks at a server."""
+        uneasy = self.snapshot.doubt or self.snapshot.split or not self.snapshot.primary.usable
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._alarm.wait(), min(self.interval, _UNEASY_SECONDS) if uneasy else self.interval)
+        await asyncio.sleep(_LOOK_PAUSE)
+        self._alarm.clear()
 
     async def _observe(self, prober: Prober) -> Observation:
         try:
@@ -144,32 +204,62 @@ class Monitor:
             prober.close()
             return Observation(error=f"{prober.server} did not answer within {self._within:g} s")
 
-    def _take(self, server: Server, seen: Observation) -> None:
-        primary = self._tracks[self._deployment.primary.name].state.observation
-        self._update(health.judge(self._tracks[server.name], seen, primary, self.max_lag))
-        if seen.error and self._tracks[server.name].state.health is Health.DOWN:
+    def _take(self, name: str, seen: Observation) -> None:
+        self._looked[name] += 1
+        before = self._seating.primary
+        moved = self._seating.take(name, seen)
+        for other in sorted({*moved, name}, key=lambda one: one != self._seating.primary):
+            self._judge(other, anew=other in moved)
+        if moved:
+            self._follow(moved, primary=before in moved)
+        self._publish(moved=bool(moved))
+        if seen.error and self._tracks[name].state.health is Health.DOWN:
             for listener in self._silence_listeners:
-                listener(server)
-        self._seen(server)
+                listener(self._seating.servers[name])
+        self._seen(name)
 
-    def _seen(self, server: Server) -> None:
-        self._unseen.discard(server.name)
+    def _seen(self, name: str) -> None:
+        self._unseen.discard(name)
         if not self._unseen:
             self._first_round.set()
 
-    def _update(self, track: health.Track) -> None:
+    def _judge(self, name: str, *, anew: bool) -> None:
+        """Judge a server by the last look at it; `anew`: nothing that is known of it holds any more."""
+        seen = self._seating.last_look(name)
+        track = health.begin(self._seating.servers[name]) if anew else self._tracks[name]
+        if seen is not None:
+            primary = self._tracks[self._seating.primary].state.observation
+            track = health.judge(track, seen, primary, self.max_lag)
+        self._keep(track)
+
+    def _follow(self, moved: frozenset[str], *, primary: bool) -> None:
+        """Servers are not what they were: the `primary` one of them, or only replicas."""
+        for name in moved:
+            self.freshness.forget(name)
+            self._since.pop(name, None)
+            self._pace.pop(name, None)
+        if primary:
+            self._primary_asked.close()
+            self._primary_asked = Prober(self._seating.servers[self._seating.primary], self._within)
+            self.freshness.restart()
+            self._defined.set()
+
+    def _keep(self, track: health.Track) -> None:
         before = self._tracks[track.state.server.name].state
         self._tracks[track.state.server.name] = track
-        if before == track.state:
-            return
         if before.health is not track.state.health:
             self._announce(before.health, track)
-        self._publish()
 
-    def _publish(self) -> None:
-        self.snapshot = self._judged()
-        for listener in self._listeners:
-            listener(self.snapshot)
+    def _publish(self, *, moved: bool = False) -> None:
+        snapshot = self._judged()
+        # Of a server that was exchanged, the value is equal.
+        if moved or snapshot != self.snapshot:
+            self.snapshot = snapshot
+            for listener in self._listeners:
+                listener(snapshot)
+        if moved:
+            for move_listener in self._move_listeners:
+                move_listener()
 
     def _announce(self, before: Health, track: health.Track) -> None:
         state = track.state
@@ -179,22 +269,27 @@ class Monitor:
         log.log(level, "%s: %s -> %s %s", state.server, before, state.health, state.reason)
 
     def _judged(self) -> Snapshot:
+        seating = self._seating
         return Snapshot(
-            self._tracks[self._deployment.primary.name].state,
-            tuple(self._tracks[server.name].state for server in self._deployment.replicas),
+            self._tracks[seating.primary].state,
+            tuple(track.state for name, track in self._tracks.items() if name != seating.primary),
+            seating.doubt,
+            seating.split,
+            seating.rivals,
         )
 
-    async def _confirm(self, server: Server) -> None:
-        """Keep `server` confirmed up to the last write."""
-        prober = Prober(server, self._within)
+    async def _confirm(self, name: str) -> None:
+        """Keep a server, as long as it is a replica, confirmed up to the last write."""
         clock = asyncio.get_running_loop().time
-        with contextlib.closing(prober):
+        with contextlib.closing(_Follower(self._seating.servers[name], self._within)) as follower:
             while True:
-                await self._until_behind(server)
-                began = self._since.setdefault(server.name, clock())
+                await self._until_behind(name)
+                server = self._seating.servers[name]
+                prober = follower.of(server)
+                began = self._since.setdefault(name, clock())
                 if await self._confirm_once(server, prober):
-                    del self._since[server.name]
-                    self._pace[server.name] = clock() - began
+                    self._since.pop(name, None)
+                    self._pace[name] = clock() - began
                 else:
                     await asyncio.sleep(self.interval / 4)
                 await self._pause()
@@ -217,7 +312,7 @@ class Monitor:
             async with asyncio.timeout(self._within):
                 await self._primary_position(self.freshness.written)
         except (ServerError, TimeoutError) as error:
-            log.debug("cannot ask %s for its position: %s", self._deployment.primary, error)
+            log.debug("cannot ask %s for its position: %s", self.snapshot.primary.server, error)
 
     def hopeful(self, seconds: float) -> bool:
         """Whether some replica may be confirmed in so many seconds, judging by how long that took and takes."""
@@ -227,8 +322,8 @@ class Monitor:
             for server in self.snapshot.readers
         )
 
-    async def _until_behind(self, server: Server) -> None:
-        while self.freshness.has(server.name, self.freshness.number):
+    async def _until_behind(self, name: str) -> None:
+        while name == self._seating.primary or self.freshness.has(name, self.freshness.number):
             self._written.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._written.wait(), self.interval)
@@ -245,7 +340,7 @@ class Monitor:
         except (ServerError, TimeoutError) as error:
             log.debug("cannot confirm %s: %s", server, error)
             return False
-        if self._tracks[server.name].state.usable:
+        if self._tracks[server.name].state.usable and self.current(server):
             self.freshness.confirm(server.name, number)
         return True
 
@@ -256,7 +351,7 @@ class Monitor:
         """
         clock = asyncio.get_running_loop().time
         until = clock() + self.max_lag + _WAIT_SECONDS
-        while self._tracks[server.name].state.usable and clock() < until:
+        while self._tracks[server.name].state.usable and self.current(server) and clock() < until:
             async with asyncio.timeout(self._within + _WAIT_SECONDS):
                 if await prober.wait_for(position, _WAIT_SECONDS):
                     return True
@@ -269,7 +364,10 @@ class Monitor:
             position = self.freshness.position_after(number)
             if position is None:
                 asked_after = self.freshness.number
-                position = await self._primary_asked.position()
+                asked = self._primary_asked
+                position = await asked.position()
+                if asked is not self._primary_asked:
+                    raise ServerError(f"{asked.server} is not the primary any more")
                 self.freshness.locate(asked_after, position)
                 self._warn_without_position(position)
             return position
@@ -280,15 +378,15 @@ class Monitor:
             log.warning(
                 "%s reports no GTID position, so no replica can be known to be up to date and all reads go to it; "
                 "switch on log_bin (MariaDB) or gtid_mode (MySQL)",
-                self._deployment.primary,
+                self._primary_asked.server,
             )
 
     async def _learn_definitions(self) -> None:
         """Keep known which tables are ordinary: asked for after each DDL, and regularly."""
-        prober = Prober(self._deployment.primary, self._within)
         clock = asyncio.get_running_loop().time
-        with contextlib.closing(prober):
+        with contextlib.closing(_Follower(self._deployment.primary, self._within)) as follower:
             while True:
+                prober = follower.of(self._seating.servers[self._seating.primary])
                 self._defined.clear()
                 began = clock()
                 definitions = self.freshness.definitions
@@ -313,3 +411,22 @@ class Monitor:
                 prober.server.user,
             )
         return found
+
+
+class _Follower:
+    """Keeps a prober for whichever server it has to ask now."""
+
+    def __init__(self, server: Server, within: float) -> None:
+        self._within = within
+        self._prober = Prober(server, within)
+
+    def of(self, server: Server) -> Prober:
+        """That for `server`; the one for another server is closed."""
+        if self._prober.server is not server:
+            self._prober.close()
+            self._prober = Prober(server, self._within)
+        return self._prober
+
+    def close(self) -> None:
+        """Drop its connection."""
+        self._prober.close()

@@ -1,6 +1,7 @@
 """Asking one server how it is, and up to where it has the primary's writes. Both vendors."""
 
 from contextlib import suppress
+from time import monotonic
 
 from topology.definitions import PRIVILEGE, QUESTIONS, ordinary_tables
 from topology.errors import AccessDenied, ServerError, StatementRefused
@@ -28,6 +29,8 @@ _WAIT = {
     Vendor.MYSQL: "SELECT WAIT_FOR_EXECUTED_GTID_SET({position}, {seconds})",
 }
 _ER_PARSE_ERROR = 1064
+# An open connection does not tell that its address leads to another server by now.
+_LONGEST_CONNECTION = 5.0
 
 
 class Prober:
@@ -40,10 +43,13 @@ class Prober:
         self.server = server
         self._within = within
         self._client: SqlClient | None = None
+        self._since = 0.0
         self._vendor = Vendor.MYSQL
 
     async def observe(self) -> Observation:
         """One probe; an error becomes part of the observation."""
+        if monotonic() - self._since > _LONGEST_CONNECTION:
+            self.close()
         try:
             client = await self._connected()
             return await self._ask(client)
@@ -84,7 +90,7 @@ class Prober:
 
     async def _connected(self) -> SqlClient:
         if self._client is None:
-            self._client = await connect(self.server, within=self._within)
+            self._client, self._since = await connect(self.server, within=self._within), monotonic()
             self._vendor = vendor_of(self._client.greeted_version)
         return self._client
 
@@ -99,7 +105,7 @@ class Prober:
 
     async def _ask(self, client: SqlClient) -> Observation:
         facts = await client.one(_FACTS[self._vendor])
-        replica = await self._replica_status(client) if self.server.role is Role.REPLICA else None
+        replica = await self._replica_status(client)
         return Observation(
             vendor=self._vendor,
             version=client.greeted_version,
@@ -121,6 +127,11 @@ class Prober:
             except StatementRefused as error:
                 if error.errno != _ER_PARSE_ERROR:
                     raise
+            except AccessDenied:
+                if self.server.role is not Role.PRIMARY:
+                    raise
+                # The account of a primary needed this privilege for nothing so far.
+                return None
             else:
                 return replica_status(row, self._vendor, await self._worker_error(client, row))
         return None

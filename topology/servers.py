@@ -69,7 +69,11 @@ class ServerCompression(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One database server: its name, where it listens, the service account to look after it, how to speak with it."""
+    """One database server: its name, where it listens, the service account to look after it, how to speak with it.
+
+    `role` is the one that it has now. When that changes, or when another server answers at the address, the monitor
+    publishes another object: connections know by theirs what they lead to.
+    """
 
     name: str
     host: str
@@ -187,10 +191,17 @@ class ServerState:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All verdicts at one moment. `readers` is worked out once here so that routing a read costs no filtering."""
+    """All verdicts at one moment. `readers` is worked out once here so that routing a read costs no filtering.
+
+    `doubt` is why nothing new should be begun on the primary for now, empty when it should be; `split` says which
+    servers accept writes where only one may, and `rivals` are their names, also where one of them was said to win.
+    """
 
     primary: ServerState
     replicas: tuple[ServerState, ...]
+    doubt: str = ""
+    split: str = ""
+    rivals: tuple[str, ...] = ()
     readers: tuple[Server, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -92,6 +92,10 @@ class Directory:
             methods=tuple(Method(method.plugin, tuple(map(known, method.stored))) for method in account.methods),
         )
 
+    def follow(self, primary: Server) -> None:
+        """From now on the accounts of `primary` count."""
+        self._primary = primary
+
     async def refresh(self) -> None:
         """Read the accounts: afterwards everything is known that the primary knew at the time of the call.
 

@@ -108,6 +108,9 @@ class Pool:
         On the primary that is of use only for sessions that others took theirs from: logins open their own.
         """
         ring = self._ring(link.server)
+        if link.server is not ring.server:
+            link.close()
+            return
         place = ring.places[link]
         place.holder, place.told, place.idle = None, told, 0
         link.belong_to(Nobody())
@@ -138,6 +141,15 @@ class Pool:
     def offer(self, server: Server) -> None:
         """A connection to `server` may be free for others now."""
         self._offer(self._ring(server))
+
+    def follow(self, server: Server) -> None:
+        """`server` is another one, or has another role: connections that were opened before are of no use any more."""
+        ring = self._ring(server)
+        if ring.server is not server:
+            ring.server, ring.learnt, ring.believed = server, 0, 0
+            for place in list(ring.places.values()):
+                if place.free:
+                    place.link.close()
 
     def _ring(self, server: Server) -> Ring:
         ring = self._rings.get(server.name)
@@ -208,7 +220,10 @@ class Pool:
                 return
             place.holder, place.told = None, told
             place.link.belong_to(Nobody())
-            if wish.over:
+            if place.link.server is not ring.server:
+                place.link.close()
+                self._again(ring, wish)
+            elif wish.over:
                 self._offer(ring)
             elif keep and wish.fit(told) is not Fit.UNFIT:
                 self._give(ring, place, wish, told)

@@ -60,6 +60,7 @@ class _Process(Collector):
         yield from _errors(context.traffic)
         yield from _times(context.traffic)
         yield from _servers(server_views(context))
+        yield from _primary(context)
         yield from _pools(context)
         yield from _freshness(context)
 
@@ -169,6 +170,14 @@ def _servers(views: list[ServerView]) -> Iterator[Metric]:
     yield _gauge("server_state", "1 for the state it is in", states, ("server", "state"))
     yield _gauge("server_lag_seconds", "Seconds behind by the last probe; none if unknown", lags, ("server",))
     yield _gauge("server_fresh", "1 if it is known to have every write of this proxy's clients", fresh, ("server",))
+
+
+def _primary(context: Context) -> Iterator[Metric]:
+    snapshot, gate = context.monitor.snapshot, context.gate
+    rivals = [((state.server.name,), int(state.server.name in snapshot.rivals)) for state in snapshot.states()]
+    yield _gauge("server_split", "1 for each of several servers that accept writes", rivals, ("server",))
+    yield _gauge("primary_in_doubt", "1 while it is not certain who is primary", [((), int(bool(snapshot.doubt)))])
+    yield _gauge("statements_held", "Those that wait until something may begin on the primary", [((), gate.waiting)])
 
 
 def _pools(context: Context) -> Iterator[Metric]:

@@ -60,5 +60,8 @@ def not_ready(context: Context) -> str:
         return "the proxy stops"
     if not context.accepting:
         return "the proxy does not accept clients yet"
-    primary = context.monitor.snapshot.primary
+    snapshot = context.monitor.snapshot
+    if snapshot.split:
+        return snapshot.split
+    primary = snapshot.primary
     return "" if primary.usable else f"the primary is {primary.health}: {primary.reason}"

@@ -64,11 +64,12 @@ class SessionState:
     prepared as text, `variables` the user variables. `resets` counts COM_RESET_CONNECTIONs. `free` says that nothing
     keeps a plain read from any replica: no pin, no transaction, no schema of the server's own. `released` says that the
     client asked for the end of its connection (COMMIT RELEASE). `twins` is about transactions that read on replicas.
+    `insert_id_lost` says that a connection was lost that alone knew what LAST_INSERT_ID() gives.
     """
 
     __slots__ = (
         *("_baseline", "_charset", "_settings", "_sql_mode", "_status", "free", "named", "pins", "reading"),
-        *("insert_id", "released", "resets", "schema", "texts", "twins", "variables"),
+        *("insert_id", "insert_id_lost", "released", "resets", "schema", "texts", "twins", "variables"),
     )
 
     def __init__(self, schema: str, status: int, baseline: Baseline | None = None, *, optimistic: bool = False) -> None:
@@ -81,6 +82,7 @@ class SessionState:
         self.variables = UserVariables()
         self.resets = 0
         self.insert_id: int | None = 0
+        self.insert_id_lost = False
         self.released = False
         self.twins = Twins(self._baseline.isolation, optimistic=optimistic)
         self._status = status
@@ -145,7 +147,7 @@ class SessionState:
     @property
     def private(self) -> bool:
         """Whether the primary's connection may hold what cannot be repeated: losing it must end the session."""
-        return bool(self.pins or self.pins.holds or self.variables.unknown or self.wrote)
+        return bool(self.pins or self.pins.holds or self.variables.unknown)
 
     @property
     def text_settings(self) -> tuple[str, ...] | None:
@@ -249,6 +251,11 @@ class SessionState:
         seen.version = self.version
         self._judge()
 
+    def lose_connection(self) -> None:
+        """That to the primary is lost, and with it what only that connection knew."""
+        if self.wrote:
+            self.insert_id, self.insert_id_lost = 0, True
+
     def leave_schema(self) -> None:
         """A connection is about to leave the default schema: have it come back before its next request."""
         self._settings.use(self.schema.encode())
@@ -265,6 +272,7 @@ class SessionState:
         self.named.clear()
         self.variables.clear()
         self.insert_id = 0
+        self.insert_id_lost = False
         self.resets += 1
         self.twins.reset()
         self._sql_mode = self._baseline.sql_mode.upper().replace("IGNORE_SPACE", "")

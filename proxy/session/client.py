@@ -432,6 +432,15 @@ class ClientSession(asyncio.Protocol):
 
     # --- what the whole proxy tells ----------------------------------------------------------------------------------
 
+    def follow(self) -> None:
+        """Called when servers are not what they were."""
+        self.runner.follow()
+
+    @property
+    def engaged(self) -> bool:
+        """Whether something is under way that has to end before the primary can be changed without an error."""
+        return self.runner.engaged
+
     def abandon(self, server: Server) -> None:
         """Called when `server` does not answer its probes."""
         self.runner.abandon(server)

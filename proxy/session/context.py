@@ -23,6 +23,7 @@ from proxy.routing.balance import RoundRobin
 from proxy.routing.forms import Forms
 from proxy.routing.held import HeldReads
 from proxy.routing.rules import Rules
+from proxy.session.gate import Gate
 from proxy.session.journal import Journal
 from proxy.session.kills import Target
 from proxy.session.patience import Waits
@@ -99,6 +100,13 @@ class Session(Target, Protocol):
     def heed(self, level: Level, rules: Rules | None) -> None:
         """Go by another level of consistency and by other rules."""
 
+    def follow(self) -> None:
+        """Give up the connections to servers that are not what they were."""
+
+    @property
+    def engaged(self) -> bool:
+        """Whether something is under way that has to end before the primary can be changed without an error."""
+
     def relieve(self, server: Server) -> bool:
         """Close prepared statements on `server` that can be prepared again when they are needed; whether there were."""
 
@@ -144,6 +152,7 @@ class Context:
     forms: Forms = field(default_factory=Forms)
     reaper: Reaper = field(init=False)
     pool: Pool | None = field(init=False)
+    gate: Gate = field(init=False)
     waits: Waits = field(default_factory=Waits)
     held: HeldReads = field(default_factory=lambda: HeldReads(time.monotonic()))
     promotions: Promotions = field(default_factory=Promotions)
@@ -151,6 +160,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.settings)
+        self.gate = Gate(self.settings.primary_wait)
         self.reaper = Reaper(self.spawn, self.settings.connect_timeout, self.greetings)
         self.pool = self._new_pool() if self.settings.connection_sharing == "shared" else None
 
@@ -229,6 +239,17 @@ class Context:
         self.addresses[address] -= 1
         if not self.addresses[address]:
             del self.addresses[address]
+
+    def follow(self) -> None:
+        """Servers are not what they were."""
+        snapshot = self.monitor.snapshot
+        self.directory.follow(snapshot.primary.server)
+        if self.pool is not None:
+            for state in snapshot.states():
+                self.pool.follow(state.server)
+        for session in list(self.sessions):
+            session.follow()
+        self.spawn(self.directory.refresh_quietly())
 
     def abandon(self, server: Server) -> None:
         """`server` does not answer its probes."""

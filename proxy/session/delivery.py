@@ -26,7 +26,15 @@ REMEMBERED = (c.COM_QUERY, c.COM_STMT_EXECUTE)
 
 
 class Lost(Protocol):
-    """Who deals with a connection that is lost."""
+    """Who deals with a connection that is lost.
+
+    `outdated` says that some are to be given up as soon as nothing runs on them.
+    """
+
+    outdated: bool
+
+    def catch_up(self) -> None:
+        """Give these up."""
 
     def connection_broken(self, connection: BackendConnection, reason: str) -> None:
         """It is gone."""
@@ -108,6 +116,8 @@ class Delivery:
             if self._machine.state.released:
                 # The server closes after the reply, and so must the client's connection, before it sends more.
                 self._client.state_lost(b"")
+            if self._machine.state.insert_id_lost and request.statement.writes:
+                self._machine.last.learn(chunk)
             if request.streamed:
                 link.refusals_over()
             if self._killer.busy:
@@ -173,6 +183,8 @@ class Delivery:
     def over(self) -> None:
         """The request is done with."""
         link = self._turn.over()
+        if self._lost.outdated:
+            self._lost.catch_up()
         if self._twin.open:
             self._twin.request_over(link)
         self._client.request_over()

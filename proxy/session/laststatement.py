@@ -1,14 +1,25 @@
 """What can still be asked about the last statement when its connection is another session's. Pure."""
 
+import re
+from typing import Final
+
 from proxy.routing.state import Seen, SessionState
 from proxy.session.diagnostics import Kept, WholeReply, kept_from, next_question, retell
 from proxy.session.request import Request
 from proxy.session.requests import Requests
 from proxy.session.steps import Steps
+from proxy.session.wording import insert_id_lost
 from proxy.sql.statement import DIAGNOSTIC
 from proxy.wire import constants as c
-from proxy.wire.replies import Err
+from proxy.wire.commands import EXECUTIONS
+from proxy.wire.framing import payload_length
+from proxy.wire.replies import Err, parse_ok
 from topology.servers import Vendor
+
+_OK: Final = bytes((c.OK_HEADER,))
+_TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
+# LAST_INSERT_ID(), @@last_insert_id, @@identity
+_ASKS: Final = re.compile(rb"last_insert_id|@@(?:\w+\.)?identity", re.IGNORECASE)
 
 
 class LastStatement:
@@ -42,6 +53,8 @@ class LastStatement:
 
     def retold(self, request: Request) -> Request | bytes | Err:
         """A question about the last statement, whose connection is another session's now; or the answer to it."""
+        if self._state.insert_id_lost and self._wants_insert_id(request):
+            return insert_id_lost()
         asks = request.statement.kind is DIAGNOSTIC and request.code != c.COM_STMT_PREPARE
         if self.kept is None or not asks:
             return request
@@ -61,6 +74,15 @@ class LastStatement:
         if retold.text:
             request.packet = self._steps.query(retold.text)
         return request
+
+    def _wants_insert_id(self, request: Request) -> bool:
+        return request.code in _TEXTS and bool(_ASKS.search(self._requests.text(request)))
+
+    def learn(self, reply: bytes) -> None:
+        """A write was answered after it was lost: with that there may be another one."""
+        payload = reply[c.HEADER_SIZE :]
+        if payload[:1] == _OK and payload_length(reply) == len(payload) and parse_ok(payload).last_insert_id:
+            self._state.insert_id_lost = False
 
     def leaves_warnings(self, request: Request) -> bool:
         """Whether the warnings of the statement before are there after this one, too."""

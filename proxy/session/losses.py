@@ -1,10 +1,13 @@
 """What becomes of a session, and of its request, when a server connection is lost."""
 
+import functools
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import server_lost
+from proxy.routing.told import Told
 from proxy.session.clientside import Client
 from proxy.session.killer import Killer
 from proxy.session.machine import Machine
@@ -16,7 +19,10 @@ from proxy.session.servers import Servers
 from proxy.session.turn import Turn
 from proxy.session.twin import Twin
 from proxy.session.visibility import Visibility
+from proxy.session.wording import MOVED
 from proxy.wire import constants as c
+from proxy.wire.framing import frame
+from proxy.wire.replies import Err, err_payload
 from topology.monitor import Monitor
 from topology.servers import Server
 
@@ -36,9 +42,18 @@ class Attempts(Protocol):
     def give_up(self) -> None:
         """It is over for the client; nothing more will come of it."""
 
+    def may_part(self, link: BackendConnection) -> bool:
+        """Whether the session can do without a connection that is at rest."""
+
+    def part(self, link: BackendConnection, done: Callable[[Told | None], None]) -> None:
+        """Do without it, and call `done` with what it has, or with None if that cannot be."""
+
 
 class Losses:
-    """One session's. `name` is the client's, for the log."""
+    """One session's. `name` is the client's, for the log.
+
+    `outdated` is set while a connection leads to a server that is not what it was, and is still at work.
+    """
 
     def __init__(
         self,
@@ -66,6 +81,7 @@ class Losses:
         self._visibility = visibility
         self._sentence = sentence
         self._attempts = attempts
+        self.outdated = False
         self._name = name
 
     def abandon(self, server: Server) -> None:
@@ -74,6 +90,37 @@ class Losses:
         if link is None or self._servers.is_primary(server) or (link is self._turn.link and self._turn.forwarded):
             return
         link.abort("it does not answer")
+
+    def follow(self) -> None:
+        """Servers are not what they were: give up the connections to those of before, once they are at rest."""
+        for link in list(self._servers.links.values()):
+            if not self._monitor.current(link.server):
+                self._part(link)
+
+    def _part(self, link: BackendConnection) -> None:
+        if link.at_rest and link is not self._turn.link:
+            if self._monitor.answers(link.server) and self._attempts.may_part(link):
+                # It can still be asked for what the session needs of it.
+                self._attempts.part(link, functools.partial(self._parted, link))
+            else:
+                self._parted(link, None)
+        elif self._monitor.answers(link.server):
+            self.outdated = True
+        else:
+            # Nothing more is to be expected of it.
+            link.abort(MOVED)
+
+    def _parted(self, link: BackendConnection, told: Told | None) -> None:
+        farewell = Err(c.ER_SERVER_SHUTDOWN, f"{link.server}: {MOVED}", "08S01")
+        link.farewell = frame(err_payload(farewell), 0)
+        link.close()
+        if told is None:
+            self.connection_broken(link, MOVED)
+
+    def catch_up(self) -> None:
+        """A request is over: give up what had to wait for that."""
+        self.outdated = False
+        self.follow()
 
     def connection_broken(self, connection: BackendConnection, reason: str) -> None:
         """Called by a connection of the session."""
@@ -87,6 +134,8 @@ class Losses:
             self._client.close()
             return
         self._client.resume_client()
+        if self._servers.is_primary(connection.server):
+            self._machine.state.lose_connection()
         request = self._turn.request
         if request is not None and self._turn.link is connection:
             self._during_request(request, connection, reason, movable=not holds)
@@ -102,6 +151,8 @@ class Losses:
         self._servers.remove(link)
         link.close()
         self._turn.held, self._turn.link, self._turn.exchange = b"", None, None
+        if self._servers.is_primary(link.server):
+            self._machine.state.lose_connection()
         lost_state = self._servers.is_primary(link.server) and not self._machine.movable
         if request.streamed or lost_state or request.repeats >= MOST_REPEATS:
             self._client.state_lost(farewell)

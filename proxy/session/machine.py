@@ -16,7 +16,7 @@ from proxy.session.statements import Limits, Statements
 from proxy.session.steps import Steps
 from proxy.session.wording import no_cursor
 from proxy.sql.cache import StatementCache
-from proxy.sql.statement import Statement
+from proxy.sql.statement import TRANSACTION, Statement
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.replies import Err
@@ -54,7 +54,13 @@ class Machine:
     def movable(self) -> bool:
         """Whether the session can go on with another connection to the primary when it loses the one it has."""
         state = self.state
-        return not (state.private or state.in_transaction or self.statements.bound_to(state.texts))
+        in_transaction = state.status & c.SERVER_STATUS_IN_TRANS
+        return not (state.private or in_transaction or self.statements.bound_to(state.texts))
+
+    def commits(self, request: Request) -> bool:
+        """Whether a request may make last what its transaction has written."""
+        ends = request.statement.kind is TRANSACTION and self.outcomes.dirty
+        return ends and b"ROLLBACK" not in self.requests.text(request).upper()
 
     def may_part(self, seen: Seen, on_primary: bool) -> bool:
         """Whether a connection at rest can go to another session, and this one go on with another."""

@@ -37,6 +37,11 @@ class Outcomes:
         self._statements = statements
         self._requests = requests
 
+    @property
+    def dirty(self) -> bool:
+        """Whether the transaction that is open has written."""
+        return self._dirty
+
     def wrote(self, request: Request, status: int = -1) -> bool:
         """Whether others may see changed data now that (a part of) the reply to `request` is here.
 

@@ -1,10 +1,14 @@
 """The servers and their connections as the whole process sees them, as values to be shown."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from proxy.admin.views import PoolFigure, PoolFigures, ServerView
 from proxy.session.context import Context
 from topology.servers import ServerState
+
+# The state of each of several servers that accept writes.
+SPLIT: Final = "split"
 
 
 class SessionFigures:
@@ -47,7 +51,12 @@ def server_views(context: Context) -> list[ServerView]:
 
 def _server(context: Context, state: ServerState) -> ServerView:
     name, seen, traffic = state.server.name, state.observation, context.traffic[state.server.name]
-    on_primary = state is context.monitor.snapshot.primary
+    snapshot = context.monitor.snapshot
+    on_primary = state is snapshot.primary
     lag = seen.replica.lag_seconds if seen is not None and seen.replica is not None else None
     fresh = on_primary or context.monitor.freshness.fresh(name)
+    if name in snapshot.rivals:
+        return ServerView(
+            state.server, SPLIT, "several servers accept writes", lag, fresh, traffic.reads, traffic.others
+        )
     return ServerView(state.server, str(state.health), state.reason, lag, fresh, traffic.reads, traffic.others)

@@ -1,5 +1,6 @@
 """Performs what `proxy.session.remedies` decides about an error of which the client has seen nothing."""
 
+import asyncio
 import logging
 from dataclasses import replace
 from typing import Final, Protocol
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 _PING: Final = Prelude(frame(bytes((c.COM_PING,)), 0))
 # In seconds: so long servers are given to close other sessions' statements, and longer with each attempt.
 _PATIENCE: Final = 0.02
+# In seconds: what the servers are now is known after about so long, if it is asked for.
+_UNTIL_SEEN: Final = 0.1
 
 
 class Attempts(Owner, Protocol):
@@ -63,8 +66,21 @@ class Recovery:
                 self._prepare_again(request, link)
             case Remedy.MAKE_ROOM:
                 return self.make_room(request, link)
+            case Remedy.AWAIT_PRIMARY:
+                return self._await_primary(request)
             case Remedy.ASK_PRIMARY:
                 self._ask_primary(request, link.server, exchange.errno)
+        return True
+
+    def _await_primary(self, request: Request) -> bool:
+        """The primary has become read-only: another one will take its place, or it accepts writes again soon."""
+        context, now = self._context, asyncio.get_running_loop().time()
+        request.given_up = request.given_up or now + context.settings.primary_wait
+        expected = context.monitor.accepted_writes and context.gate.patient and now < request.given_up
+        if not (expected and self._machine.movable):
+            return False
+        context.monitor.look()
+        self._attempts.dispatch_later(request, _UNTIL_SEEN)
         return True
 
     def _ask_primary(self, request: Request, server: Server, errno: int) -> None:

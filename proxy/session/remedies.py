@@ -14,6 +14,7 @@ from proxy.wire.exchange import Exchange
 _MEANT_TO_FAIL: Final = frozenset({1028, 1907, 1969, 3024})
 _PREPARE_AGAIN: Final = frozenset({c.ER_UNKNOWN_STMT_HANDLER, c.ER_NEED_REPREPARE})
 # ER_OPTION_PREVENTS_STATEMENT (read_only), ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE
+_READ_ONLY: Final = frozenset({1290, 1836})
 REFUSED_AS_WRITE: Final = frozenset({1290, 1792, 1836})
 
 
@@ -29,6 +30,7 @@ class Remedy(IntEnum):
     ASK_WHETHER_ALIVE = 2
     PREPARE_AGAIN = 3
     MAKE_ROOM = 4
+    AWAIT_PRIMARY = 5
 
 
 def remedy(request: Request, errno: int, on_primary: bool) -> Remedy:
@@ -43,9 +45,16 @@ def remedy(request: Request, errno: int, on_primary: bool) -> Remedy:
         return Remedy.MAKE_ROOM
     if errno in _PREPARE_AGAIN and request.code in EXECUTIONS and _can_be_prepared_again(request):
         return Remedy.PREPARE_AGAIN
+    if on_primary and errno in _READ_ONLY and _is_whole(request):
+        return Remedy.AWAIT_PRIMARY
     if request.route.target is not REPLICA or on_primary or errno in _MEANT_TO_FAIL:
         return Remedy.PASS_ON
     return Remedy.ASK_WHETHER_ALIVE if errno == c.ER_QUERY_INTERRUPTED else Remedy.ASK_PRIMARY
+
+
+def _is_whole(request: Request) -> bool:
+    """Whether an error means the statement itself: a procedure's body can be refused half-way."""
+    return request.statement.reason == "write" and not request.streamed
 
 
 def _can_be_prepared_again(request: Request) -> bool:

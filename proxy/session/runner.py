@@ -17,6 +17,7 @@ from proxy.session.clientside import Client
 from proxy.session.context import Context
 from proxy.session.counting import Ledger
 from proxy.session.delivery import Delivery
+from proxy.session.gate import Admission, in_progress
 from proxy.session.killer import Killer
 from proxy.session.lending import Lending
 from proxy.session.losses import Losses
@@ -42,7 +43,7 @@ from proxy.wire.capabilities import layout_of
 from proxy.wire.exchange import Exchange
 from proxy.wire.replies import Err
 from topology.consistency import Level
-from topology.servers import Server
+from topology.servers import Role, Server
 
 
 class Runner:
@@ -138,7 +139,7 @@ class Runner:
             request.delayed = request.delayed or perf_counter()
             self._postponed = functools.partial(self.start, request)
             return
-        if self._machine.last.kept is not None:
+        if self._machine.last.kept is not None or self._machine.state.insert_id_lost:
             told = self._machine.last.retold(request)
             if not isinstance(told, Request):
                 self.answer(request, told)
@@ -180,6 +181,12 @@ class Runner:
             else:
                 self.refuse(request, self._machine.gone(request))
             return
+        if self._context.gate.shut and server.role is Role.PRIMARY:
+            admission = self._waiting.at_gate(request, self._machine)
+            if isinstance(admission, Err):
+                self.refuse(request, admission)
+            if admission is not Admission.PASSES:
+                return
         link = self._links.get(server.name)
         if link is not None and self._lending.under_way is link:
             self._postponed = functools.partial(self.dispatch, request)
@@ -367,6 +374,15 @@ class Runner:
     def connection_broken(self, connection: BackendConnection, reason: str) -> None:
         """Called by a connection of this session."""
         self._losses.connection_broken(connection, reason)
+
+    def follow(self) -> None:
+        """Servers are not what they were: what leads to those of before is given up."""
+        self._losses.follow()
+
+    @property
+    def engaged(self) -> bool:
+        """Whether something is under way that has to end before the primary can be changed without an error."""
+        return in_progress(self._machine.state) or self._turn.at_primary
 
     # --- back-pressure -----------------------------------------------------------------------------------------------
 

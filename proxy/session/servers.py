@@ -4,6 +4,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity, open_connection, server_lost
@@ -17,13 +18,16 @@ from proxy.routing.told import Fit, Told
 from proxy.session.context import Context
 from proxy.session.links import Links
 from proxy.session.request import Request
+from proxy.session.wording import MOVED
 from proxy.sql.hints import NO_HINT, Hint
 from proxy.wire import constants as c
 from topology.consistency import Level
 from topology.freshness import NOTHING
-from topology.servers import Server, Snapshot
+from topology.servers import Role, Server, Snapshot
 
 log = logging.getLogger(__name__)
+
+_PRIMARY: Final = Role.PRIMARY
 
 Opened = Callable[[BackendConnection | ServerLost | ServerRefused], None]
 
@@ -95,13 +99,15 @@ class Servers:
             pool.offer(link.server)
 
     def is_primary(self, server: Server) -> bool:
-        """Whether `server` takes the writes."""
-        return server is self._context.monitor.snapshot.primary.server
+        """Whether `server` takes the writes, or took them when the connection to it was opened."""
+        return server.role is _PRIMARY
 
     @property
     def primary_link(self) -> BackendConnection | None:
         """The connection to the primary; None while it is lost."""
-        return self.links.get(self._context.monitor.snapshot.primary.server.name)
+        server = self._context.monitor.snapshot.primary.server
+        link = self.links.get(server.name)
+        return link if link is not None and link.server is server else None
 
     def choose(self, request: Request) -> Server | None:
         """The server for `request`; None when the only one that could serve it is gone, or when it waits."""
@@ -246,6 +252,11 @@ class Servers:
         self._wish = self.awaited = None
         if isinstance(outcome, Given):
             link = outcome.link
+            if not self._context.monitor.current(link.server):
+                # The pool forgets it with that.
+                link.close()
+                opened(ServerLost(server_lost(server, MOVED)))
+                return
             if outcome.told is not None:
                 link.seen = link.seen.passed_on()
                 self._state.take_over(outcome.told, link.seen)
@@ -267,7 +278,10 @@ class Servers:
             if self._closed:
                 outcome.close()
                 return
-            if outcome.alive:
+            if not self._context.monitor.current(server):
+                outcome.close()
+                outcome = ServerLost(server_lost(server, MOVED))
+            elif outcome.alive:
                 self.add(outcome)
             else:
                 outcome = ServerLost(server_lost(server, "closed after the login"))

@@ -2,7 +2,9 @@
 
 from proxy.backend.connection import BackendConnection
 from proxy.session.request import Request
+from proxy.sql.statement import READ
 from proxy.wire.exchange import Exchange
+from topology.servers import Role
 
 
 class Turn:
@@ -20,6 +22,14 @@ class Turn:
         self.held = b""
         self.forwarded = False
         self.client_slow = False
+
+    @property
+    def at_primary(self) -> bool:
+        """Whether the request is with the primary, and no plain read."""
+        link, request = self.link, self.request
+        if link is None or request is None:
+            return False
+        return link.server.role is Role.PRIMARY and request.statement.kind is not READ
 
     def begin(self, request: Request) -> None:
         """The next request; the one before must be over."""

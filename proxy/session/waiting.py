@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from proxy.session.absence import Absence
 from proxy.session.context import Context
+from proxy.session.gate import Admission
+from proxy.session.machine import Machine
 from proxy.session.patience import Patience
 from proxy.session.request import Request
 from proxy.session.turn import Turn
+from proxy.wire.replies import Err
 
 
 class Waiting:
@@ -16,6 +19,8 @@ class Waiting:
 
     def __init__(self, context: Context, turn: Turn, again: Callable[[Request], None]) -> None:
         self.absence = Absence(context.monitor, context.settings.primary_wait)
+        self._gate = context.gate
+        self._held: Request | None = None
         self._patience = Patience(context.monitor.freshness, context.waits)
         self._longest = context.settings.freshness_wait
         self._turn = turn
@@ -24,7 +29,7 @@ class Waiting:
     @property
     def under_way(self) -> bool:
         """Whether the request waits for a replica, or for the primary."""
-        return self._patience.under_way or self.absence.waiting is not None
+        return self._patience.under_way or self.absence.waiting is not None or self._held is not None
 
     @property
     def for_a_replica(self) -> Request | None:
@@ -47,6 +52,20 @@ class Waiting:
         """Until the primary may be back; False if that was waited for long enough. No server has seen the request."""
         return self.absence.outlast(request, self._again)
 
+    def at_gate(self, request: Request, machine: Machine) -> Admission | Err:
+        """Until something may be begun on the primary, if need be. No server has seen the request."""
+        if request.kill is not None:
+            return Admission.PASSES
+        admission = self._gate.ask(request, machine.state, commits=machine.commits(request))
+        if admission is Admission.WAITS:
+            self._turn.link, self._held = None, request
+            self._gate.wait(request, self._passes)
+        return admission
+
+    def _passes(self, request: Request) -> None:
+        self._held = None
+        self._again(request)
+
     def for_moment(self, request: Request, delay: float) -> None:
         """For `delay` seconds."""
 
@@ -61,3 +80,6 @@ class Waiting:
         """Nothing is waited for any more. Safe to call twice."""
         self._patience.end()
         self.absence.end()
+        if self._held is not None:
+            self._gate.forget(self._held)
+            self._held = None

@@ -15,6 +15,8 @@ _MARIADB_FUNCTIONS: Final = {
     c.COM_STMT_FETCH: "mysqld_stmt_fetch",
     c.COM_STMT_RESET: "mysqld_stmt_reset",
 }
+# Why a connection is given up.
+MOVED: Final = "it is not the server any more that it was"
 _MYSQL_FUNCTION: Final = "mysql_stmt_precheck"
 
 
@@ -78,6 +80,12 @@ def reads_changed() -> Err:
         "on the primary since)"
     )
     return Err(c.ER_LOCK_DEADLOCK, message, "40001")
+
+
+def insert_id_lost() -> Err:
+    """A statement asks for what only a connection knew that is lost."""
+    message = "LAST_INSERT_ID() is not known: the connection to the primary was lost after the last write"
+    return Err(c.ER_UNKNOWN_ERROR, message)
 
 
 def interrupted() -> Err:

@@ -226,3 +226,19 @@ def test_a_bounded_number_of_positions_is_kept() -> None:
     for number in range(1000):
         freshness.locate(number, f"0-1-{number}")
     assert freshness.number_of("0-1-3") == 900
+
+
+def test_another_primary() -> None:
+    freshness = Freshness()
+    freshness.learn(frozenset({("s", "t")}), 0)
+    freshness.note_write(frozenset({("s", "t")}))
+    freshness.locate(1, "0-1-1")
+    freshness.confirm("a", 1)
+    freshness.restart()
+    assert not freshness.fresh("a")
+    assert not freshness.covers("a", frozenset({("s", "other")}), "s")
+    assert freshness.position_after(1) is None
+    assert freshness.writes == 1
+    freshness.locate(freshness.number, "0-2-2")
+    freshness.confirm("a", freshness.number)
+    assert freshness.fresh("a")

@@ -272,13 +272,24 @@ def test_a_failed_statement_may_have_given_any_value() -> None:
     [
         ("SELECT 1", False), ("SET a = 1", False), ("SET @a = 1", False), ("USE b", False), ("BEGIN", False),
         ("PREPARE s FROM 'SELECT 1'", False), ("SELECT * FROM t FOR UPDATE", False), ("SHOW STATUS", False),
-        ("SET @a = @@hostname", True), ("INSERT INTO t VALUES (1)", True), ("SELECT f()", True),
-        ("CREATE TEMPORARY TABLE t (a INT)", True), ("SELECT LAST_INSERT_ID(5)", True), ("SELECT 1 INTO @a", True),
-        ("SELECT GET_LOCK('a', 1)", True), ("SET last_insert_id = 5", True),
+        ("SET @a = @@hostname", True), ("INSERT INTO t VALUES (1)", False), ("SELECT f()", True),
+        ("CREATE TEMPORARY TABLE t (a INT)", True), ("SELECT LAST_INSERT_ID(5)", False), ("SELECT 1 INTO @a", True),
+        ("SELECT GET_LOCK('a', 1)", True), ("SET last_insert_id = 5", False),
     ],
 )  # fmt: skip
 def test_whether_a_connection_may_be_lost(text: str, private: bool) -> None:
     assert Session().run(text).state.private is private
+
+
+def test_what_only_the_lost_connection_knew_is_not_known_any_more() -> None:
+    session = Session().run("SELECT 1")
+    session.state.lose_connection()
+    assert not session.state.insert_id_lost
+    session.run("INSERT INTO t VALUES (1)")
+    session.state.lose_connection()
+    assert (session.state.insert_id_lost, session.state.insert_id, session.state.wrote) == (True, 0, False)
+    session.state.reset()
+    assert not session.state.insert_id_lost
 
 
 # --- connections change hands -----------------------------------------------------------------------------------------

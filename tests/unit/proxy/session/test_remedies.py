@@ -61,6 +61,15 @@ def test_statements_are_prepared_again_once(errno: int, on_primary: bool) -> Non
     assert remedy(request(Target.PRIMARY), errno, on_primary=True) is Remedy.PASS_ON
 
 
+def test_a_primary_that_became_read_only_is_waited_for() -> None:
+    assert remedy(execution("write"), READ_ONLY, on_primary=True) is Remedy.AWAIT_PRIMARY
+    # A procedure's body can be refused half-way, and what was streamed is gone.
+    assert remedy(execution("procedure"), READ_ONLY, on_primary=True) is Remedy.PASS_ON
+    streamed = execution("write")
+    streamed.streamed = True
+    assert remedy(streamed, READ_ONLY, on_primary=True) is Remedy.PASS_ON
+
+
 def test_room_is_made_for_another_statement() -> None:
     assert remedy(request(Target.PRIMARY, PREPARE), TOO_MANY_STATEMENTS, on_primary=True) is Remedy.MAKE_ROOM
     assert remedy(request(Target.PRIMARY), TOO_MANY_STATEMENTS, on_primary=True) is Remedy.PASS_ON

@@ -1,0 +1,113 @@
+"""Who is the primary? A pure decision over several looks at all servers, never over a single one.
+
+The primary changes in two ways. Another configured server has become writable, follows nobody, and the one before is
+down, read-only or its replica. Or another server answers at the same address: then its identity is another one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from topology.servers import Observation
+
+# So many looks in a row have to agree.
+LOOKS: Final = 2
+
+# The last observations of each server by its name, the newest last, LOOKS of them at most.
+Looks: TypeAlias = Mapping[str, Sequence[Observation]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Who has the primary's place: `primary` is the name of a server, `identity` what it was seen to be there.
+
+    `writable` tells that it was seen to accept writes. `heirs` are the identities of those that were seen to follow it,
+    or had the place before. `rivals` are the names of other servers that accept writes and claim the place.
+    """
+
+    primary: str
+    identity: str = ""
+    writable: bool = False
+    heirs: frozenset[str] = frozenset()
+    rivals: tuple[str, ...] = ()
+
+
+def decide(seat: Seat, looks: Looks, tie: str = "") -> Seat:
+    """The seat after one more look. Of several servers that claim it `tie` gets it, if that is one of them."""
+    seat = _known(seat, looks)
+    claims = [name for name, seen in looks.items() if name != seat.primary and _claims(seat, name, seen, looks)]
+    left = _has_left(looks[seat.primary])
+    if tie in claims or (left and len(claims) == 1):
+        heir = tie if tie in claims else claims[0]
+        return _handed_over(seat, heir, looks, claims if left else [seat.primary, *claims])
+    return replace(seat, rivals=tuple(claims))
+
+
+def doubt(seat: Seat, looks: Looks) -> str:
+    """Why nothing new should be begun on the primary at the moment; empty when it should be.
+
+    Rivals are no doubt: that there are several is known.
+    """
+    seen = looks[seat.primary]
+    if not seen or seen[-1].error or not seat.identity:
+        return ""
+    if seen[-1].identity != seat.identity:
+        return "another server answers at its address"
+    return "it has become read-only" if seat.writable and seen[-1].read_only else ""
+
+
+def _known(seat: Seat, looks: Looks) -> Seat:
+    """What the looks add to what is known of the one who has the place."""
+    seen = looks[seat.primary]
+    good = [look.identity for look in seen if not look.error]
+    agreed = good and (not seat.identity or good == [good[-1]] * LOOKS)
+    if agreed and good[-1] != seat.identity:
+        seat = replace(seat, identity=good[-1], writable=False, heirs=seat.heirs | ({seat.identity} - {""}))
+    writable = seat.writable or any(_takes_writes(look, seat.identity) for look in seen)
+    return replace(seat, writable=writable, heirs=seat.heirs | _followers(seat, looks))
+
+
+def _takes_writes(look: Observation, identity: str) -> bool:
+    return not look.error and look.identity == identity and not look.read_only
+
+
+def _followers(seat: Seat, looks: Looks) -> frozenset[str]:
+    last = (seen[-1] for seen in looks.values() if seen)
+    return frozenset(look.identity for look in last if _follows(look, seat.identity))
+
+
+def _follows(look: Observation, identity: str) -> bool:
+    return bool(identity) and not look.error and look.replica is not None and look.replica.source == identity
+
+
+def _claims(seat: Seat, name: str, seen: Sequence[Observation], looks: Looks) -> bool:
+    """Whether a server was seen to be a primary: a blank server accepts writes too, and follows nobody.
+
+    So it must be known to have followed the primary, or be followed.
+    """
+    if len(seen) < LOOKS or not all(_is_free(look) for look in seen):
+        return False
+    identity = seen[-1].identity
+    return identity != seat.identity and (identity in seat.heirs or _is_followed(identity, name, looks))
+
+
+def _is_free(look: Observation) -> bool:
+    return not look.error and not look.read_only and look.replica is None
+
+
+def _is_followed(identity: str, name: str, looks: Looks) -> bool:
+    return any(_follows(seen[-1], identity) for other, seen in looks.items() if seen and other != name)
+
+
+def _has_left(seen: Sequence[Observation]) -> bool:
+    return len(seen) == LOOKS and not any(_is_free(look) for look in seen)
+
+
+def _handed_over(seat: Seat, heir: str, looks: Looks, writable: Sequence[str]) -> Seat:
+    return Seat(
+        heir,
+        looks[heir][-1].identity,
+        writable=True,
+        heirs=seat.heirs | ({seat.identity} - {""}),
+        rivals=tuple(name for name in writable if name != heir),
+    )
