@@ -22,25 +22,36 @@ class Seat:
     """Who has the primary's place: `primary` is the name of a server, `identity` what it was seen to be there.
 
     `writable` tells that it was seen to accept writes. `heirs` are the identities of those that were seen to follow it,
-    or had the place before. `rivals` are the names of other servers that accept writes and claim the place.
+    or had the place before. `claims` are the names of other servers that accept writes and claim the place, `rivals`
+    those of them that do so beside another one that still accepts writes.
     """
 
     primary: str
     identity: str = ""
     writable: bool = False
     heirs: frozenset[str] = frozenset()
+    claims: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
 
 
-def decide(seat: Seat, looks: Looks, tie: str = "") -> Seat:
-    """The seat after one more look. Of several servers that claim it `tie` gets it, if that is one of them."""
+def decide(seat: Seat, looks: Looks, looked: str, tie: str = "") -> Seat:
+    """The seat after one more look, at `looked`. Of several that claim it `tie` gets it, if that is one of them."""
     seat = _known(seat, looks)
-    claims = [name for name, seen in looks.items() if name != seat.primary and _claims(seat, name, seen, looks)]
+    claims = tuple(name for name, seen in looks.items() if name != seat.primary and _claims(seat, name, seen, looks))
     left = _has_left(looks[seat.primary])
     if tie in claims or (left and len(claims) == 1):
         heir = tie if tie in claims else claims[0]
-        return _handed_over(seat, heir, looks, claims if left else [seat.primary, *claims])
-    return replace(seat, rivals=tuple(claims))
+        return _handed_over(seat, heir, looks, claims if left else (seat.primary, *claims))
+    return replace(seat, claims=claims, rivals=_rivals(seat, claims, looks, looked))
+
+
+def _rivals(seat: Seat, claims: tuple[str, ...], looks: Looks, looked: str) -> tuple[str, ...]:
+    """The claims that are known to be too many: what was seen of the primary before them says nothing."""
+    seen = looks[seat.primary]
+    confirmed = looked == seat.primary and bool(seen) and _is_free(seen[-1])
+    if confirmed or (_has_left(seen) and len(claims) > 1):
+        return claims
+    return tuple(name for name in claims if name in seat.rivals)
 
 
 def doubt(seat: Seat, looks: Looks) -> str:
@@ -48,6 +59,8 @@ def doubt(seat: Seat, looks: Looks) -> str:
 
     Rivals are no doubt: that there are several is known.
     """
+    if seat.claims and not seat.rivals:
+        return "another server claims its place"
     seen = looks[seat.primary]
     if not seen or seen[-1].error or not seat.identity:
         return ""

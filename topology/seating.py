@@ -36,7 +36,8 @@ class Seating:
         """A replica is not looked at any more."""
         del self.servers[name], self._looks[name], self._roles[name]
         self._identities.pop(name, None)
-        self._seat = replace(self._seat, rivals=tuple(rival for rival in self._seat.rivals if rival != name))
+        claims, rivals = ([one for one in names if one != name] for names in (self._seat.claims, self._seat.rivals))
+        self._seat = replace(self._seat, claims=tuple(claims), rivals=tuple(rivals))
 
     @property
     def primary(self) -> str:
@@ -72,7 +73,7 @@ class Seating:
     def take(self, name: str, seen: Observation) -> frozenset[str]:
         """A server was looked at; the names of those that are not what they were."""
         self._looks[name].append(seen)
-        before, self._seat = self._seat, decide(self._seat, self._looks, self._tie)
+        before, self._seat = self._seat, decide(self._seat, self._looks, name, self._tie)
         moved = self._moved(before, self._seat) | self._exchanged(name, seen)
         for other in moved:
             self._give_role(other)

@@ -32,7 +32,7 @@ def seats(w: str, a: str, b: str, tie: str = "") -> list[Seat]:
     for letters in zip(w, a, b, strict=True):
         for server, letter in zip("wab", letters, strict=True):
             looks[server] = [*looks[server], seen(server, letter)][-LOOKS:]
-            seat = decide(seat, looks, tie)
+            seat = decide(seat, looks, server, tie)
         found.append(seat)
     return found
 
@@ -61,12 +61,13 @@ def test_another_address(w: str, a: str, b: str, primaries: str) -> None:
 @pytest.mark.parametrize(
     ("w", "a", "b", "rivals"),
     [
-        ("WWWW", "11WW", "1111", [(), (), (), ("a",)]),
-        ("WWWWRR", "11WWWW", "111111", [(), (), (), ("a",), ("a",), ()]),
+        ("WWWWW", "11WWW", "11111", [(), (), (), (), ("a",)]),  # the primary was looked at before the other
+        ("WWWWRR", "11WWWW", "111111", [(), (), (), (), (), ()]),
+        ("WWWWWRR", "11WWWWW", "1111111", [(), (), (), (), ("a",), ("a",), ()]),
         ("WDDDWW", "11WWWW", "111111", [(), (), (), (), (), ("w",)]),
-        ("WDDD", "11WW", "11WW", [(), (), (), ("b",)]),
-        ("RDDD", "1WWW", "D1WW", [(), (), (), ("b",)]),
-        ("WWWW", "11WW", "11WW", [(), (), (), ("a", "b")]),
+        ("WDDDD", "11WWW", "11WWW", [(), (), (), (), ("b",)]),
+        ("RDDDD", "1WWWW", "D1WWW", [(), (), (), (), ("b",)]),
+        ("WWWWW", "11WWW", "11WWW", [(), (), (), (), ("a", "b")]),
         ("WWW", "WWW", "WWW", [(), (), ()]),  # readers that were never set up
     ],
 )
@@ -76,8 +77,8 @@ def test_rivals(w: str, a: str, b: str, rivals: list[tuple[str, ...]]) -> None:
 
 def test_a_tie_is_broken_as_configured() -> None:
     assert [seat.primary for seat in seats("WDDDWWW", "11WWWWW", "1112222", tie="w")] == [*"wwwaaww"]
-    assert [seat.rivals for seat in seats("WWWW", "11WW", "1111", tie="w")] == [(), (), (), ("a",)]
-    last = seats("WDDD", "11WW", "11WW", tie="w")[-1]
+    assert [seat.rivals for seat in seats("WWWWW", "11WWW", "11111", tie="w")][-1] == ("a",)
+    last = seats("WDDDD", "11WWW", "11WWW", tie="w")[-1]
     assert (last.primary, last.rivals) == ("a", ("b",))
 
 
@@ -113,7 +114,7 @@ def test_doubt(w: str, expected: str) -> None:
     seat = Seat("w")
     for letter in w:
         looks["w"] = [*looks["w"], seen("w", letter)][-LOOKS:]
-        seat = decide(seat, looks)
+        seat = decide(seat, looks, "w")
     found = doubt(seat, looks)
     assert expected in found
     assert bool(found) == bool(expected)

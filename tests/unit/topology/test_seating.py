@@ -53,8 +53,10 @@ def test_another_replica_at_the_same_address() -> None:
 
 def test_a_split_is_told(caplog: pytest.LogCaptureFixture) -> None:
     seating = started()
-    for _ in range(2):
-        seating.take("a", PROMOTED)
+    for name, seen in (("a", PROMOTED), ("a", PROMOTED)):
+        seating.take(name, seen)
+    assert "claims" in seating.doubt
+    seating.take("w", WRITES)
     assert seating.rivals == tuple("wa")
     assert seating.split == "w (h:1) and a (h:2) accept writes, where only one of them may"
     assert ("topology.seating", logging.ERROR, f"split brain: {seating.split}") in caplog.record_tuples
@@ -67,6 +69,6 @@ def test_a_split_is_told(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_a_tie_that_is_broken_is_no_split() -> None:
     seating = started(tie="w")
-    for _ in range(2):
-        seating.take("a", PROMOTED)
+    for name, seen in (("a", PROMOTED), ("a", PROMOTED), ("w", WRITES)):
+        seating.take(name, seen)
     assert (seating.split, seating.rivals, seating.primary) == ("", ("w", "a"), "w")
