@@ -5,7 +5,8 @@ import pytest
 from proxy.routing.policy import Target
 from proxy.session.request import Request
 from proxy.wire import constants as c
-from proxy.wire.replies import Err
+from proxy.wire.framing import frame
+from proxy.wire.replies import Err, Ok, ok_payload
 from tests.support.machines import (
     AUTOCOMMIT,
     IN_TRANS,
@@ -559,3 +560,23 @@ def test_nothing_else_is_written_ahead() -> None:
     ):
         assert steps.ahead(seen, session.request(query(text))) == []
     assert steps.ahead(seen, session.request(query("SELECT a FROM t"))) == [query("SELECT a FROM t")]
+
+
+def test_an_insert_id_that_was_lost_is_not_made_up() -> None:
+    session = Session()
+    session.query("INSERT INTO t VALUES (1)")
+    session.state.lose_connection()
+    last = session.machine.last
+
+    def retold(text: str) -> object:
+        return last.retold(session.request(query(text)))
+
+    for text in ("SELECT LAST_INSERT_ID()", "SELECT @@identity", "INSERT INTO t VALUES (last_insert_id())"):
+        found = retold(text)
+        assert isinstance(found, Err)
+        assert "LAST_INSERT_ID() is not known" in found.message
+    assert isinstance(retold("SELECT 1"), Request)
+    for answer in (Ok(1, 0), Ok(1, 7)):
+        assert session.state.insert_id_lost
+        last.learn(frame(ok_payload(answer), 1))
+    assert not session.state.insert_id_lost
