@@ -55,7 +55,7 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
         watching = [tasks.create_task(work) for work in running]
         if context.pool is not None:
             watching.append(tasks.create_task(context.pool.keep()))
-        async with _http(context):
+        async with _http(context, hangup):
             await _serve(context, reloader, stop)
         for task in watching:
             task.cancel()
@@ -76,17 +76,17 @@ async def _serve(context: Context, reloader: Reloader, stop: asyncio.Event) -> N
 
 
 @contextlib.asynccontextmanager
-async def _http(context: Context) -> AsyncIterator[None]:
-    """Metrics and health over HTTP or HTTPS while the block runs, if they are asked for."""
+async def _http(context: Context, hangup: asyncio.Event) -> AsyncIterator[None]:
+    """Dashboard, metrics and health over HTTP or HTTPS while the block runs, if they are asked for."""
     if context.settings.http is None:
         yield
         return
     # Costs some MiB and a moment, which most do without.
     from proxy.http.service import serving
 
-    async with serving(context, *host_and_port(context.settings.http)) as (host, port):
+    async with serving(context, hangup, *host_and_port(context.settings.http)) as (host, port):
         scheme = "https" if context.settings.http_tls else "http"
-        log.info("metrics and health on %s://%s:%d/", scheme, host, port)
+        log.info("dashboard, metrics and health on %s://%s:%d/", scheme, host, port)
         yield
 
 

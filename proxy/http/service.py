@@ -1,16 +1,20 @@
-"""Routes and nothing else. Nothing here changes anything, and nothing tells a user, an address or a statement.
+"""Routes and nothing else: health, metrics, the dashboard with what it shows, and what can be changed from there.
 
-With a token all but health is for those who show it.
+With a token all but health and the empty page is for those who show it; changes are at any rate.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from typing import Final
 
 from aiohttp import web
 
-from proxy.http.access import for_http, guard
+from proxy.http.access import for_http, guard, secure
 from proxy.http.metrics import Metrics
+from proxy.http.views import status
+from proxy.logs import audit
 from proxy.session.context import Context
 from topology.errors import ConfigError
 
@@ -18,9 +22,9 @@ _EXPOSITION: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"
 
 
 @asynccontextmanager
-async def serving(context: Context, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
-    """Serve while the block runs; yields host and port. Raises ConfigError."""
-    runner = web.AppRunner(_application(context), access_log=None, shutdown_timeout=1.0)
+async def serving(context: Context, hangup: asyncio.Event, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
+    """Serve while the block runs; yields host and port. `hangup` has the settings read again. Raises ConfigError."""
+    runner = web.AppRunner(_Service(context, hangup).application(), access_log=None, shutdown_timeout=1.0)
     tls = for_http(lambda: context.certificate) if context.settings.http_tls else None
     await runner.setup()
     try:
@@ -34,24 +38,54 @@ async def serving(context: Context, host: str, port: int) -> AsyncIterator[tuple
         await runner.cleanup()
 
 
-def _application(context: Context) -> web.Application:
-    metrics = Metrics(context)
+class _Service:
+    def __init__(self, context: Context, hangup: asyncio.Event) -> None:
+        self._context = context
+        self._hangup = hangup
+        self._metrics = Metrics(context)
+        self._page = files("proxy.http").joinpath("page.html").read_text(encoding="utf-8")
 
-    async def healthz(_: web.Request) -> web.Response:
+    def application(self) -> web.Application:
+        application = web.Application(client_max_size=4096, middlewares=[guard(lambda: self._context.settings)])
+        application.router.add_get("/", self._index)
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/metrics", self._scrape)
+        application.router.add_get("/status", self._status)
+        application.router.add_post("/reload", self._reload)
+        application.router.add_post(r"/sessions/{number:\d{1,19}}/kill", self._kill)
+        application.on_response_prepare.append(secure)
+        return application
+
+    async def _index(self, _: web.Request) -> web.Response:
+        return web.Response(text=self._page, content_type="text/html", charset="utf-8")
+
+    async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})
 
-    async def readyz(_: web.Request) -> web.Response:
-        problem = not_ready(context)
+    async def _readyz(self, _: web.Request) -> web.Response:
+        problem = not_ready(self._context)
         return web.json_response({"ok": not problem, "problem": problem}, status=503 if problem else 200)
 
-    async def scrape(_: web.Request) -> web.Response:
-        return web.Response(body=metrics.exposition(), headers=_EXPOSITION)
+    async def _scrape(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.exposition(), headers=_EXPOSITION)
 
-    application = web.Application(client_max_size=4096, middlewares=[guard(lambda: context.settings)])
-    application.router.add_get("/healthz", healthz)
-    application.router.add_get("/readyz", readyz)
-    application.router.add_get("/metrics", scrape)
-    return application
+    async def _status(self, _: web.Request) -> web.Response:
+        return web.json_response(status(self._context))
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        audit("reload", by=request.remote)
+        self._hangup.set()
+        return web.json_response({"ok": True}, status=202)
+
+    async def _kill(self, request: web.Request) -> web.Response:
+        number = int(request.match_info["number"])
+        session = self._context.session(number)
+        if session is None:
+            raise web.HTTPNotFound(text="there is no such session\n")
+        audit("session killed", by=request.remote, session=number, user=session.user, client=session.address)
+        session.close()
+        return web.json_response({"ok": True})
 
 
 def not_ready(context: Context) -> str:

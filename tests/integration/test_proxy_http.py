@@ -6,21 +6,24 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
+import pymysql
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from replication.sandbox import Cluster
 from tests.support.clients import connect, run
 from tests.support.clusters import replicating_cluster
+from tests.support.observing import alert_expressions, dashboard_expressions, metrics_in
 from tests.support.proxies import ProxyProcess, running_proxy, started_proxy
 from tests.support.waiting import wait_until
 
 SCHEMA = "metered"
-_HTTP = re.compile(r"metrics and health on (https?://[\d.]+:\d+)/")
+_HTTP = re.compile(r"dashboard, metrics and health on (https?://[\d.]+:\d+)/")
 
 
 @dataclass
@@ -30,13 +33,22 @@ class Metered:
     cluster: Cluster
     proxy: ProxyProcess
 
-    def get(self, path: str, token: str = "", trusted: Path | None = None) -> tuple[int, str]:
+    def get(
+        self,
+        path: str,
+        token: str = "",
+        trusted: Path | None = None,
+        method: str = "GET",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[int, str]:
         """Status and body; over HTTPS the certificate is one of `trusted`."""
         found = _HTTP.search(self.proxy.log)
         assert found is not None, self.proxy.log
         try:
             asked = urllib.request.Request(
-                found[1].replace("0.0.0.0", "127.0.0.1") + path, headers={"Authorization": f"Bearer {token}"}
+                found[1].replace("0.0.0.0", "127.0.0.1") + path,
+                headers={"Authorization": f"Bearer {token}", **headers},
+                method=method,
             )
             tls = ssl.create_default_context(cafile=trusted) if trusted is not None else None
             with urllib.request.urlopen(asked, timeout=30, context=tls) as answer:
@@ -105,14 +117,53 @@ def test_sums_are_what_clients_counted(metered: Metered) -> None:
     assert after["process_cpu_seconds_total", ()] > 0
 
 
+def test_dashboard_and_alerts_ask_for_metrics_that_there_are(metered: Metered) -> None:
+    with connect(metered.cluster, metered.proxy) as client:
+        run(client, f"CREATE DATABASE {SCHEMA}_pinned")
+        run(client, f"CREATE TEMPORARY TABLE {SCHEMA}_pinned.t (id INT)")
+        with pytest.raises(pymysql.MySQLError):
+            run(client, "SELECT 1 FROM no_such_schema.t")
+        run(client, f"DROP DATABASE {SCHEMA}_pinned")
+        there = {name for name, _ in metered.samples()}
+    for expression in (*alert_expressions(), *dashboard_expressions()):
+        assert metrics_in(expression) <= there, expression
+
+
+def test_a_session_is_killed_with_the_token_only(shared_cluster: Cluster, tmp_path: Path) -> None:
+    token = "a token of the tests"
+    flags = ("--http", "127.0.0.1:0", "--http-token", token, "--audit-log")
+    with running_proxy(shared_cluster, *flags) as proxy, connect(shared_cluster, proxy) as client:
+        metered = Metered(shared_cluster, proxy)
+        (session,) = json.loads(metered.get("/status", token)[1])["sessions"]["shown"]
+        path = f"/sessions/{session['number']}/kill"
+        assert metered.get(path, "a wrong token of them", method="POST")[0] == 401
+        assert metered.get(path, token, method="GET")[0] == 405
+        assert metered.get(path, token, method="POST", headers={"Sec-Fetch-Site": "cross-site"})[0] == 403
+        run(client, "SELECT 1")
+        assert metered.get(path, token, method="POST") == (200, '{"ok": true}')
+        with pytest.raises(pymysql.MySQLError):
+            run(client, "SELECT 1")
+        assert metered.get(path, token, method="POST") == (404, "there is no such session\n")
+        assert f"audit: session killed by=127.0.0.1 session={session['number']}" in proxy.log
+        assert metered.get("/reload", token, method="POST")[0] == 202
+        proxy.wait_for_log("SIGHUP: reading the settings")
+        assert token not in proxy.log
+
+
+def test_pages_of_other_sites_and_names_learn_nothing(metered: Metered) -> None:
+    assert metered.get("/status")[0] == 200
+    assert metered.get("/status", headers={"Sec-Fetch-Site": "cross-site"})[0] == 403
+    assert metered.get("/status", headers={"Host": "rebound.example:80"})[0] == 403
+    assert metered.get("/reload", method="POST")[0] == 403
+
+
 def test_nothing_secret_is_told(metered: Metered) -> None:
     with connect(metered.cluster, metered.proxy) as client:
         run(client, "SELECT 'a secret literal'")
-        told = "".join(metered.get(path)[1] for path in ("/metrics", "/readyz", "/healthz")) + metered.proxy.log
+        told = "".join(metered.get(path)[1] for path in ("/metrics", "/status", "/readyz", "/")) + metered.proxy.log
     primary = metered.cluster.servers[0]
     assert primary.password not in told
     assert "secret literal" not in told
-    assert metered.get("/")[0] == 404
 
 
 def test_with_a_token_and_tls_metrics_are_for_those_who_show_it(shared_cluster: Cluster, tmp_path: Path) -> None:

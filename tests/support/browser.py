@@ -69,6 +69,14 @@ class Page:
         except TimeoutError:
             raise AssertionError(f"{script} in:\n{await self.value('document.body.innerText')}") from None
 
+    async def look_like(self, width: int, height: int, *, dark: bool) -> None:
+        """Be a screen of this size, in pixels, whose user likes it dark or light."""
+        await self._call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self._call("Emulation.setEmulatedMedia", features=[feature])
+
     async def screenshot(self) -> bytes:
         """The page as people see it, as a PNG."""
         answer = await self._call("Page.captureScreenshot", format="png")

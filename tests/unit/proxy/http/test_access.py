@@ -20,16 +20,24 @@ async def _answer(_: web.Request) -> web.StreamResponse:
     return web.Response(text="let in")
 
 
-def status(method: str, path: str, authorization: str = "", token: str | None = TOKEN) -> int:
+def status(
+    method: str,
+    path: str,
+    authorization: str = "",
+    token: str | None = TOKEN,
+    host: str = "127.0.0.1:8081",
+    site: str = "none",
+) -> int:
     settings = load_settings(None, {}, {"http_token": token})
-    request = make_mocked_request(method, path, headers={"Authorization": authorization} if authorization else {})
+    given = {"Host": host, "Sec-Fetch-Site": site, **({"Authorization": authorization} if authorization else {})}
+    request = make_mocked_request(method, path, headers=given)
     try:
         return asyncio.run(guard(lambda: settings)(request, _answer)).status  # type: ignore[arg-type]
     except web.HTTPException as refusal:
         return refusal.status
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/", "/anything"])
+@pytest.mark.parametrize("path", ["/metrics", "/status", "/anything"])
 def test_with_a_token_it_has_to_be_shown(path: str) -> None:
     assert status("GET", path, f"Bearer {TOKEN}") == 200
     assert status("POST", path, f"bearer {TOKEN}") == 200
@@ -38,8 +46,8 @@ def test_with_a_token_it_has_to_be_shown(path: str) -> None:
         assert status("POST", path, wrong) == 401
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_health_is_for_everybody(path: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+def test_health_and_the_page_are_for_everybody(path: str) -> None:
     assert status("GET", path) == 200
 
 
@@ -48,6 +56,22 @@ def test_without_a_token_there_is_only_reading() -> None:
     assert status("HEAD", "/metrics", token=None) == 200
     assert status("POST", "/metrics", token=None) == 403
     assert status("POST", "/metrics", "Bearer ", token=None) == 403
+
+
+@pytest.mark.parametrize(("site", "expected"), [("same-origin", 200), ("same-site", 403), ("cross-site", 403)])
+def test_pages_of_other_sites_are_refused(site: str, expected: int) -> None:
+    assert status("POST", "/reload", f"Bearer {TOKEN}", site=site) == expected
+    assert status("GET", "/status", token=None, site=site) == expected
+
+
+@pytest.mark.parametrize("host", ["localhost:8081", "[::1]:8081", "127.0.0.1"])
+def test_without_a_token_it_is_asked_for_by_names_of_this_machine(host: str) -> None:
+    assert status("GET", "/status", token=None, host=host) == 200
+
+
+def test_other_names_need_a_token() -> None:
+    assert status("GET", "/status", token=None, host="rebound.example:80") == 403
+    assert status("GET", "/status", f"Bearer {TOKEN}", host="proxy.example:80") == 200
 
 
 def meets(context: ssl.SSLContext, authority: Authority, name: str | None) -> bytes:
