@@ -196,6 +196,9 @@ class Settings(BaseModel):
     probe_interval: Seconds = Field(1.0, description="pause between two probes of a server")
     probe_timeout: Seconds = Field(2.0, description="a probe without an answer after this has failed")
     max_lag: Seconds = Field(10.0, description="a replica further behind gets no reads")
+    errant_transactions: Literal["exclude", "accept"] = Field(
+        "exclude", description="what becomes of a replica with transactions that the primary lacks"
+    )
     consistency: Level = Field(Level.GLOBAL, description="which writes a read sees")
     freshness_wait: float = Field(
         0.01, ge=0, le=10, description="so long a read waits for a replica that has these, before the primary serves it"

@@ -105,3 +105,40 @@ def _triples(text: str) -> Iterable[tuple[str, str, int]]:
     for item in filter(None, (part.strip() for part in text.split(","))):
         domain, server, sequence = item.split("-")
         yield domain, server, int(sequence)
+
+
+def errant(vendor: Vendor, have: str, primary: str, server_id: str) -> str:
+    """The transactions of a replica's history that the primary's lacks; empty if there are none.
+
+    Histories are gtid_executed on MySQL; on MariaDB gtid_binlog_state, the primary's with its gtid_slave_pos. There the
+    last of each domain and server is told, and a number that the primary has passed is only counted if the replica
+    (`server_id`) has written it itself: who has written the older ones, the primary may have forgotten.
+    """
+    if vendor is Vendor.MARIADB:
+        reached = mariadb_position(primary)
+        return ",".join(
+            f"{domain}-{server}-{sequence}"
+            for domain, server, sequence in _triples(have)
+            if (server == server_id or sequence > reached.get(int(domain), 0))
+            and not shares_history(f"{domain}-{server}-{sequence}", primary)
+        )
+    allowed = mysql_set(primary)
+    return ",".join(
+        f"{source}:{first}" if first == last else f"{source}:{first}-{last}"
+        for source, intervals in mysql_set(have).items()
+        for first, last in _without(intervals, allowed.get(source, ()))
+    )
+
+
+def _without(intervals: Iterable[Interval], others: Iterable[Interval]) -> Iterable[Interval]:
+    """What of `intervals` is in none of `others`; both sorted and apart."""
+    for begin, end in intervals:
+        first = begin
+        for low, high in others:
+            if low > end:
+                break
+            if first < low:
+                yield first, low - 1
+            first = max(first, high + 1)
+        if first <= end:
+            yield first, end

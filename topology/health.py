@@ -1,22 +1,107 @@
-"""Is a server fit for use? A pure judgement over what the probes saw, with hysteresis."""
+"""Is a server fit for use? A pure judgement over what the probes saw, with hysteresis.
 
+`HEALTH_OF` is the table of causes, `_RULES` looks for them: the first rule that finds one decides.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final
 
+from topology.gtid import errant
 from topology.servers import Health, Observation, Role, Server, ServerState
+from topology.versions import is_older
 
 # So many failed probes in a row take a server out of use, so many good ones put it back.
 FAILURES_TO_FALL: Final = 2
 SUCCESSES_TO_RETURN: Final = 2
+# So many times in a row a replica must be seen with transactions that the primary lacks.
+ERRANT_TO_LEAVE: Final = 2
+# While something is wrong probes come so much faster, until so many were bad in a row.
+_HASTE: Final = 4
+_HASTY_PROBES: Final = 40
+
+
+class Cause(StrEnum):
+    """Why a server is not used."""
+
+    NO_ANSWER = "no-answer"
+    LOGIN = "login"
+    FAILED_IN_USE = "failed-in-use"
+    SAME_SERVER = "same-server"
+    NO_SOURCE = "no-source"
+    OTHER_SOURCE = "other-source"
+    RECEIVER = "receiver"
+    APPLIER = "applier"
+    ERRANT = "errant"
+    LAG_UNKNOWN = "lag-unknown"
+    LAG = "lag"
+    LAG_SHRINKS = "lag-shrinks"
+
+
+HEALTH_OF: Final[Mapping[Cause, Health]] = {
+    Cause.NO_ANSWER: Health.DOWN,
+    Cause.LOGIN: Health.DOWN,
+    Cause.FAILED_IN_USE: Health.DOWN,
+    Cause.SAME_SERVER: Health.FOREIGN,
+    Cause.NO_SOURCE: Health.BROKEN,
+    Cause.OTHER_SOURCE: Health.FOREIGN,
+    Cause.RECEIVER: Health.BROKEN,
+    Cause.APPLIER: Health.BROKEN,
+    Cause.ERRANT: Health.AHEAD,
+    Cause.LAG_UNKNOWN: Health.LAGGING,
+    Cause.LAG: Health.LAGGING,
+    Cause.LAG_SHRINKS: Health.CATCHING_UP,
+}
+# Nobody answered: that may be an accident. All others are what a server says of itself.
+_ACCIDENTS: Final = frozenset({Cause.NO_ANSWER, Cause.LOGIN})
+_BEHIND: Final = frozenset({Health.LAGGING, Health.CATCHING_UP})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a replica may be: `max_lag` seconds behind, and with transactions that the primary lacks."""
+
+    max_lag: float
+    errant_allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What a replica is measured by: the primary as it was last seen, and the limits."""
+
+    primary: Observation | None
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What is remembered of one server between judgements: the last verdict and the run of equal outcomes."""
+    """What is remembered of one server between judgements: the last verdict and the run of equal outcomes.
+
+    `cause` is why it is not used. `seen` is the last observation that was answered, `errant` how often in a row it had
+    transactions that the primary, asked afterwards, lacked: those in `surplus`.
+    """
 
     state: ServerState
     good: int = 0
     bad: int = 0
+    cause: Cause | None = None
+    seen: Observation | None = None
+    errant: int = 0
+    surplus: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One replica, which has answered, with all that the verdict depends on."""
+
+    track: Track
+    seen: Observation
+    lag: float | None
+    by: Yardstick
+
+
+Finding = tuple[Cause, str]
 
 
 def begin(server: Server) -> Track:
@@ -24,57 +109,133 @@ def begin(server: Server) -> Track:
     return Track(ServerState(server, Health.UNKNOWN, "not probed yet"))
 
 
-def judge(track: Track, seen: Observation, primary: Observation | None, max_lag: float) -> Track:
-    """The track after one more probe. `primary` is what was last seen of the primary, `max_lag` is in seconds."""
-    health, reason = _verdict(track.state.server, seen, primary, max_lag)
-    if health is Health.HEALTHY:
-        return _after_good(track, seen)
-    if health is Health.DOWN:
-        return _after_bad(track, reason)
+def judge(track: Track, seen: Observation, lag: float | None, by: Yardstick) -> Track:
+    """The track after one more probe. `lag` is what was measured of a replica (`topology.lag`)."""
+    if seen.error:
+        return _after_bad(track, Cause.LOGIN if seen.denied else Cause.NO_ANSWER, seen.error)
+    if track.state.server.role is Role.PRIMARY:
+        return _after_good(replace(track, seen=seen), seen, None, "")
+    track = _compared(track, seen, by)
+    case = _Case(track, seen, lag, by)
+    finding = next((found for rule in _RULES if (found := rule(case))), None)
+    if finding is None:
+        return _after_good(track, seen, lag, "; ".join(_oddities(case)))
+    cause, reason = finding
     # An answer that says "do not use me" needs no second opinion.
-    return Track(ServerState(track.state.server, health, reason, seen), bad=FAILURES_TO_FALL)
+    state = ServerState(track.state.server, HEALTH_OF[cause], reason, seen, lag)
+    return replace(track, state=state, good=0, bad=max(FAILURES_TO_FALL, track.bad + 1), cause=cause)
 
 
 def fail(track: Track, reason: str) -> Track:
     """The track after a statement's connection to the server broke or was refused: out of use at once."""
-    state = replace(track.state, health=Health.DOWN, reason=reason)
-    return Track(state, bad=FAILURES_TO_FALL)
+    state = replace(track.state, health=HEALTH_OF[Cause.FAILED_IN_USE], reason=reason)
+    return replace(track, state=state, good=0, bad=FAILURES_TO_FALL, cause=Cause.FAILED_IN_USE)
 
 
-def _verdict(server: Server, seen: Observation, primary: Observation | None, max_lag: float) -> tuple[Health, str]:
-    if seen.error:
-        return Health.DOWN, seen.error
-    if server.role is Role.PRIMARY:
-        return Health.HEALTHY, ""
-    return _replica_verdict(seen, primary, max_lag)
+def pause(track: Track, interval: float) -> float:
+    """Seconds until the next probe: fewer than `interval` while something is wrong, unless it has been for long."""
+    restless = not track.state.usable or track.bad or 0 < track.errant < ERRANT_TO_LEAVE
+    return interval / _HASTE if restless and track.bad < _HASTY_PROBES else interval
 
 
-def _replica_verdict(seen: Observation, primary: Observation | None, max_lag: float) -> tuple[Health, str]:
-    replica = seen.replica
-    if replica is None:
-        return Health.BROKEN, "follows no primary"
-    if not replica.io_running or not replica.sql_running:
-        thread = "applier" if replica.io_running else "receiver"
-        return Health.BROKEN, f"the replication {thread} does not run: {replica.error or 'no error given'}"
-    if primary is not None and not primary.error and replica.source != primary.identity:
-        return Health.BROKEN, f"follows another server ({replica.source}, not {primary.identity})"
-    if replica.lag_seconds is None:
-        return Health.LAGGING, "does not know how far it is behind"
-    if replica.lag_seconds > max_lag:
-        return Health.LAGGING, f"{replica.lag_seconds:g} s behind, {max_lag:g} s are allowed"
-    return Health.HEALTHY, ""
+def _compared(track: Track, seen: Observation, by: Yardstick) -> Track:
+    """The replica's transactions as of the probe before are compared with the primary's, which was asked afterwards.
+
+    So what has reached the replica only just now is not taken for its own.
+    """
+    before, primary = track.seen, by.primary
+    track = replace(track, seen=seen)
+    if before is None or primary is None or primary.began < before.ended:
+        return track
+    surplus = ""
+    if before.vendor is not None and before.vendor is primary.vendor and primary.logged:
+        # What the primary has from another one may be in no binary log of its own.
+        had = f"{primary.history},{primary.applied}"
+        surplus = errant(before.vendor, before.history, had, before.identity)
+    return replace(track, errant=track.errant + 1 if surplus else 0, surplus=surplus)
 
 
-def _after_good(track: Track, seen: Observation) -> Track:
+def _is_primary(case: _Case) -> Finding | None:
+    primary = case.by.primary
+    if primary is None or case.seen.replica is not None or case.seen.identity != primary.identity:
+        return None
+    return Cause.SAME_SERVER, f"is the primary itself, or has its identity ({primary.identity})"
+
+
+def _alone(case: _Case) -> Finding | None:
+    return (Cause.NO_SOURCE, "follows no primary") if case.seen.replica is None else None
+
+
+def _stopped(case: _Case) -> Finding | None:
+    replica = case.seen.replica
+    assert replica is not None
+    error = replica.error or "no error given"
+    # One that tries to reach its source has what it has: its lag decides.
+    if not replica.io_running and not replica.connecting:
+        return Cause.RECEIVER, f"the replication receiver does not run: {error}"
+    if not replica.sql_running:
+        return Cause.APPLIER, f"the replication applier does not run: {error}"
+    return None
+
+
+def _astray(case: _Case) -> Finding | None:
+    replica, primary = case.seen.replica, case.by.primary
+    assert replica is not None
+    # One that has not reached its source yet does not know who that is.
+    if primary is None or not replica.source or replica.source == primary.identity:
+        return None
+    return Cause.OTHER_SOURCE, f"follows another server ({replica.source}, not {primary.identity})"
+
+
+def _ahead(case: _Case) -> Finding | None:
+    if case.by.limits.errant_allowed or case.track.errant < ERRANT_TO_LEAVE:
+        return None
+    return Cause.ERRANT, f"has transactions that the primary lacks: {case.track.surplus}"
+
+
+def _late(case: _Case) -> Finding | None:
+    replica, lag, limit = case.seen.replica, case.lag, case.by.limits.max_lag
+    assert replica is not None
+    trouble = "" if replica.io_running else f"; cannot reach its source: {replica.error or 'no error given'}"
+    if lag is None:
+        return Cause.LAG_UNKNOWN, f"does not know how far it is behind{trouble}"
+    if lag <= limit:
+        return None
+    before = case.track.state
+    nearer = before.health in _BEHIND and before.lag is not None and lag < before.lag
+    return (Cause.LAG_SHRINKS if nearer else Cause.LAG), f"{lag:.3g} s behind, {limit:g} s are allowed{trouble}"
+
+
+_Rule = Callable[[_Case], Finding | None]
+_RULES: Final[tuple[_Rule, ...]] = (_is_primary, _alone, _astray, _ahead, _stopped, _late)
+
+
+def _oddities(case: _Case) -> Iterator[str]:
+    """What does not keep a replica from being used, but should be known."""
+    seen, primary = case.seen, case.by.primary
+    if not seen.read_only:
+        yield "takes writes from others than its source: read_only is off"
+    if primary is not None and is_older(seen.version, primary.version):
+        yield f"is older ({seen.version}) than the primary ({primary.version})"
+    if case.by.limits.errant_allowed and case.track.errant >= ERRANT_TO_LEAVE:
+        yield f"has transactions that the primary lacks: {case.track.surplus}"
+
+
+def _after_good(track: Track, seen: Observation, lag: float | None, oddity: str) -> Track:
     good = track.good + 1
-    back = track.state.health in (Health.HEALTHY, Health.UNKNOWN) or good >= SUCCESSES_TO_RETURN
-    if back:
-        return Track(ServerState(track.state.server, Health.HEALTHY, "", seen), good=good)
-    return Track(replace(track.state, reason="answers again", observation=seen), good=good)
+    before = track.state
+    if before.health in (Health.HEALTHY, Health.UNKNOWN) or good >= SUCCESSES_TO_RETURN:
+        state = ServerState(before.server, Health.HEALTHY, oddity, seen, lag)
+        return replace(track, state=state, good=good, bad=0, cause=None)
+    if before.health in _BEHIND:
+        state = ServerState(before.server, Health.CATCHING_UP, "is within the limit again", seen, lag)
+        return replace(track, state=state, good=good, bad=0, cause=Cause.LAG_SHRINKS)
+    return replace(track, state=replace(before, reason="answers again", observation=seen, lag=lag), good=good, bad=0)
 
 
-def _after_bad(track: Track, reason: str) -> Track:
+def _after_bad(track: Track, cause: Cause, reason: str) -> Track:
     bad = track.bad + 1
-    falls = track.state.health is not Health.HEALTHY or bad >= FAILURES_TO_FALL
-    health = Health.DOWN if falls else Health.HEALTHY
-    return Track(replace(track.state, health=health, reason=reason), bad=bad)
+    if track.state.health is Health.HEALTHY and bad < FAILURES_TO_FALL:
+        return replace(track, state=replace(track.state, reason=reason), good=0, bad=bad)
+    state = replace(track.state, health=HEALTH_OF[cause], reason=reason)
+    return replace(track, state=state, good=0, bad=bad, cause=cause)

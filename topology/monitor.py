@@ -10,15 +10,17 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from topology import health
 from topology.environment import Deployment
 from topology.errors import ServerError
 from topology.freshness import Freshness, Table, Tables
+from topology.lag import LagMeter
 from topology.primary import LOOKS
 from topology.probe import Prober
 from topology.seating import Seating
-from topology.servers import Health, Observation, Server, Snapshot
+from topology.servers import Health, Observation, Server, ServerState, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -42,22 +44,24 @@ _SHORT_PAUSE_SECONDS = 0.001
 class Monitor:
     """Watches one deployment. `snapshot` is the latest judgement, replaced whole and never changed.
 
-    `interval` is the pause between two probes, `max_lag` what a replica may be behind; both in seconds. `tie` is the
-    name of the server that is the primary if several want to be; if it is empty, nobody is then.
+    `interval` is the pause between two probes in seconds, `limits` is what a replica may be. `tie` is the name of the
+    server that is the primary if several want to be; if it is empty, nobody is then.
     """
 
     def __init__(
-        self, deployment: Deployment, *, interval: float, within: float, max_lag: float, tie: str = ""
+        self, deployment: Deployment, *, interval: float, within: float, limits: health.Limits, tie: str = ""
     ) -> None:
         self._deployment = deployment
         self._seating = Seating(deployment.servers, tie)
         self._alarm = asyncio.Event()
         self.interval = interval
         self._within = within
-        self.max_lag = max_lag
+        self.limits = limits
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._tracks = {server.name: health.begin(server) for server in deployment.servers}
+        self._lags = LagMeter()
+        self._oddities: dict[str, str] = {}
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._silence_listeners: list[Callable[[Server], None]] = []
         self._move_listeners: list[Callable[[], None]] = []
@@ -120,6 +124,7 @@ class Monitor:
             task.cancel()
         self._seating.remove(server.name)
         del self._tracks[server.name]
+        self._oddities.pop(server.name, None)
         self._since.pop(server.name, None)
         self._pace.pop(server.name, None)
         self.freshness.forget(server.name)
@@ -186,28 +191,34 @@ class Monitor:
             while True:
                 seen = await self._observe(prober)
                 self._take(server.name, seen)
-                await self._rest()
+                await self._rest(server.name)
 
-    async def _rest(self) -> None:
+    async def _rest(self, name: str) -> None:
         """Pause between two looks at a server."""
+        pause = health.pause(self._tracks[name], self.interval)
         uneasy = self.snapshot.doubt or self.snapshot.split or not self.snapshot.primary.usable
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._alarm.wait(), min(self.interval, _UNEASY_SECONDS) if uneasy else self.interval)
+            await asyncio.wait_for(self._alarm.wait(), min(pause, _UNEASY_SECONDS) if uneasy else pause)
         await asyncio.sleep(_LOOK_PAUSE)
         self._alarm.clear()
 
     async def _observe(self, prober: Prober) -> Observation:
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             async with asyncio.timeout(self._within):
-                return await prober.observe()
+                seen = await prober.observe()
         except TimeoutError:
             prober.close()
-            return Observation(error=f"{prober.server} did not answer within {self._within:g} s")
+            seen = Observation(error=f"{prober.server} did not answer within {self._within:g} s")
+        return replace(seen, began=began, ended=clock())
 
     def _take(self, name: str, seen: Observation) -> None:
         self._looked[name] += 1
         before = self._seating.primary
         moved = self._seating.take(name, seen)
+        if name == self._seating.primary and not seen.error:
+            self._lags.note(seen)
         for other in sorted({*moved, name}, key=lambda one: one != self._seating.primary):
             self._judge(other, anew=other in moved)
         if moved:
@@ -228,8 +239,9 @@ class Monitor:
         seen = self._seating.last_look(name)
         track = health.begin(self._seating.servers[name]) if anew else self._tracks[name]
         if seen is not None:
-            primary = self._tracks[self._seating.primary].state.observation
-            track = health.judge(track, seen, primary, self.max_lag)
+            primary = self._tracks[self._seating.primary].seen
+            yardstick = health.Yardstick(primary, self.limits)
+            track = health.judge(track, seen, self._lags.lag(primary, seen), yardstick)
         self._keep(track)
 
     def _follow(self, moved: frozenset[str], *, primary: bool) -> None:
@@ -249,6 +261,8 @@ class Monitor:
         self._tracks[track.state.server.name] = track
         if before.health is not track.state.health:
             self._announce(before.health, track)
+        elif track.state.usable and not track.bad:
+            self._tell_oddity(track.state)
 
     def _publish(self, *, moved: bool = False) -> None:
         snapshot = self._judged()
@@ -267,6 +281,12 @@ class Monitor:
             self.freshness.forget(state.server.name)
         level = logging.INFO if state.usable else logging.WARNING
         log.log(level, "%s: %s -> %s %s", state.server, before, state.health, state.reason)
+        self._oddities[state.server.name] = state.reason if state.usable else ""
+
+    def _tell_oddity(self, state: ServerState) -> None:
+        if state.reason != self._oddities.get(state.server.name, ""):
+            self._oddities[state.server.name] = state.reason
+            log.warning("%s: stays healthy, %s", state.server, state.reason or "with nothing odd about it any more")
 
     def _judged(self) -> Snapshot:
         seating = self._seating
@@ -350,7 +370,7 @@ class Monitor:
         It is waited for again: under a steady load a newer one is no nearer.
         """
         clock = asyncio.get_running_loop().time
-        until = clock() + self.max_lag + _WAIT_SECONDS
+        until = clock() + self.limits.max_lag + _WAIT_SECONDS
         while self._tracks[server.name].state.usable and self.current(server) and clock() < until:
             async with asyncio.timeout(self._within + _WAIT_SECONDS):
                 if await prober.wait_for(position, _WAIT_SECONDS):

@@ -14,15 +14,19 @@ _OF_BOTH = (
     "@@global.read_only AS read_only, @@global.sql_mode AS sql_mode, @@global.max_connections AS max_connections, "
     "@@global.wait_timeout AS wait_timeout, @@global.init_connect AS init_connect"
 )
+_EXECUTED = "IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, '')"
+_LOGGED = "IF(@@log_bin, @@global.gtid_binlog_pos, '')"
 _FACTS = {
-    Vendor.MARIADB: f"SELECT @@server_id AS identity, @@global.tx_isolation AS isolation, {_OF_BOTH}",
-    Vendor.MYSQL: f"SELECT @@server_uuid AS identity, @@global.transaction_isolation AS isolation, {_OF_BOTH}",
+    Vendor.MARIADB: f"SELECT @@server_id AS identity, @@global.tx_isolation AS isolation, {_OF_BOTH}, "
+    f"{_LOGGED} AS logged, @@global.gtid_slave_pos AS applied, @@global.gtid_binlog_state AS history",
+    Vendor.MYSQL: f"SELECT @@server_uuid AS identity, @@global.transaction_isolation AS isolation, {_OF_BOTH}, "
+    f"{_EXECUTED} AS logged",
 }
 _REPLICA_STATUS = {Vendor.MARIADB: ("SHOW SLAVE STATUS",), Vendor.MYSQL: ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")}
 # Empty when the server keeps no binary log or no GTIDs: then nothing can be said about positions.
 _POSITION = {
-    Vendor.MARIADB: "SELECT IF(@@log_bin, @@global.gtid_binlog_pos, '')",
-    Vendor.MYSQL: "SELECT IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, '')",
+    Vendor.MARIADB: f"SELECT {_LOGGED}",
+    Vendor.MYSQL: f"SELECT {_EXECUTED}",
 }
 _WAIT = {
     Vendor.MARIADB: "SELECT MASTER_GTID_WAIT({position}, {seconds})",
@@ -55,11 +59,11 @@ class Prober:
             return await self._ask(client)
         except ServerError as error:
             self.close()
-            return Observation(error=error.problem)
+            return Observation(error=error.problem, denied=isinstance(error, AccessDenied))
 
     async def position(self) -> str:
         """The GTID position that covers all writes the server has acknowledged; empty when it keeps none."""
-        return str(await self._value(_POSITION) or "").replace("\n", "")
+        return _in_one_line(await self._value(_POSITION))
 
     async def wait_for(self, position: str, seconds: float) -> bool:
         """Whether the server has applied `position`, waiting for it up to `seconds`."""
@@ -106,6 +110,7 @@ class Prober:
     async def _ask(self, client: SqlClient) -> Observation:
         facts = await client.one(_FACTS[self._vendor])
         replica = await self._replica_status(client)
+        logged = _in_one_line(facts["logged"])
         return Observation(
             vendor=self._vendor,
             version=client.greeted_version,
@@ -118,6 +123,9 @@ class Prober:
             wait_timeout=float(facts["wait_timeout"]),
             init_connect=bool(facts["init_connect"]),
             isolation=str(facts["isolation"]).replace("-", " "),
+            logged=logged,
+            applied=_in_one_line(facts.get("applied", logged)),
+            history=_in_one_line(facts.get("history", logged)),
         )
 
     async def _replica_status(self, client: SqlClient) -> ReplicaStatus | None:
@@ -143,6 +151,10 @@ class Prober:
         with suppress(StatementRefused, AccessDenied):
             return str((await client.one(WORKER_ERRORS)).get("message", ""))
         return ""
+
+
+def _in_one_line(gtid: object) -> str:
+    return str(gtid or "").replace("\n", "")
 
 
 def vendor_of(version: str) -> Vendor:

@@ -8,7 +8,11 @@ from topology.servers import ReplicaStatus, Vendor
 
 # Each vendor and version has some of these; the first one that is there counts.
 _IO_RUNNING = ("Replica_IO_Running", "Slave_IO_Running")
+# Preparing is MariaDB's, before it has tried.
+_CONNECTING = ("Connecting", "Preparing")
 _SQL_RUNNING = ("Replica_SQL_Running", "Slave_SQL_Running")
+_HOST = ("Source_Host", "Master_Host")
+_PORT = ("Source_Port", "Master_Port")
 _BEHIND = ("Seconds_Behind_Source", "Seconds_Behind_Master")
 _SOURCE_IDENTITY = {
     Vendor.MYSQL: ("Source_UUID", "Master_UUID"),
@@ -49,13 +53,17 @@ def replica_status(row: Mapping[str, Any], vendor: Vendor, worker_error: str = "
     if not row:
         return None
     lag = _first(row, _BEHIND)
+    source = str(_first(row, _SOURCE_IDENTITY[vendor]) or "")
     errors = row.get("Last_IO_Error"), worker_error or row.get("Last_SQL_Error")
     return ReplicaStatus(
-        source=str(_first(row, _SOURCE_IDENTITY[vendor]) or ""),
+        # MariaDB's is 0 until it has reached it.
+        source="" if source == "0" else source,
         io_running=_first(row, _IO_RUNNING) == "Yes",
         sql_running=_first(row, _SQL_RUNNING) == "Yes",
         lag_seconds=None if lag is None else float(lag),
         error=without_values(" ".join(error for error in errors if error)),
+        connecting=_first(row, _IO_RUNNING) in _CONNECTING,
+        address=f"{_first(row, _HOST)}:{_first(row, _PORT)}",
     )
 
 

@@ -133,13 +133,19 @@ def server_from_url(url: str, name: str, role: Role) -> Server:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaStatus:
-    """What a replica says of its replication. `source` identifies the server it follows, as `Observation.identity`."""
+    """What a replica says of its replication. `source` identifies the server it follows, as `Observation.identity`.
+
+    It is empty as long as the replica has not reached it; `address` is its host:port as the replica has it.
+    `connecting` tells that the receiver tries to reach it. `lag_seconds` is the server's own figure.
+    """
 
     source: str
     io_running: bool
     sql_running: bool
     lag_seconds: float | None
     error: str = ""
+    connecting: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +155,15 @@ class Observation:
     `version` and `collation_id` are those of the server's greeting. `identity` is the server_uuid (MySQL) or server_id
     (MariaDB). `replica` is None for a server that follows nobody. `max_connections` and `wait_timeout` (seconds) are
     its settings, `init_connect` tells whether it runs statements of its own at the beginning of connections.
+
+    `denied` tells that the error is about the login. `logged` is the GTID position that others have to reach if this is
+    their primary, `applied` the one up to which it has applied what its source logged. `history` are all transactions
+    that it has in its binary log, as `topology.gtid.errant` takes them. They are empty where there are no GTIDs. The
+    asking lasted from `began` to `ended`, in seconds of one clock.
     """
 
     error: str = ""
+    denied: bool = False
     vendor: Vendor | None = None
     version: str = ""
     collation_id: int = 0
@@ -163,26 +175,38 @@ class Observation:
     wait_timeout: float = 0.0
     init_connect: bool = False
     isolation: str = ""
+    logged: str = ""
+    applied: str = ""
+    history: str = ""
+    began: float = 0.0
+    ended: float = 0.0
 
 
 class Health(StrEnum):
     """Whether a server may be used: only a `HEALTHY` one gets statements."""
 
-    UNKNOWN = "unknown"
+    UNKNOWN = "unknown"  # not probed yet
     HEALTHY = "healthy"
-    LAGGING = "lagging"
-    BROKEN = "broken"
-    DOWN = "down"
+    LAGGING = "lagging"  # further behind than allowed
+    CATCHING_UP = "catching-up"  # was, and gets nearer
+    BROKEN = "broken"  # answers, but does not replicate
+    FOREIGN = "foreign"  # does not follow our primary
+    AHEAD = "ahead"  # has transactions that the primary lacks
+    DOWN = "down"  # does not answer, or lets nobody in
 
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """The verdict on one server, with the reason that an operator reads, and the observation behind it."""
+    """The verdict on one server, with the reason that an operator reads, and the observation behind it.
+
+    A healthy server's reason is what is odd about it all the same. `lag` is in seconds, None if unknown.
+    """
 
     server: Server
     health: Health
     reason: str = ""
     observation: Observation | None = None
+    lag: float | None = None
 
     @property
     def usable(self) -> bool:

@@ -71,7 +71,7 @@ def servers(views: Iterable[ServerView]) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
             *(view.server.name, view.server.address, str(view.server.role), view.health, view.reason or None),
-            *(None if view.lag is None else f"{view.lag:g}", _yes(view.fresh), view.reads, view.others),
+            *(None if view.lag is None else f"{round(view.lag, 2):g}", _yes(view.fresh), view.reads, view.others),
         )
         for view in views
     ]

@@ -56,6 +56,4 @@ def allowed(snapshot: Snapshot, avoid: frozenset[str], wish: Hint) -> list[Serve
 
 def _lag(state: ServerState) -> float:
     """How far a replica was behind in seconds when it was asked last."""
-    seen = state.observation
-    lag = seen.replica.lag_seconds if seen is not None and seen.replica is not None else None
-    return float("inf") if lag is None else lag
+    return float("inf") if state.lag is None else state.lag

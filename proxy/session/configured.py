@@ -1,16 +1,22 @@
-"""The rules of the configuration as the router knows them."""
+"""The settings as those know them who go by them: rules for the router, limits for the monitor."""
 
 import re
 from collections.abc import Sequence
 
 from proxy.routing.rules import Rule, Rules
 from proxy.sql.hints import Hint, seconds_of
-from topology.config import ConfiguredRule
+from topology.config import ConfiguredRule, Settings
+from topology.health import Limits
 
 
 def rules_of(configured: Sequence[ConfiguredRule]) -> Rules | None:
     """The rules of the configuration; None without any, so that they cost nothing."""
     return Rules([_rule(number, rule) for number, rule in enumerate(configured, 1)]) if configured else None
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What replicas may be."""
+    return Limits(settings.max_lag, errant_allowed=settings.errant_transactions == "accept")
 
 
 def _rule(number: int, rule: ConfiguredRule) -> Rule:

@@ -50,13 +50,11 @@ def server_views(context: Context) -> list[ServerView]:
 
 
 def _server(context: Context, state: ServerState) -> ServerView:
-    name, seen, traffic = state.server.name, state.observation, context.traffic[state.server.name]
+    name, traffic = state.server.name, context.traffic[state.server.name]
     snapshot = context.monitor.snapshot
     on_primary = state is snapshot.primary
-    lag = seen.replica.lag_seconds if seen is not None and seen.replica is not None else None
-    fresh = on_primary or context.monitor.freshness.fresh(name)
+    health, reason = str(state.health), state.reason
     if name in snapshot.rivals:
-        return ServerView(
-            state.server, SPLIT, "several servers accept writes", lag, fresh, traffic.reads, traffic.others
-        )
-    return ServerView(state.server, str(state.health), state.reason, lag, fresh, traffic.reads, traffic.others)
+        health, reason = SPLIT, "several servers accept writes"
+    fresh = on_primary or context.monitor.freshness.fresh(name)
+    return ServerView(state.server, health, reason, state.lag, fresh, traffic.reads, traffic.others)

@@ -1,30 +1,48 @@
 """Verdicts and their hysteresis, probe by probe."""
 
+from dataclasses import replace
+
 import pytest
 
-from topology.health import Track, begin, fail, judge
+from topology.health import HEALTH_OF, Cause, Limits, Track, Yardstick, begin, fail, judge, pause
 from topology.servers import Health, Observation, ReplicaStatus, Role, Server, Vendor
 
 PRIMARY = Server("dbwrite", "h", 1, Role.PRIMARY)
 REPLICA = Server("dbread1", "h", 2, Role.REPLICA)
-OF_PRIMARY = Observation(vendor=Vendor.MYSQL, identity="uuid-1")
-MAX_LAG = 10.0
+A, B = "3e11fa47-71ca-11e1-9e33-c80aa9429562", "3e11fa47-71ca-11e1-9e33-c80aa9429563"
+OF_PRIMARY = Observation(vendor=Vendor.MYSQL, identity="uuid-1", version="8.4.0", logged=f"{A}:1-9", history=f"{A}:1-9")
+LIMITS = Limits(10.0)
 
 
 def replica(
-    source: str = "uuid-1", io: bool = True, sql: bool = True, lag: float | None = 0, error: str = ""
+    source: str = "uuid-1",
+    io: bool = True,
+    sql: bool = True,
+    lag: float | None = 0,
+    error: str = "",
+    connecting: bool = False,
 ) -> Observation:
-    return Observation(vendor=Vendor.MYSQL, identity="uuid-2", replica=ReplicaStatus(source, io, sql, lag, error))
+    status = ReplicaStatus(source, io, sql, lag, error, connecting)
+    return Observation(vendor=Vendor.MYSQL, identity="uuid-2", version="8.4.1", read_only=True, replica=status)
 
 
-GOOD, BAD = replica(), Observation(error="refused")
-LAGGING, BROKEN = replica(lag=11), replica(sql=False, error="duplicate key")
-SEEN = {"g": GOOD, "b": BAD, "l": LAGGING, "x": BROKEN}
-HEALTH = {"H": Health.HEALTHY, "D": Health.DOWN, "L": Health.LAGGING, "X": Health.BROKEN}
+GOOD, BAD, DENIED = replica(), Observation(error="refused"), Observation(error="Access denied", denied=True)
+LAGGING, NEARER, BROKEN = replica(lag=13), replica(lag=12), replica(sql=False, error="duplicate key")
+ASTRAY = replica(source="uuid-9")
+SEEN = {"g": GOOD, "b": BAD, "d": DENIED, "l": LAGGING, "n": NEARER, "x": BROKEN, "f": ASTRAY}
+HEALTH = {
+    "H": Health.HEALTHY,
+    "D": Health.DOWN,
+    "L": Health.LAGGING,
+    "C": Health.CATCHING_UP,
+    "X": Health.BROKEN,
+    "F": Health.FOREIGN,
+}
 
 
 def judged(track: Track, seen: Observation, primary: Observation | None = OF_PRIMARY) -> Track:
-    return judge(track, seen, primary, MAX_LAG)
+    lag = seen.replica.lag_seconds if seen.replica is not None else None
+    return judge(track, seen, lag, Yardstick(primary, LIMITS))
 
 
 @pytest.mark.parametrize(
@@ -35,17 +53,22 @@ def judged(track: Track, seen: Observation, primary: Observation | None = OF_PRI
         ("gbg", "HHH"),  # one failure is forgiven
         ("gbgbgb", "HHHHHH"),
         ("gbb", "HHD"),
+        ("gbd", "HHD"),
         ("gbbgg", "HHDDH"),  # two good ones bring it back
         ("gbbgbgg", "HHDDDDH"),
         ("gbbbbg", "HHDDDD"),
-        ("glgg", "HLLH"),  # lag counts at once
+        ("glgg", "HLCH"),  # lag counts at once
+        ("gllnlngg", "HLLCLCCH"),  # nearer or not, as long as it is too far behind
+        ("glglgg", "HLCLCH"),
+        ("gnlgg", "HLLCH"),
         ("gxgg", "HXXH"),
+        ("gfgg", "HFFH"),
         ("glb", "HLD"),
         ("gbl", "HHL"),
-        ("lgg", "LLH"),
-        ("xlg", "XLL"),
+        ("lgg", "LCH"),
+        ("xlg", "XLC"),
         ("xbgg", "XDDH"),
-        ("lglgg", "LLLLH"),
+        ("lglgg", "LCLCH"),
     ],
 )
 def test_hysteresis(probes: str, verdicts: str) -> None:
@@ -81,30 +104,126 @@ def test_a_healthy_server_remembers_what_was_last_seen_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "health", "reason"),
+    ("seen", "cause", "reason"),
     [
-        (Observation(identity="uuid-2"), Health.BROKEN, "follows no primary"),
-        (replica(io=False), Health.BROKEN, "the replication receiver does not run: no error given"),
-        (replica(io=False, sql=False, error="x"), Health.BROKEN, "the replication receiver does not run: x"),
-        (replica(sql=False, error="dup"), Health.BROKEN, "the replication applier does not run: dup"),
-        (replica(source="uuid-9"), Health.BROKEN, "follows another server (uuid-9, not uuid-1)"),
-        (replica(lag=None), Health.LAGGING, "does not know how far it is behind"),
-        (replica(lag=10.5), Health.LAGGING, "10.5 s behind, 10 s are allowed"),
-        (replica(lag=10), Health.HEALTHY, ""),
-        (Observation(error="gone"), Health.DOWN, "gone"),
+        (Observation(identity="uuid-2"), Cause.NO_SOURCE, "follows no primary"),
+        (OF_PRIMARY, Cause.SAME_SERVER, "is the primary itself, or has its identity (uuid-1)"),
+        (replica(io=False), Cause.RECEIVER, "the replication receiver does not run: no error given"),
+        (replica(io=False, sql=False, error="x"), Cause.RECEIVER, "the replication receiver does not run: x"),
+        (replica(sql=False, error="dup"), Cause.APPLIER, "the replication applier does not run: dup"),
+        (replica(io=False, sql=False, connecting=True), Cause.APPLIER, "the replication applier does not run: no er"),
+        (replica(source="uuid-9"), Cause.OTHER_SOURCE, "follows another server (uuid-9, not uuid-1)"),
+        (replica(lag=None), Cause.LAG_UNKNOWN, "does not know how far it is behind"),
+        (replica(lag=10.5), Cause.LAG, "10.5 s behind, 10 s are allowed"),
+        (
+            replica(lag=11, io=False, connecting=True, error="no route"),
+            Cause.LAG,
+            "11 s behind, 10 s are allowed; cannot reach its source: no route",
+        ),
+        (replica(lag=10), None, ""),
+        # Whom it follows, a replica knows only once it has reached it.
+        (replica(source="", io=False, connecting=True), None, ""),
+        (Observation(error="gone"), Cause.NO_ANSWER, "gone"),
+        (Observation(error="Access denied", denied=True), Cause.LOGIN, "Access denied"),
     ],
 )
-def test_verdicts_on_replicas(seen: Observation, health: Health, reason: str) -> None:
-    state = judged(begin(REPLICA), seen).state
-    assert (state.health, state.reason) == (health, reason)
+def test_verdicts_on_replicas(seen: Observation, cause: Cause | None, reason: str) -> None:
+    track = judged(begin(REPLICA), seen)
+    assert track.cause is cause
+    assert track.state.health is (HEALTH_OF[cause] if cause else Health.HEALTHY)
+    assert track.state.reason.startswith(reason)
+    assert bool(track.state.reason) == bool(reason)
 
 
-@pytest.mark.parametrize("primary", [None, Observation(error="down")])
-def test_without_a_primary_a_replica_is_judged_alone(primary: Observation | None) -> None:
-    assert judged(begin(REPLICA), replica(source="uuid-9"), primary).state.usable
+def test_every_cause_takes_a_server_out_of_use() -> None:
+    assert set(HEALTH_OF) == set(Cause)
+    assert not {Health.HEALTHY, Health.UNKNOWN}.intersection(HEALTH_OF.values())
+
+
+def test_without_a_primary_a_replica_is_judged_alone() -> None:
+    assert judged(begin(REPLICA), replica(source="uuid-9"), None).state.usable
 
 
 def test_a_primary_needs_only_to_answer() -> None:
     assert judged(begin(PRIMARY), OF_PRIMARY).state.usable
     assert judged(begin(PRIMARY), Observation(read_only=True)).state.usable
     assert judged(begin(PRIMARY), BAD).state.health is Health.DOWN
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        (replace(GOOD, read_only=False), "takes writes from others than its source: read_only is off"),
+        (replace(GOOD, version="8.0.43"), "is older (8.0.43) than the primary (8.4.0)"),
+        (replace(GOOD, version="8.4.0-debug"), ""),
+        (replace(GOOD, version="9.7.1"), ""),
+    ],
+)
+def test_what_is_odd_is_told_and_no_reason_not_to_use_it(seen: Observation, reason: str) -> None:
+    state = judged(begin(REPLICA), seen).state
+    assert (state.health, state.reason) == (Health.HEALTHY, reason)
+
+
+def with_history(history: str, at: float) -> Observation:
+    return replace(GOOD, history=history, began=at, ended=at)
+
+
+def after(looks: list[tuple[str, str]], *, allowed: bool = False) -> Track:
+    """The track after so many looks at the replica's and then at the primary's history."""
+    track, primary = begin(REPLICA), OF_PRIMARY
+    for at, (have, logged) in enumerate(looks):
+        seen = with_history(have, at)
+        track = judge(track, seen, 0.0, Yardstick(primary, replace(LIMITS, errant_allowed=allowed)))
+        primary = replace(OF_PRIMARY, logged=logged, history=logged, began=at + 0.5, ended=at + 0.5)
+    return track
+
+
+OWN = (f"{A}:1-9,{B}:1-3", f"{A}:1-9")
+# Reached the replica before the primary was asked the time before.
+NEWEST = (f"{A}:1-10", f"{A}:1-10")
+
+
+@pytest.mark.parametrize(
+    ("looks", "health"),
+    [
+        ([OWN], Health.HEALTHY),  # was not compared yet
+        ([OWN] * 2, Health.HEALTHY),  # only once
+        ([OWN] * 3, Health.AHEAD),
+        ([OWN, NEWEST, OWN, NEWEST, OWN], Health.HEALTHY),
+        ([NEWEST] * 5, Health.HEALTHY),
+        ([OWN] * 3 + [NEWEST] * 2, Health.AHEAD),
+        ([OWN] * 3 + [NEWEST] * 3, Health.HEALTHY),
+        ([(OWN[0], "")] * 5, Health.HEALTHY),  # a primary without GTIDs
+    ],
+)
+def test_transactions_that_the_primary_lacks(looks: list[tuple[str, str]], health: Health) -> None:
+    assert after(looks).state.health is health
+
+
+def test_they_are_named_and_may_be_allowed() -> None:
+    reason = f"has transactions that the primary lacks: {B}:1-3"
+    assert after([OWN] * 3).state.reason == reason
+    state = after([OWN] * 3, allowed=True).state
+    assert (state.health, state.reason) == (Health.HEALTHY, reason)
+
+
+def test_histories_are_compared_only_if_the_primary_was_asked_afterwards() -> None:
+    track, primary = begin(REPLICA), replace(OF_PRIMARY, began=1.0, ended=1.1)
+    for at in (1.5, 1.6, 1.7, 1.8):
+        track = judge(track, with_history(OWN[0], at), 0.0, Yardstick(primary, LIMITS))
+    assert (track.errant, track.state.health) == (0, Health.HEALTHY)
+
+
+def test_probes_come_faster_while_something_is_wrong() -> None:
+    track = begin(REPLICA)
+    assert pause(track, 1.0) == 0.25
+    track = judged(track, GOOD)
+    assert pause(track, 1.0) == 1.0
+    for _ in range(30):
+        track = judged(track, BAD)
+        assert pause(track, 1.0) == 0.25
+    for _ in range(10):
+        track = judged(track, BAD)
+    assert pause(track, 1.0) == 1.0
+    assert pause(judged(track, GOOD), 1.0) == 0.25
+    assert pause(after([OWN] * 2), 1.0) == 0.25

@@ -5,14 +5,13 @@ import pytest
 from proxy.routing.balance import RoundRobin
 from proxy.sql.hints import Hint
 from topology.freshness import NOTHING, Freshness
-from topology.servers import Health, Observation, ReplicaStatus, Role, Server, ServerState, Snapshot
+from topology.servers import Health, Role, Server, ServerState, Snapshot
 
 STALE = "r3"
 
 
 def state(name: str, health: Health = Health.HEALTHY, lag: float | None = 0.0) -> ServerState:
-    replica = ReplicaStatus("1", True, True, lag)
-    return ServerState(Server(name, "h", 1, Role.REPLICA), health, "", Observation(replica=replica))
+    return ServerState(Server(name, "h", 1, Role.REPLICA), health, lag=lag)
 
 
 SNAPSHOT = Snapshot(
