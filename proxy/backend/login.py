@@ -72,7 +72,8 @@ async def open_connection(
 ) -> BackendConnection:
     """Connect and log in within `within` seconds; the greeting is left with `greetings`.
 
-    Raises ServerLost when the server cannot be reached, ServerRefused with the server's own error when it says no.
+    Raises ServerLost when the server cannot be reached, or closes at once, ServerRefused with the server's own error
+    when it says no.
     """
     async with reached(server, within, introduction(server, identity.origin)) as (channel, greeting):
         greetings.learn(server, greeting)
@@ -86,6 +87,8 @@ async def open_connection(
             connection.commands = Unattributed() if _loses_attributes(identity.capabilities, capabilities) else None
         _welcome(connection, ok, identity)
         channel.hand_over(connection, compressing(connection))
+        if not connection.alive:
+            raise ServerLost(server_lost(server, "closed after the login"))
         return connection
 
 

@@ -11,9 +11,13 @@ from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.told import Fit, Told
+from proxy.wire import constants as c
 from proxy.wire.exchange import Exchange
 from topology.servers import Server
 
+# What servers refuse a login with as long as there are too many connections: ER_CON_COUNT_ERROR,
+# ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED.
+FULL: Final = frozenset({c.ER_CON_COUNT, 1203, 1226})
 # So many whole ticks a client is given to ask for the warnings of its last statement.
 _ASKED_WITHIN: Final = 1
 
@@ -84,7 +88,7 @@ class Wish:
     """A session that needs a connection to `server`. `done` is called with it, or with the reason why there is none.
 
     `new`: a connection that was nobody's before. `account` is as in `Pool.kind`. `fresh` is what a connection has that
-    is opened for it.
+    is opened for it. It waits until the event loop's time is `until`, by default as long as the pool's limits say.
     """
 
     server: Server
@@ -95,6 +99,7 @@ class Wish:
     new: bool = False
     account: object = None
     fresh: Told = field(default_factory=Told)
+    until: float | None = None
     kind: Kind = field(init=False)
     timer: asyncio.TimerHandle | None = None
     over: bool = False

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from proxy.admin.views import PoolFigure
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity
-from proxy.backend.places import Given, Holder, Kind, Nobody, Pattern, PooledLink, PoolLimits, Ring, Wish
+from proxy.backend.places import FULL, Given, Holder, Kind, Nobody, Pattern, PooledLink, PoolLimits, Ring, Wish
 from proxy.backend.plan import Move, Room, plan
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.seen import Seen
@@ -29,8 +29,6 @@ from topology.servers import ProxyProtocol, Server
 
 log = logging.getLogger(__name__)
 
-# ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED
-_FULL: Final = frozenset({c.ER_CON_COUNT, 1203, 1226})
 # So many ticks a server is believed that it takes no more connections than it has.
 _BELIEVED: Final = 10
 # So many free connections of a kind ended sessions leave behind on the primary.
@@ -268,7 +266,7 @@ class Pool:
         self._offer(ring)
 
     def _not_opened(self, ring: Ring, wish: Wish, error: ServerLost | ServerRefused) -> None:
-        if error.err.errno in _FULL and ring.places:
+        if error.err.errno in FULL and ring.places:
             log.warning("%s takes no more than %d connections of ours: %s", ring.server, len(ring.places), error)
             ring.learnt, ring.believed = len(ring.places), _BELIEVED
             self._again(ring, wish)
@@ -286,7 +284,9 @@ class Pool:
         self.waiting += 1
         if wish.timer is None:
             loop = asyncio.get_running_loop()
-            wish.timer = loop.call_later(self.limits.wait, self._expire, ring, wish)
+            if wish.until is None:
+                wish.until = loop.time() + self.limits.wait
+            wish.timer = loop.call_at(wish.until, self._expire, ring, wish)
 
     def _expire(self, ring: Ring, wish: Wish) -> None:
         wish.timer = None

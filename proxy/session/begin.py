@@ -1,7 +1,7 @@
 """Making a session for a client that was verified: its connection to the primary, its first state, the OK packet."""
 
 from proxy.backend.connection import BackendConnection, Owner
-from proxy.backend.login import Identity, identity_of, open_connection, server_lost
+from proxy.backend.login import Identity, identity_of, open_connection
 from proxy.errors import ServerLost, ServerRefused
 from proxy.session.arrival import ClientChannel
 from proxy.session.client import Changer, ClientSession
@@ -87,6 +87,4 @@ async def open_to_primary(context: Context, identity: Identity, owner: Owner, ju
         raise
     except ServerRefused as error:
         raise await judge.refused_by_primary(identity.user, error) from None
-    if not link.alive:
-        raise ServerLost(server_lost(server, "closed after the login"))
     return link

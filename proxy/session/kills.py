@@ -5,13 +5,17 @@ with the id that the target has there.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.session.request import Request
 from proxy.sql.kill import Kill
+from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload, parse_err
 from topology.servers import Server
+
+# What a KILL of its own connection is answered with before the server closes that.
+_STRUCK_ITSELF: Final = frozenset({c.ER_QUERY_INTERRUPTED, c.ER_CONNECTION_KILLED})
 
 
 class Target(Protocol):
@@ -85,7 +89,7 @@ class Killing:
         """The KILL was answered, or will not be."""
         if not self._thread:
             return
-        if self._kill.connection and not errno:
+        if self._kill.connection and (not errno or (self._own and errno in _STRUCK_ITSELF)):
             self._target.close()
         elif not (self._kill.connection and self._own):
             self._target.pardon(struck=not errno)

@@ -21,7 +21,7 @@ class Lending:
     """What one session lends. `under_way` is the connection that is asked for what only it knows, before it goes.
 
     `sentence` tells of KILLs under way, `done` is called after each connection that was asked for, and `name` is the
-    client's, for the log.
+    client's, for the log. A connection has `within` seconds for its answers.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Lending:
         sentence: Sentence,
         name: str,
         done: Callable[[], None],
+        within: float,
     ) -> None:
         self._sentence = sentence
         self._owner = owner
@@ -39,6 +40,7 @@ class Lending:
         self._machine = machine
         self._name = name
         self._done = done
+        self._within = within
         self._handover: Handover | None = None
         self.under_way: BackendConnection | None = None
         self._kept_back: BackendConnection | None = None
@@ -76,7 +78,7 @@ class Lending:
         if self._machine.last.asks(on_primary, last=last):
             link.resume_reading()
             ask = functools.partial(self._machine.last.next_question, warned=last and self._servers.warned)
-            self._handover = Handover(self._owner, link, ask, parted)
+            self._handover = Handover(self._owner, link, ask, parted, self._within)
             self.under_way = link
             self._handover.start()
         else:

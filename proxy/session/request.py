@@ -36,7 +36,8 @@ class Request:
     everything, `waits` that one is waited for, until the event loop's time is `until`, and `waited` that this is over.
     `before` is a text that its connection has to run right before
     it, and `whole` makes its reply what the connection of the statement before would have said; `kept` is what stays
-    known of that statement. `given_up` is when it stops waiting for a primary that is away, by the event loop's clock.
+    known of that statement. `given_up` is when it stops waiting for a primary that is away, and `served_by` when it
+    does so for connections, by the event loop's clock.
     By the performance counter, `begun` is when it came, `sent` when it went to a server, and `delayed` when it first
     had to wait or went to one; `queued` is for how many seconds it waited.
     """
@@ -59,6 +60,7 @@ class Request:
     whole: WholeReply | None = None
     kept: Kept | None = None
     given_up: float = 0.0
+    served_by: float = 0.0
     begun: float = 0.0
     delayed: float = 0.0
     sent: float = 0.0

@@ -64,7 +64,8 @@ class Runner:
         self._links = servers.links
         self._sentence = sentence = Sentence()
         self._waiting = Waiting(context, turn, self.dispatch)
-        self._lending = Lending(self, servers, machine, sentence, name, self._go_on)
+        within = context.settings.connect_timeout
+        self._lending = Lending(self, servers, machine, sentence, name, self._go_on, within)
         self._summons = Summons(context.monitor, servers, self, self._go_on)
         self._killer = killer = Killer(context, identity, machine, client, self)
         self._twin = twin = Twin(machine, self, self._go_on)
@@ -128,6 +129,7 @@ class Runner:
         self._postponed = None
         self._lending.end()
         self._waiting.end()
+        self._summons.end()
         self._servers.close(self._may_leave_behind, self._left)
 
     # --- a request in ------------------------------------------------------------------------------------------------
@@ -194,24 +196,29 @@ class Runner:
         if link is None:
             request.delayed = request.delayed or perf_counter()
             self._turn.link = None
-            self._servers.open(server, self, functools.partial(self._opened, server, request))
+            self._servers.open_for(request, server, self, functools.partial(self._opened, server, request))
             return
+        self._run_on(link, request)
+
+    def _run_on(self, link: BackendConnection, request: Request) -> None:
         if link.commands is not None and self._machine.requests.may_avoid(request):
             # The query attributes that it has would be left out there.
-            request.avoid |= {server.name}
+            request.avoid |= {link.server.name}
             self.dispatch(request)
-            return
-        if self._seen_reads.reads and self._servers.is_primary(server) and self._promotion.due(request):
+        elif self._seen_reads.reads and self._servers.is_primary(link.server) and self._promotion.due(request):
             self._promotion.begin(link, request)
-            return
-        self._sending.proceed(link, request)
+        else:
+            self._sending.proceed(link, request)
 
     def _opened(
         self, server: Server, request: Request, outcome: BackendConnection | ServerLost | ServerRefused
     ) -> None:
-        if isinstance(outcome, BackendConnection):
+        if isinstance(outcome, BackendConnection) and self._servers.serves(server, request):
+            self._run_on(outcome, request)
+        elif isinstance(outcome, BackendConnection):
             self.dispatch(request)
         elif self._servers.is_primary(server) or request.at is server:
+            request.served_by = 0.0
             if isinstance(outcome, ServerRefused) or not self._waiting.for_primary(request):
                 self.refuse(request, outcome.err)
         else:
@@ -296,6 +303,7 @@ class Runner:
             self._servers.give_up()
             self._waiting.end()
             self.refuse(request, interrupted())
+            self._summons.renew()
 
     def thread(self) -> tuple[Server, int] | None:
         """The server where a statement runs, the primary if none does, and the id of the thread there."""

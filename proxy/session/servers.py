@@ -8,7 +8,7 @@ from typing import Final
 
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity, open_connection, server_lost
-from proxy.backend.places import Given, Holder, Wish
+from proxy.backend.places import FULL, Given, Holder, Wish
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.balance import allowed
 from proxy.routing.consistency import GLOBAL, MONOTONIC, Consistency
@@ -20,6 +20,7 @@ from proxy.session.links import Links
 from proxy.session.request import Request
 from proxy.session.wording import MOVED
 from proxy.sql.hints import NO_HINT, Hint
+from proxy.sql.statement import Tables
 from proxy.wire import constants as c
 from topology.consistency import Level
 from topology.freshness import NOTHING
@@ -148,9 +149,7 @@ class Servers:
         balancer, freshness = self._context.balancer, self._context.monitor.freshness
         need = request.need
         if need is None:
-            # Later reads of a transaction see the same snapshot, whatever they read.
-            reads = request.statement.reads if not request.route.twin else None
-            schema = self._state.schema if request.prepared is None else request.prepared.schema
+            reads, schema = self._reads(request)
             if request.wish is None and self.consistency.level is GLOBAL:
                 picked = balancer.pick(snapshot, freshness, request.avoid, reads, schema)
                 if picked is not None:
@@ -165,6 +164,12 @@ class Servers:
         picked = balancer.pick_wished(snapshot, freshness, request.avoid, wish, need)
         request.waits = picked is None and self._may_wait(request, snapshot, wish, need)
         return picked
+
+    def _reads(self, request: Request) -> tuple[Tables, str]:
+        """The tables that a read depends on, and their default schema."""
+        # Later reads of a transaction see the same snapshot, whatever they read.
+        reads = request.statement.reads if not request.route.twin else None
+        return reads, self._state.schema if request.prepared is None else request.prepared.schema
 
     def _same_or_newer(self, request: Request, snapshot: Snapshot, wish: Hint, need: int) -> Server | None:
         """A replica that has all that the session has seen: the one where it saw that, as long as it can be had."""
@@ -222,17 +227,39 @@ class Servers:
             self._account = account
             self._context.pool.reveal(link, self._identity, account)
 
-    def open(self, server: Server, holder: Holder, opened: Opened, *, new: bool = False) -> None:
+    def open_for(self, request: Request, server: Server, holder: Holder, opened: Opened) -> None:
+        """As `open`, for `request`: what it must see is settled, and it waits once, for however many connections."""
+        if request.need is None and request.route.target is REPLICA:
+            request.need = self.consistency.need(self.level_of(request), *self._reads(request))
+        if not request.served_by:
+            request.served_by = asyncio.get_running_loop().time() + self._context.settings.server_connection_wait
+        self.open(server, holder, opened, until=request.served_by)
+
+    def serves(self, server: Server, request: Request) -> bool:
+        """Whether `server` is still right for `request`, which was to go there and has waited for its connection.
+
+        If another one was chosen now, it would wait for that, and so on.
+        """
+        if self.is_primary(server) or request.at is not None:
+            return True
+        if request.need is None or request.route.twin or self.level_of(request) is MONOTONIC:
+            return False
+        fit = allowed(self._context.monitor.snapshot, request.avoid, request.wish or NO_HINT)
+        return server in fit and self._context.monitor.freshness.has(server.name, request.need)
+
+    def open(
+        self, server: Server, holder: Holder, opened: Opened, *, new: bool = False, until: float | None = None
+    ) -> None:
         """Get a connection to `server`, and call `opened` with it, or with what went wrong; at once or later.
 
-        `new`: none that was another session's before, so that the server judges the login.
+        `new`: none that was another session's before, so that the server judges the login. `until` is as in `Wish`.
         """
         self.awaited = server
         if self._context.pool is None:
             self._task = self._context.spawn(self._open(server, holder, opened))
             return
         done = functools.partial(self._given, server, opened)
-        self._wish = Wish(server, self._identity, holder, self._fit, done, new, self._account, self._fresh)
+        self._wish = Wish(server, self._identity, holder, self._fit, done, new, self._account, self._fresh, until=until)
         self._context.pool.get(self._wish)
 
     def _fit(self, told: Told) -> Fit:
@@ -278,13 +305,11 @@ class Servers:
             if self._closed:
                 outcome.close()
                 return
-            if not self._context.monitor.current(server):
-                outcome.close()
-                outcome = ServerLost(server_lost(server, MOVED))
-            elif outcome.alive:
+            if self._context.monitor.current(server):
                 self.add(outcome)
             else:
-                outcome = ServerLost(server_lost(server, "closed after the login"))
+                outcome.close()
+                outcome = ServerLost(server_lost(server, MOVED))
         if not isinstance(outcome, BackendConnection):
             self._note_failure(server, outcome)
         opened(outcome)
@@ -293,5 +318,5 @@ class Servers:
         log.warning("%s: %s: %s", self._name, server, error)
         if isinstance(error, ServerLost):
             self._context.monitor.report_failure(server, error.err.message)
-        elif not self.is_primary(server):
+        elif not self.is_primary(server) and error.err.errno not in FULL:
             self.unfit |= {server.name}

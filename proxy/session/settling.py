@@ -36,13 +36,15 @@ async def reach_primary(
     while True:
         primary = context.monitor.snapshot.primary.server
         try:
-            return await _first_connection(holder, servers, primary, steps.query)
+            return await _first_connection(holder, servers, primary, steps.query, settings.connect_timeout)
         except ServerLost:
             if not await absence.over(until):
                 raise
 
 
-async def _first_connection(holder: Holder, servers: Servers, server: Server, query: Query) -> BackendConnection:
+async def _first_connection(
+    holder: Holder, servers: Servers, server: Server, query: Query, within: float
+) -> BackendConnection:
     """A new connection to the primary `server`. Raises ServerLost, or ServerRefused with the primary's own error.
 
     `query` makes a COM_QUERY as the connections of the session take it.
@@ -59,12 +61,12 @@ async def _first_connection(holder: Holder, servers: Servers, server: Server, qu
         raise result
     if not result.alive:
         raise ServerLost(server_lost(server, "closed after the login"))
-    if servers.sharing and (account := await _account(holder, result, query)):
+    if servers.sharing and (account := await _account(holder, result, query, within)):
         servers.know_account(result, account)
     return result
 
 
-async def _account(holder: Holder, link: BackendConnection, query: Query) -> bytes:
+async def _account(holder: Holder, link: BackendConnection, query: Query, within: float) -> bytes:
     """What tells accounts and their rights apart; empty when the server does not say.
 
     A connection keeps what it may do from its login on, so only sessions that may do the same share any.
@@ -79,7 +81,12 @@ async def _account(holder: Holder, link: BackendConnection, query: Query) -> byt
     link.seen.tracked = True
     PreludeRun(_Loss(holder, over), done).start(link, Prelude(query(b"SHOW GRANTS")))
     try:
-        return await over
+        async with asyncio.timeout(within):
+            return await over
+    except TimeoutError:
+        reason = f"no answer within {within:g} s"
+        link.abort(reason)
+        raise ServerLost(server_lost(link.server, reason)) from None
     finally:
         link.seen.tracked = False
 

@@ -6,6 +6,7 @@ from proxy.backend.connection import BackendConnection
 from proxy.backend.places import Holder
 from proxy.errors import ServerLost, ServerRefused
 from proxy.session.servers import Servers
+from proxy.session.wording import session_over
 from proxy.wire.replies import Err
 from topology.monitor import Monitor
 
@@ -21,6 +22,7 @@ class Summons:
         self._holder = holder
         self._over = over
         self._waiting: list[Summoned] = []
+        self._ended = False
 
     @property
     def pending(self) -> bool:
@@ -29,8 +31,15 @@ class Summons:
 
     def add(self, done: Summoned) -> None:
         """Get a connection to the primary, or wait for the one that is just being got, and call `done`."""
+        if self._ended:
+            done(session_over())
+            return
         self._waiting.append(done)
-        if self._servers.awaited is None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Get the connection that is waited for, unless one is just being got."""
+        if self._waiting and self._servers.awaited is None:
             self._servers.open(self._monitor.snapshot.primary.server, self._holder, self.answer)
 
     def answer(self, outcome: BackendConnection | ServerLost | ServerRefused) -> None:
@@ -39,3 +48,10 @@ class Summons:
         for done in waiting:
             done(None if isinstance(outcome, BackendConnection) else outcome.err)
         self._over()
+
+    def end(self) -> None:
+        """The session has ended: it gets no thread any more. Safe to call twice."""
+        self._ended = True
+        waiting, self._waiting = self._waiting, []
+        for done in waiting:
+            done(session_over())

@@ -88,6 +88,11 @@ def insert_id_lost() -> Err:
     return Err(c.ER_UNKNOWN_ERROR, message)
 
 
+def session_over() -> Err:
+    """A session that was to be killed has ended by itself."""
+    return Err(c.ER_NO_SUCH_THREAD, "Unknown thread id: the session has just ended")
+
+
 def interrupted() -> Err:
     """A statement was killed before it ran."""
     return Err(c.ER_QUERY_INTERRUPTED, "Query execution was interrupted", "70100")

@@ -236,6 +236,33 @@ def test_waiting_ends_with_an_error_that_says_what_to_change() -> None:
     run(test)
 
 
+def test_waiting_ends_in_time_however_often_it_begins_anew() -> None:
+    class Undecided(Session):
+        """It says that others can have its connection, and keeps it when they want it."""
+
+        asked = 0
+
+        def part(self, link: BackendConnection, done: Callable[[Told | None], None]) -> None:
+            self.asked += 1
+            self.busy = True
+            done(None)
+
+    async def test() -> None:
+        bench, one, late = Bench(PoolLimits(most=1)), Undecided(), Session()
+        await bench.get(one)
+        begin = asyncio.get_running_loop().time()
+        bench.pool.get(Wish(SERVER, APP, late, lambda _: Fit.SAME, late.done, until=begin + 0.05))
+        while late.error is None:
+            one.busy = False
+            bench.pool.offer(SERVER)
+            await asyncio.sleep(0.001)
+            assert asyncio.get_running_loop().time() < begin + 5
+        assert one.asked > 1
+        assert late.error.err.errno == 1040
+
+    run(test)
+
+
 def test_another_kind_makes_room() -> None:
     async def test() -> None:
         bench, one, two, three = Bench(PoolLimits(most=1)), Session(), Session(), Session()

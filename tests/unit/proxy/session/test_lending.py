@@ -73,7 +73,7 @@ def test_an_ending_session_gives_no_connection_away_that_it_is_about_to_leave_be
     primary, replica = Server(PRIMARY, "a", 1, Role.PRIMARY), Server(REPLICA, "b", 1, Role.REPLICA)
     shared, machine = Shared(primary), Session().machine
     servers = Servers(cast(Context, shared), cast(Identity, None), machine.state, "test")
-    lending = Lending(cast(Owner, None), servers, machine, Sentence(), "test", lambda: None)
+    lending = Lending(cast(Owner, None), servers, machine, Sentence(), "test", lambda: None, 5.0)
     links = [Link(replica), Link(primary)]
     for link in links:
         servers.links.add(link)
