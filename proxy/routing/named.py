@@ -46,6 +46,10 @@ class NamedStatements:
         """Whether all of them can be prepared again as they are in a session of that meaning."""
         return not self._dropped and all(named.meaning == meaning for named in self._named.values())
 
+    def names(self) -> list[str]:
+        """Of all of them."""
+        return list(self._named)
+
     def find(self, name: str) -> NamedStatement | None:
         """What is prepared under a name."""
         return self._named.get(name)

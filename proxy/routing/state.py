@@ -147,7 +147,7 @@ class SessionState:
     @property
     def private(self) -> bool:
         """Whether the primary's connection may hold what cannot be repeated: losing it must end the session."""
-        return bool(self.pins or self.pins.holds or self.variables.unknown)
+        return bool(self.pins or self.pins.holds) or not self._repeatable
 
     @property
     def text_settings(self) -> tuple[str, ...] | None:
@@ -187,7 +187,7 @@ class SessionState:
         """A statement was answered with an error, `begun` after it had given a result; it may have done a part."""
         not_begun = errno in _NOT_BEGUN and not begun
         for effect in statement.effects:
-            if errno == _NO_DEFAULT:
+            if errno == _NO_DEFAULT and isinstance(effect, e.SetVariable | e.SetNames):
                 self._half_set(effect, seen)
             elif isinstance(effect, e.Prepare):
                 # The error can be that of the text to be prepared, and what had the name before is gone then, too.
@@ -200,11 +200,11 @@ class SessionState:
             self.insert_id = seen.insert_id = None
         self._judge()
 
-    def _half_set(self, effect: e.Effect, seen: Seen) -> None:
+    def _half_set(self, effect: e.SetVariable | e.SetNames, seen: Seen) -> None:
         """One of several assignments failed when those before it had been made."""
         if isinstance(effect, e.SetVariable):
             self._set_variable(replace(effect, value=""), b"", seen)
-        elif isinstance(effect, e.SetNames):
+        else:
             self.pins.add(_HALF_SET)
 
     def _may_have_happened(self, effect: e.Effect, seen: Seen) -> None:
@@ -287,6 +287,11 @@ class SessionState:
         """Whether the primary's connection can be given to another session, and this one go on with another."""
         if self.pins or self.pins.holds or self._status & SERVER_STATUS_IN_TRANS or not self.schema.isascii():
             return False
+        return self._repeatable
+
+    @property
+    def _repeatable(self) -> bool:
+        """Whether all user variables, and all that is prepared as text, are what they are if they are repeated now."""
         return self.variables.can_be_told(None, self.texts) and self.named.all_mean((self.schema, self.texts))
 
     def told(self, seen: Seen) -> Told:

@@ -38,11 +38,6 @@ class UserVariables:
         self._known.clear()
         self.uncertain = False
 
-    @property
-    def unknown(self) -> bool:
-        """Whether any of them has a value that only its connection knows."""
-        return self.uncertain or any(not variable.value for variable in self._known.values())
-
     def set(self, effect: SetUserVariable, epoch: int, seen: dict[str, int]) -> None:
         """A statement gave a value to a variable on the connection that has `seen` these versions."""
         if not effect.name or len(self._known) >= MAX_VARIABLES:

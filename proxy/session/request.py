@@ -98,7 +98,7 @@ class Prelude:
     Exactly one of the fields after `reply` says what the connection has seen once it succeeded: a reset, a change of
     the session's state, its insert id, a prepared statement, the schema of one that is to be prepared, user variables
     (their versions), a statement prepared as text (its name and version), or the twin of a read-only transaction. It
-    may fail if it is only for the sake of the statement `optional`.
+    may fail if it is only for the sake of the statement `optional`, or `lenient`.
     """
 
     packet: bytes
@@ -112,3 +112,4 @@ class Prelude:
     named: tuple[str, int] = ("", 0)
     transaction: int = 0
     optional: Form | None = None
+    lenient: bool = False

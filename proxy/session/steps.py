@@ -8,8 +8,8 @@ from proxy.routing.variables import set_text
 from proxy.session.prepared import Prepared, renumbered
 from proxy.session.request import Prelude, Request
 from proxy.session.statements import Statements
-from proxy.sql.effects import Deallocate, Execute
-from proxy.sql.statement import READ
+from proxy.sql.effects import Deallocate, Execute, UseSchema
+from proxy.sql.statement import READ, Variables
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS, closing
 from proxy.wire.exchange import Exchange, Reply
@@ -46,7 +46,7 @@ class Steps:
         if request.route.twin and seen.transaction != state.twins.number:
             begin = _READ_ONLY_TWIN if state.reads_only else _TWIN
             return Prelude(self.query(begin), transaction=state.twins.number)
-        if (step := self._variables(seen, request)) is not None:
+        if (step := self._variables(seen, request.statement.variables)) is not None:
             return step
         if request.plain:
             return self._name_again(seen, request.named) if request.named else None
@@ -55,8 +55,8 @@ class Steps:
         prepared = request.prepared
         if prepared is not None and prepared.form not in seen.statements:
             return self._reach(seen, prepared)
-        if request.statement.effects and request.code != c.COM_STMT_PREPARE:
-            step = self._names_again(seen, request) or self._before_other_texts(seen, request)
+        if request.code == c.COM_INIT_DB or (request.statement.effects and request.code != c.COM_STMT_PREPARE):
+            step = self._names_again(seen, request) or self._before_other_meaning(seen, request)
             if step is not None:
                 return step
         if request.before:
@@ -64,9 +64,8 @@ class Steps:
             return Prelude(self.query(text))
         return None
 
-    def _variables(self, seen: Seen, request: Request) -> Prelude | None:
-        """Set the user variables that the request reads."""
-        variables = request.statement.variables
+    def _variables(self, seen: Seen, variables: Variables) -> Prelude | None:
+        """Set the user variables that a request reads."""
         if (variables is None or variables) and (missing := self._state.missing_variables(variables, seen)):
             versions = {name: variable.version for name, variable in missing.items()}
             return Prelude(self.query(set_text(missing).encode()), variables=versions)
@@ -126,10 +125,21 @@ class Steps:
         packet = self._statements.room(seen, self._state.texts) + prepared.packet
         return Prelude(packet, Reply.PREPARED, form=prepared.form)
 
-    def _before_other_texts(self, seen: Seen, request: Request) -> Prelude | None:
-        """Prepare on the primary what was let go there: afterwards the same text could mean something else."""
-        if not any(map(changes_texts, request.statement.effects)):
+    def _before_other_meaning(self, seen: Seen, request: Request) -> Prelude | None:
+        """Tell the primary's connection what it lacks and could not be told any more: behind the request the same text
+        could mean something else, or name a table of another schema."""
+        effects = request.statement.effects
+        texts = any(map(changes_texts, effects))
+        if not (texts or request.code == c.COM_INIT_DB or any(isinstance(effect, UseSchema) for effect in effects)):
             return None
+        for name in self._state.named.names():
+            if (step := self._name_again(seen, name)) is not None:
+                return replace(step, lenient=True)
+        return self._before_other_texts(seen) if texts else None
+
+    def _before_other_texts(self, seen: Seen) -> Prelude | None:
+        if (step := self._variables(seen, None)) is not None:
+            return step
         seen.most = max(seen.most, len(self._statements))
         missing = self._statements.missing(seen)
         return replace(self._reach(seen, missing), optional=missing.form) if missing is not None else None
@@ -146,7 +156,7 @@ class Steps:
         seen, prepared = seen.copy(), request.prepared
         packets: list[bytes] = []
         while len(packets) <= _MOST_AHEAD:
-            told = self.next_setting(seen, request) or self._variables(seen, request)
+            told = self.next_setting(seen, request) or self._variables(seen, request.statement.variables)
             if told is None:
                 if prepared is not None and prepared.form not in seen.statements:
                     return []
@@ -181,7 +191,9 @@ class Steps:
         if prelude.optional is not None:
             # No statement has this number: when it is executed, the server's error says why it cannot be.
             seen.statements[prelude.optional] = 0
-        return prelude.optional is not None
+        elif prelude.lenient:
+            self.prelude_done(prelude, seen)
+        return prelude.optional is not None or prelude.lenient
 
     def _before_prepare(self, seen: Seen, packet: bytes) -> bytes:
         """COM_STMT_CLOSEs that make room, one of them for what another session has left there under the same text."""

@@ -292,6 +292,22 @@ def test_what_only_the_lost_connection_knew_is_not_known_any_more() -> None:
     assert not session.state.insert_id_lost
 
 
+@pytest.mark.parametrize(
+    ("texts", "private"),
+    [
+        (["SET @a = 'x'", "SET NAMES latin1"], True),
+        (["SET @a = 5", "SET NAMES latin1"], False),
+        (["PREPARE s FROM 'SELECT 1'", "USE b"], True),
+        (["USE b", "PREPARE s FROM 'SELECT 1'"], False),
+        (["PREPARE s FROM 'SELECT 1'", "SET sql_mode = ''"], True),
+        (["PREPARE s FROM 'SELECT 1'", "SET sql_mode = ''", "DEALLOCATE PREPARE s"], False),
+    ],
+)
+def test_what_would_mean_something_else_now_is_only_in_its_connection(texts: list[str], private: bool) -> None:
+    state = Session().run(*texts).state
+    assert (state.private, state.transferable) == (private, not private)
+
+
 # --- connections change hands -----------------------------------------------------------------------------------------
 
 
@@ -376,4 +392,6 @@ def test_a_set_that_fails_half_way() -> None:
     assert session.run("SET character_set_results = utf8mb4, insert_id = 0").state.pins.reasons() == [
         "connection-variable:insert_id"
     ]
+    assert Session().fail("SET @a = 1, last_insert_id = DEFAULT", errno=1230).state.private
+    assert not Session().fail("SET @a = 1, last_insert_id = DEFAULT", errno=1230).state.knows(classified("SELECT @a"))
     assert "set-unknown" in Session().fail("SET NAMES latin1, insert_id = DEFAULT", errno=1230).state.pins.reasons()

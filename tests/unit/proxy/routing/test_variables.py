@@ -27,13 +27,11 @@ def variables(**values: str) -> tuple[UserVariables, dict[str, int]]:
 def test_what_can_be_told(names: set[str] | None, told: bool) -> None:
     known, _ = variables(a="1", unknown="")
     assert known.can_be_told(None if names is None else frozenset(names), 0) is told
-    assert known.unknown
 
 
 def test_all_of_them_can_be_told_when_each_can() -> None:
     known, _ = variables(a="1", b="NULL")
     assert known.can_be_told(None, 0)
-    assert not known.unknown
 
 
 def test_a_string_means_another_one_under_other_settings() -> None:
@@ -59,7 +57,6 @@ def test_only_what_is_missing_is_told() -> None:
 def test_any_variable_may_have_been_changed() -> None:
     known, seen = variables(a="1")
     known.set(SetUserVariable(""), 0, seen)
-    assert known.unknown
     assert not known.can_be_told(frozenset({"a"}), 0)
     assert not known.can_be_told(None, 0)
     known.set(SetUserVariable("a", "2"), 0, seen)

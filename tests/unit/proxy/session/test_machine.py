@@ -3,6 +3,7 @@
 import pytest
 
 from proxy.routing.policy import Target
+from proxy.routing.state import Seen
 from proxy.session.request import Request
 from proxy.wire import constants as c
 from proxy.wire.framing import frame
@@ -48,6 +49,45 @@ def test_a_setting_that_failed_is_not_repeated() -> None:
     assert session.query("SELECT 1") == REPLICA
     session.query("USE gone", err(1049))
     assert (session.state.schema, session.query("SELECT 1")) == ("app", REPLICA)
+
+
+def test_a_new_connection_is_told_what_would_mean_something_else_afterwards() -> None:
+    session = Session()
+    for text in ("SET @a = 'x', @b = 2", "PREPARE p FROM 'SELECT * FROM t'"):
+        session.query(text)
+    told = [b"\x03PREPARE p FROM 'SELECT * FROM t'", b"\x03SET @`a` = 'x', @`b` = 2"]
+    for text in ("SELECT GET_LOCK('a', 1); SET sql_mode = 'ANSI_QUOTES'", "SET NAMES latin1"):
+        session.links[PRIMARY] = Seen()
+        session.query("SET @c = 1")
+        before = session.links[PRIMARY]
+        session.query(text)
+        assert [packet for _, packet in session.sent()] == [*told, b"\x03" + text.encode()]
+        assert (sorted(before.variables), sorted(before.named)) == (["a", "b", "c"], ["p"])
+        session.run(command(c.COM_RESET_CONNECTION))
+        session.query("SET @a = 'x', @b = 2")
+        session.query("PREPARE p FROM 'SELECT * FROM t'")
+
+
+@pytest.mark.parametrize("packet", [query("USE other"), command(c.COM_INIT_DB, b"other")])
+def test_what_was_prepared_as_text_keeps_its_schema(packet: bytes) -> None:
+    session = Session()
+    session.query("PREPARE p FROM 'SELECT * FROM t'")
+    session.links[PRIMARY] = Seen()
+    session.run(packet)
+    assert session.sent() == [(PRIMARY, b"\x03PREPARE p FROM 'SELECT * FROM t'"), (PRIMARY, packet[4:])]
+    assert session.query("EXECUTE p") == PRIMARY
+    assert session.sent() == [(PRIMARY, b"\x03EXECUTE p")]
+
+
+def test_what_cannot_be_prepared_as_text_again_is_not_in_the_way() -> None:
+    session = Session()
+    session.query("PREPARE p FROM 'SELECT * FROM t'")
+    seen = session.links[PRIMARY] = Seen()
+    request = session.request(query("USE other"))
+    prelude = session.machine.steps.prelude(seen, request)
+    assert prelude is not None
+    assert session.machine.steps.prelude_failed(prelude, seen)
+    assert session.machine.steps.prelude(seen, request) is None
 
 
 def test_init_db_is_a_setting_and_the_schema_counts() -> None:
