@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import mysql.connector
+import pymysql
 import pytest
 
 from proxy.wire import constants as c
@@ -24,6 +25,7 @@ from tests.support.wireclient import CAPABILITIES, UTF8MB4, Login, Packet, WireC
 MySQLdb = pytest.importorskip("MySQLdb")
 SCHEMA = "change_user_test"
 ONE, TWO = Login("one", "first"), Login("two", "second")
+ACCOUNTS = (ONE, TWO, Login("locked", "third"), Login("alone", "fourth"))
 FLAGS = CAPABILITIES | c.CLIENT_CONNECT_ATTRS
 
 
@@ -34,9 +36,14 @@ def admin(shared_cluster: Cluster, session_proxy: ProxyProcess) -> Iterator[Conn
         try:
             run(connection, f"CREATE DATABASE {SCHEMA}")
             run(connection, f"CREATE TABLE {SCHEMA}.t (i INT PRIMARY KEY)")
-            for login in (ONE, TWO, Login("locked", "third"), Login("alone", "fourth")):
+            for login in ACCOUNTS:
                 run(connection, f"CREATE USER {login.user}@'%' IDENTIFIED BY '{login.password}'")
                 run(connection, f"GRANT SELECT, INSERT, CREATE TEMPORARY TABLES ON {SCHEMA}.* TO {login.user}@'%'")
+            # The proxy may know those of the test before, whose passwords are the same and whose salts are not, and
+            # would hear of the new ones in the middle of the test. A stranger makes it read the accounts again.
+            with pytest.raises(pymysql.err.OperationalError):
+                connect(shared_cluster, session_proxy, user="stranger", password="")
+            for login in ACCOUNTS:
                 for host, port in endpoints(shared_cluster, session_proxy):
                     with WireClient(host, port) as client:
                         client.log_in(login)
@@ -44,8 +51,8 @@ def admin(shared_cluster: Cluster, session_proxy: ProxyProcess) -> Iterator[Conn
             run(connection, "ALTER USER alone@'%' WITH MAX_USER_CONNECTIONS 1")
             yield connection
         finally:
-            for user in ("one", "two", "locked", "alone"):
-                run(connection, f"DROP USER IF EXISTS {user}@'%'")
+            for login in ACCOUNTS:
+                run(connection, f"DROP USER IF EXISTS {login.user}@'%'")
             run(connection, f"DROP DATABASE {SCHEMA}")
 
 
