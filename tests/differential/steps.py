@@ -126,7 +126,7 @@ def _neutral(packet: Packet, at_either_end: bool, kind: Kind) -> Packet:
 def _without_state_flag(payload: bytes, warnings: bool) -> bytes:
     if len(payload) == 5:
         status = int.from_bytes(payload[3:], "little") & ~SERVER_SESSION_STATE_CHANGED
-        return payload[:3] + status.to_bytes(2, "little")
+        return payload[:1] + (payload[1:3] if warnings else bytes(2)) + status.to_bytes(2, "little")
     try:
         ok, rest = parse_whole_ok(payload)
     except MalformedPacket:
