@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage unit lint format fuzz differential suites compiled bench bench-copy kills lock clean
+.PHONY: help demo test coverage unit lint format fuzz differential suites compiled bench bench-copy bench-verify kills lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Show what can be made
@@ -65,6 +65,10 @@ bench: $(VENV)/.dev  ## Measure throughput, latency and CPU per query (BENCH_OPT
 bench-copy: $(VENV)/.dev  ## Measure how long a replica's copy takes, beside a dump (BENCH_OPTIONS='--rows 200000')
 	@tools/install-mysql
 	$(BIN)/python -m tests.bench.copying $(BENCH_OPTIONS)
+
+bench-verify: $(VENV)/.dev  ## Plant damage in two million rows under load, and find and mend it (BENCH_OPTIONS='--rows 200000')
+	@tools/install-mysql
+	$(BIN)/python -m tests.bench.damage $(BENCH_OPTIONS)
 
 lock: $(VENV)/.runtime  ## Write the locked versions of all dependencies anew
 	$(BIN)/pip install --quiet pip-tools

@@ -7,9 +7,13 @@ from replication.facts import ServerFacts
 
 
 class Users(StrEnum):
-    """What becomes of the replica's accounts when it is copied."""
+    """What becomes of the replica's accounts when it is copied.
+
+    They become the primary's, with MERGE but for the login that it was reached with; or they stay.
+    """
 
     COPY = "copy"
+    MERGE = "merge"
     KEEP = "keep"
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from replication.actions import Users
 from topology.environment import Deployment, deployment, process_environment, read_environment, refuse_shared_addresses
 from topology.errors import ConfigError
 from topology.servers import DEFAULT_PORT, Role, server_from_url
@@ -13,8 +14,12 @@ Writer = Annotated[str, typer.Option(help="The primary: mysql://user:password@ho
 Readers = Annotated[list[str] | None, typer.Option(help="A replica, as a URL; may be repeated")]
 Environment = Annotated[Path | None, typer.Option(help="dotCloud's environment.json")]
 ReplicationUser = Annotated[str, typer.Option(help="The account replicas log in with")]
+ReplicaUsers = Annotated[
+    Users, typer.Option(help="copy: it gets the primary's accounts; merge: and keeps its login; keep: they stay")
+]
 PrimaryAddress = Annotated[str, typer.Option(help="HOST:PORT of the primary as the replicas see it")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps and the SQL, change nothing")]
+Parallel = Annotated[int, typer.Option(min=1, help="Ranges of rows copied to a replica at a time")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")]
 
 

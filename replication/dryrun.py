@@ -73,8 +73,7 @@ def _copying(primary: ServerFacts, target: ServerFacts, users: Users, statements
         yield name, f"drop all its schemas, losing:\n{losses(target)}"
     for schema in primary.user_schemas:
         yield name, f"copy schema {schema.name}: {schema.tables} tables, about {schema.rows:,} rows"
-    if users is Users.COPY:
-        yield name, f"replace its accounts with those of {primary.name}"
+    yield from _accounts(primary, name, users)
     yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
 
 
@@ -90,8 +89,7 @@ def _exchanging(primary: ServerFacts, target: ServerFacts, users: Users, stateme
     yield name, "  RENAME TABLE <each live table> TO <one set aside>, <each shadow table> TO <its live name>;"
     yield name, f"drop what was set aside, losing:\n{losses(target)}"
     yield from _sql(name, statements.forget_source([channel.name for channel in target.channels]))
-    if users is Users.COPY:
-        yield name, f"replace its accounts with those of {primary.name}"
+    yield from _accounts(primary, name, users)
     yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
 
 
@@ -105,6 +103,12 @@ def _renewing(primary: ServerFacts, target: ServerFacts, statements: Dialect) ->
     for sql in REWRITING:
         yield name, f"  {sql};"
     yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
+
+
+def _accounts(primary: ServerFacts, name: str, users: Users) -> Iterator[Line]:
+    if users is not Users.KEEP:
+        spared = f", but for {name}'s own login" if users is Users.MERGE else ""
+        yield name, f"replace its accounts with those of {primary.name}{spared}"
 
 
 def _marking(name: str, marker: Marker, about: int = LIVE) -> Iterator[Line]:

@@ -11,9 +11,11 @@ from replication.arguments import (
     AsJson,
     DryRun,
     Environment,
+    Parallel,
     PrimaryAddress,
     Readers,
     ReplicationUser,
+    ReplicaUsers,
     Writer,
     find_servers,
     optional_address,
@@ -22,7 +24,7 @@ from replication.command import conclude, reporting, run
 from replication.errors import Refused
 from replication.look import Looker
 from replication.report import Reporter
-from replication.setup import REPLICATION_USER, Options, Result, set_up
+from replication.setup import PARALLEL, REPLICATION_USER, Options, Result, set_up
 from replication.startsync import as_object, show
 from replication.states import Limits, is_last_healthy, judge, own_lag
 from topology.environment import Deployment
@@ -44,7 +46,8 @@ def resync(
     full: Annotated[bool, typer.Option("--full", help="Allow it: drop its data and copy everything")] = False,
     force: Annotated[str, typer.Option(help="NAME again: what is not in the primary may be lost, too")] = "",
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers, and for catching up")] = 600,
-    users: Annotated[Users, typer.Option(help="copy: the replica gets the primary's accounts")] = Users.COPY,
+    parallel: Parallel = PARALLEL,
+    users: ReplicaUsers = Users.COPY,
     replication_user: ReplicationUser = REPLICATION_USER,
     primary_address: PrimaryAddress = "",
     dry_run: DryRun = False,
@@ -58,6 +61,7 @@ def resync(
         options = Options(
             wait=wait,
             users=users,
+            parallel=parallel,
             force=frozenset({force} if force else ()),
             dry_run=dry_run or by is None,
             replication_user=replication_user,

@@ -33,6 +33,7 @@ from topology.sqlclient import SqlClient, connected
 
 _TURN_SECONDS = 3
 REPLICATION_USER = "manyreads_repl"
+PARALLEL = 4
 _COPY_TRIES = 3
 _COPYING = {Action.COPY: copy_replica, Action.SHADOW: copy_beside, Action.RENEW: renew_replica}
 _LOGGING_IN = (*_COPYING, Action.ATTACH, Action.REPOINT)
@@ -58,7 +59,7 @@ class Options:
     taken: frozenset[int] = frozenset()
     least: Action = Action.LEAVE
     most: Action = Action.COPY
-    parallel: int = 4
+    parallel: int = PARALLEL
     engine: Engine = field(default_factory=BulkEngine)
 
 

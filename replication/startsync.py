@@ -10,9 +10,11 @@ from replication.arguments import (
     AsJson,
     DryRun,
     Environment,
+    Parallel,
     PrimaryAddress,
     Readers,
     ReplicationUser,
+    ReplicaUsers,
     Writer,
     find_servers,
     optional_address,
@@ -20,7 +22,7 @@ from replication.arguments import (
 from replication.command import conclude, reporting, run
 from replication.described import ended_object
 from replication.errors import ExitCode
-from replication.setup import REPLICATION_USER, Options, ReplicaResult, Result, set_up
+from replication.setup import PARALLEL, REPLICATION_USER, Options, ReplicaResult, Result, set_up
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,7 +33,8 @@ def startsync(
     reader: Readers = None,
     environment: Environment = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers, and for catching up")] = 600,
-    users: Annotated[Users, typer.Option(help="copy: the replicas get the primary's accounts")] = Users.COPY,
+    parallel: Parallel = PARALLEL,
+    users: ReplicaUsers = Users.COPY,
     force: Annotated[list[str] | None, typer.Option(help="A replica whose data may be lost; may be repeated")] = None,
     replication_user: ReplicationUser = REPLICATION_USER,
     primary_address: PrimaryAddress = "",
@@ -44,6 +47,7 @@ def startsync(
         options = Options(
             wait=wait,
             users=users,
+            parallel=parallel,
             force=frozenset(force or []),
             dry_run=dry_run,
             replication_user=replication_user,

@@ -19,6 +19,7 @@ from replication.arguments import (
     PrimaryAddress,
     Readers,
     ReplicationUser,
+    ReplicaUsers,
     Writer,
     find_servers,
     host_and_port,
@@ -52,7 +53,7 @@ def watch(
     interval: Annotated[str, typer.Option(help="Pause between two looks")] = "1s",
     http: Annotated[str, typer.Option(help="HOST:PORT, or a port of 127.0.0.1, to serve a page and status on")] = "",
     max_lag: Annotated[float, typer.Option(min=0, help="Seconds behind that are allowed")] = Limits().max_lag,
-    users: Annotated[Users, typer.Option(help="copy: the replicas get the primary's accounts")] = Users.COPY,
+    users: ReplicaUsers = Users.COPY,
     replication_user: ReplicationUser = REPLICATION_USER,
     primary_address: PrimaryAddress = "",
 ) -> None:

@@ -17,7 +17,7 @@ from replication.copy.job import Copied, CopyJob
 from replication.copy.loading import loading_session
 from replication.copy.logins import adopt, current_account, find_login, grant_on_objects
 from replication.copy.objects import advance
-from replication.copy.replica import install_service_login, mark, take_over
+from replication.copy.replica import install_service_login, mark, spared, take_over
 from replication.copy.snapshot import START_SNAPSHOT, Snapshot, make_patient, snapshot
 from replication.errors import Refused
 from replication.facts import Marker, Phase
@@ -33,7 +33,7 @@ async def renew_replica(job: CopyJob) -> Copied:
     The target stands still where it is meanwhile and can be read. Raises Refused, and lets it go on if it ran, when
     definitions differ or a table's rows cannot be written as they are; up to then nothing has been written.
     """
-    vendor, copying_users = job.primary.vendor, job.users is Users.COPY
+    vendor, copying_users = job.primary.vendor, job.users is not Users.KEEP
     async with (
         snapshot(job.primary.server, vendor, job.turn, accounts=copying_users) as view,
         connected(job.target.server) as client,
@@ -108,5 +108,5 @@ async def _adopt_accounts(job: CopyJob, server: Server, catalog: Catalog, login:
 
     service = find_login(catalog.accounts, *login)
     async with loading_session(server, job.target) as session:
-        todo = await adopt(session, job.target.vendor, catalog.accounts, service, warn)
+        todo = await adopt(session, job.target.vendor, catalog.accounts, service, warn, await spared(job))
         await grant_on_objects(session, todo, warn)

@@ -79,18 +79,19 @@ def _without_repetition(grant: str) -> str:
     return match[1] + (" WITH GRANT OPTION" if " WITH GRANT OPTION" in grant else "")
 
 
-def changes(primary: Sequence[Account], replica: Sequence[Account], kept: str) -> AccountChanges:
+def changes(primary: Sequence[Account], replica: Sequence[Account], kept: str, spared: str = "") -> AccountChanges:
     """How to make the replica's accounts equal to the primary's.
 
     `kept` is the name of the account that the work itself runs under: it is altered but never dropped, even for a
-    moment, since a run that ends there could not log in again.
+    moment, since a run that ends there could not log in again. `spared` stays though the primary lacks it.
     """
     wanted = {each.name: each for each in primary}
     present = {each.name: each for each in replica}
     different = [each for each in primary if each.name in present and _differs(each, present[each.name], kept)]
     missing = [each for each in primary if each.name not in present]
     return AccountChanges(
-        dropped=tuple(each for each in replica if each.name not in wanted and not each.is_public) + tuple(different),
+        dropped=tuple(each for each in replica if each.name not in {*wanted, spared} and not each.is_public)
+        + tuple(different),
         made=tuple(each for each in (*different, *missing) if not each.is_public),
         altered=tuple(
             each

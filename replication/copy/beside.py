@@ -72,7 +72,7 @@ async def copy_beside(job: CopyJob) -> Copied:
     Raises a ManyreadsError with the target as it was; what is copied by then stays for the next run, unless the disk
     was full.
     """
-    copying_users = job.users is Users.COPY
+    copying_users = job.users is not Users.KEEP
     try:
         async with connected(job.target.server) as client:
             await perform(client, dialect(job.target.vendor).writable())

@@ -8,13 +8,13 @@ ranges or written as lines.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from replication.comparison.chunks import Chunk, condition, delete
 from replication.comparison.rows import checksum_of, chunks, primary_keys
 from replication.copy.catalog import Column, Table
 from replication.copy.engine import Placed, Progress, in_place
-from replication.copy.lines import LONGEST_RANGE, load_lines, rows_in_a_range, select_lines
+from replication.copy.lines import LONGEST_RANGE, is_plain, load_lines, rows_in_a_range, select_lines
 from replication.copy.snapshot import Snapshot
 from replication.copy.stream import batches, explained, move_table, send
 from replication.together import together
@@ -63,6 +63,8 @@ class _Pool:
     progress: Progress
     kept: frozenset[str]
     place: Placed
+    escaped: set[str] = field(default_factory=set)
+    """Full names of the tables in which a text was met that has to be escaped."""
 
     async def move(self, tables: Sequence[Table]) -> None:
         keys = await primary_keys(self.sources[0], tables)
@@ -116,13 +118,17 @@ class _Pool:
 
     async def _load(self, source: SqlClient, target: SqlClient, chunk: Chunk) -> bool:
         """Whether exactly the rows of the range have arrived."""
-        count, lines = (await source.raw(select_lines(self.vendor, chunk)))[0]
+        escaped = chunk.table.full_name in self.escaped
+        count, nulls, lines = (await source.raw(select_lines(self.vendor, chunk, escaped=escaped)))[0]
         rows = int(count or 0)
         if not rows or lines is None:
             return not rows
         # The answer was cut, or a value was too long for a function.
         if await source.value("SELECT @@warning_count"):
             return False
+        if not escaped and not is_plain(lines, rows, int(nulls or 0), len(chunk.table.columns)):
+            self.escaped.add(chunk.table.full_name)
+            return await self._load(source, target, chunk)
         try:
             loaded = await target.load(load_lines(self.vendor, self.place(chunk.table)), lines + b"\n")
         except StatementRefused:

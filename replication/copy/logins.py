@@ -72,11 +72,14 @@ async def install_login(client: SqlClient, login: Account) -> None:
 
 
 async def adopt(
-    client: SqlClient, vendor: Vendor, wanted: Sequence[Account], login: Account, warn: Warn
+    client: SqlClient, vendor: Vendor, wanted: Sequence[Account], login: Account, warn: Warn, spared: str = ""
 ) -> AccountChanges:
-    """Turn the replica's accounts into `wanted`, except for grants on single objects."""
+    """Turn the replica's accounts into `wanted`, except for grants on single objects.
+
+    An account called `spared` that is not wanted stays.
+    """
     present = await read_accounts(client, vendor)
-    todo = changes(wanted, present, login.name)
+    todo = changes(wanted, present, login.name, spared)
     for each in todo.dropped:
         await client.execute(f"DROP {'ROLE' if each.is_role else 'USER'} {each.name}")
     for each in todo.made:

@@ -16,7 +16,7 @@ from replication.copy.objects import create_objects, forget_shadows, wipe
 from replication.copy.snapshot import Snapshot, snapshot
 from replication.facts import Marker, Phase, ServerFacts
 from replication.perform import perform, unlogged
-from replication.statements import FORGET_MARKER, LIVE, dialect, write_marker
+from replication.statements import FORGET_MARKER, LIVE, account, dialect, write_marker
 from replication.survey import channels, read_marker
 from topology.errors import AccessDenied, ServerError
 from topology.servers import Server, Vendor
@@ -61,7 +61,7 @@ async def copy_replica(job: CopyJob) -> Copied:
     The target's marker says `copying` from before the first loss until everything is there, then `attaching`.
     """
     await take_over(job)
-    copying_users = job.users is Users.COPY
+    copying_users = job.users is not Users.KEEP
     async with snapshot(
         job.primary.server, job.primary.vendor, job.turn, accounts=copying_users, more=job.parallel
     ) as view:
@@ -140,6 +140,18 @@ async def install_service_login(job: CopyJob, catalog: Catalog, login: tuple[str
         ) from error
 
 
+async def spared(job: CopyJob) -> str:
+    """The name of the replica's account that stays though the primary lacks it; empty if there is none."""
+    if job.users is not Users.MERGE:
+        return ""
+    try:
+        async with connected(job.target.server) as client:
+            return account(*await current_account(client))
+    except AccessDenied:
+        # The primary has an account of that name, with another password.
+        return ""
+
+
 async def add_objects(job: CopyJob, server: Server, catalog: Catalog, login: tuple[str, str] | None) -> None:
     """Create the stored objects; with `login`, the primary's accounts too."""
 
@@ -157,7 +169,7 @@ async def _adopt_and_create(
     session: SqlClient, job: CopyJob, catalog: Catalog, login: tuple[str, str], warn: Callable[[str], None]
 ) -> None:
     service = find_login(catalog.accounts, *login)
-    todo = await adopt(session, job.target.vendor, catalog.accounts, service, warn)
+    todo = await adopt(session, job.target.vendor, catalog.accounts, service, warn, await spared(job))
     await create_objects(session, catalog.objects, warn)
     await grant_on_objects(session, todo, warn)
     job.reporter.say(job.target.name, "its accounts are the primary's now")

@@ -8,10 +8,8 @@ import asyncio
 import os
 import shutil
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated
 
 import pymysql
@@ -21,6 +19,7 @@ from rich.console import Console
 from replication.sandbox import Cluster, Flavor, LocalServer
 from replication.setup import Options, set_up
 from tests.bench.__main__ import Choice
+from tests.bench.stalls import longest_write, take_snapshots
 from tests.support.clusters import blank_cluster
 from topology.environment import Deployment, deployment, read_environment
 
@@ -42,7 +41,7 @@ def main(
     flavors = [Flavor.MARIADB, Flavor.MYSQL] if flavor is Choice.BOTH else [Flavor(flavor.value)]
     for one in flavors:
         with blank_cluster(one, 3) as cluster:
-            console.print(f"{one}: {rows:,} rows in {_TABLES} tables, {_fill(cluster.servers[0], rows) / 1e6:.0f} MB")
+            console.print(f"{one}: {rows:,} rows in {_TABLES} tables, {fill(cluster.servers[0], rows) / 1e6:.0f} MB")
             _measure(cluster, parallel, console)
 
 
@@ -53,16 +52,16 @@ def _measure(cluster: Cluster, parallel: int, console: Console) -> None:
     if cluster.flavor is Flavor.MARIADB and shutil.which("mydumper") and shutil.which("myloader"):
         seconds = _timed(lambda: _mydumper(cluster, primary, dumped))
         console.print(f"  mydumper, myloader   {seconds:6.1f} s   {pipe / seconds:.2f} times as fast as the pipe")
-    seconds = _timed(lambda: _startsync(cluster, Options(parallel=parallel)))
+    seconds = _timed(lambda: startsync(cluster, Options(parallel=parallel)))
     console.print(f"  startsync            {seconds:6.1f} s   {pipe / seconds:.2f} times as fast as the pipe")
-    with _writing(primary) as quiet:
-        time.sleep(5)
-    again = frozenset({ours.name})
-    with _writing(primary) as busy:
-        _startsync(cluster, Options(parallel=parallel, recopy=again, force=again))
+    again = Options(parallel=parallel, recopy=frozenset({ours.name}), force=frozenset({ours.name}))
+    server = deployment(read_environment({}, cluster.environment_file)).primary
+    alone = longest_write(primary, lambda: time.sleep(5))
+    snapshots = longest_write(primary, lambda: take_snapshots(server, cluster.flavor, parallel))
+    copying = longest_write(primary, lambda: startsync(cluster, again))
     console.print(
-        f"  one writer on the primary: longest write {quiet.longest * 1000:.0f} ms without a copy, "
-        f"{busy.longest * 1000:.0f} ms while startsync copies"
+        f"  one writer on the primary: longest write {alone * 1000:.0f} ms alone, {snapshots * 1000:.0f} ms while 50 "
+        f"snapshots are taken, {copying * 1000:.0f} ms while startsync copies"
     )
 
 
@@ -72,23 +71,25 @@ def _timed(work: Callable[[], None]) -> float:
     return time.monotonic() - began
 
 
-def _connect(server: LocalServer) -> pymysql.Connection:
+def connect(server: LocalServer, password: str = "") -> pymysql.Connection:
+    """Log in with the server's own account, or with another password that it has by now."""
     return pymysql.connect(
-        host=server.host, port=server.port, user=server.user, password=server.password, autocommit=True
+        host=server.host, port=server.port, user=server.user, password=password or server.password, autocommit=True
     )
 
 
-def _run(server: LocalServer, *statements: str) -> None:
-    with _connect(server) as connection, connection.cursor() as cursor:
+def run_on(server: LocalServer, *statements: str) -> None:
+    """Run the statements on one connection."""
+    with connect(server) as connection, connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
 
 
-def _fill(primary: LocalServer, rows: int) -> int:
+def fill(primary: LocalServer, rows: int, tables: int = _TABLES) -> int:
     """Make the tables; returns their bytes."""
     groups = ", '-', "
     values = f"FLOOR(RAND() * {rows}), CONCAT({groups.join([_DIGITS] * 10)}), CONCAT({groups.join([_DIGITS] * 5)})"
-    _run(
+    run_on(
         primary,
         "CREATE DATABASE bench",
         "CREATE TABLE bench.n (n INT PRIMARY KEY)",
@@ -96,13 +97,13 @@ def _fill(primary: LocalServer, rows: int) -> int:
         "CREATE TABLE bench.writes (id INT AUTO_INCREMENT PRIMARY KEY) ENGINE = InnoDB",
         "CREATE DATABASE sbtest",
     )
-    for number in range(1, _TABLES + 1):
+    for number in range(1, tables + 1):
         table = f"sbtest.sbtest{number}"
-        _run(primary, f"CREATE TABLE {table} {_TABLE}")
-        for _ in range(rows // _TABLES // 1000 // 50 or 1):
-            _run(primary, f"INSERT INTO {table} (k, c, pad) SELECT {values} FROM bench.n a, bench.n b WHERE b.n < 50")
-        _run(primary, f"ANALYZE TABLE {table}")
-    with _connect(primary) as connection, connection.cursor() as cursor:
+        run_on(primary, f"CREATE TABLE {table} {_TABLE}")
+        for _ in range(rows // tables // 1000 // 50 or 1):
+            run_on(primary, f"INSERT INTO {table} (k, c, pad) SELECT {values} FROM bench.n a, bench.n b WHERE b.n < 50")
+        run_on(primary, f"ANALYZE TABLE {table}")
+    with connect(primary) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT SUM(DATA_LENGTH) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'sbtest'")
         return int(cursor.fetchone()[0])
 
@@ -129,42 +130,11 @@ def _mydumper(cluster: Cluster, primary: LocalServer, target: LocalServer) -> No
     subprocess.run(["myloader", f"--directory={directory}", threads, *_login(target)], check=True)
 
 
-def _startsync(cluster: Cluster, options: Options) -> None:
+def startsync(cluster: Cluster, options: Options) -> None:
+    """Set the first replica up."""
     found = deployment(read_environment({}, cluster.environment_file))
     result = asyncio.run(set_up(Deployment(found.primary, found.replicas[:1]), options))
     assert result.exit_code == 0, [str(each.error) for each in result.replicas]
-
-
-class _Writer(threading.Thread):
-    """Writes rows one after the other; `longest` is how many seconds the slowest took."""
-
-    def __init__(self, primary: LocalServer) -> None:
-        super().__init__(daemon=True)
-        self.longest = 0.0
-        self._connection = _connect(primary)
-        self._stopping = threading.Event()
-
-    def run(self) -> None:
-        with self._connection as connection, connection.cursor() as cursor:
-            while not self._stopping.is_set():
-                began = time.monotonic()
-                cursor.execute("INSERT INTO bench.writes VALUES ()")
-                self.longest = max(self.longest, time.monotonic() - began)
-
-    def stop(self) -> None:
-        """Wait until the last write is done."""
-        self._stopping.set()
-        self.join()
-
-
-@contextmanager
-def _writing(primary: LocalServer) -> Iterator[_Writer]:
-    writer = _Writer(primary)
-    writer.start()
-    try:
-        yield writer
-    finally:
-        writer.stop()
 
 
 if __name__ == "__main__":

@@ -97,7 +97,8 @@ class Killing:
         return outcome
 
     def _shadows(self) -> list[str]:
-        return [str(row["Database"]) for row in self._place.query(REPLICA, "SHOW DATABASES LIKE 'manyreads\\_shadow%'")]
+        rows = self._place.query(REPLICA, "SHOW DATABASES LIKE 'manyreads\\_shadow%'")
+        return [str(name) for row in rows for name in row.values()]
 
     def _check(self, outcome: Outcome) -> None:
         if outcome.phase in ("copying", "indexing"):

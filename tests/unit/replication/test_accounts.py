@@ -8,6 +8,12 @@ OLD_ROOT = Account("root", "%", create="CREATE USER `root`@`%` IDENTIFIED BY 'ol
 APP = Account("app", "%", create="CREATE USER `app`@`%`", grants=("GRANT SELECT ON `d`.* TO `app`@`%`",))
 
 
+def test_the_login_that_is_spared_stays_and_others_go() -> None:
+    todo = changes([ROOT], [ROOT, APP, OLD_ROOT], ROOT.name, spared=APP.name)
+    assert APP not in todo.dropped
+    assert changes([ROOT], [ROOT, APP], ROOT.name).dropped == (APP,)
+
+
 def test_accounts_that_the_primary_lacks_are_dropped() -> None:
     todo = changes([ROOT], [ROOT, APP], ROOT.name)
     assert (todo.dropped, todo.made, todo.altered, todo.regranted) == ((APP,), (), (), ())
