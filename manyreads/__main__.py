@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from manyreads.doctor import doctor
+from manyreads.top import top
 from proxy.__main__ import check, config, explain
 from proxy.__main__ import main as proxy
 from replication.__main__ import app as replication
@@ -15,6 +17,8 @@ app.command("run")(proxy)
 app.command()(check)
 app.command()(config)
 app.command()(explain)
+app.command()(doctor)
+app.command()(top)
 app.add_typer(replication, name="replication")
 
 

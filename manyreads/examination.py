@@ -1,0 +1,134 @@
+"""Asks each server of a deployment all that `manyreads.diagnosis` judges by. Both vendors."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from topology.definitions import PRIVILEGE
+from topology.errors import ServerError
+from topology.probe import Prober, vendor_of
+from topology.servers import Observation, Server, Vendor
+from topology.sqlclient import SqlClient, connected
+
+_VARIABLES: Final = (
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_id', 'server_uuid', 'read_only', 'log_bin', 'gtid_mode', "
+    "'gtid_strict_mode', 'max_connections', 'max_allowed_packet', 'sql_mode', 'character_set_server', "
+    "'collation_server', 'lower_case_table_names')"
+)
+_ACCOUNT_TABLE: Final = {Vendor.MARIADB: "mysql.global_priv", Vendor.MYSQL: "mysql.user"}
+_PLUGINS: Final = {
+    # An account can have several methods, of which one is enough.
+    Vendor.MARIADB: "SELECT User AS user, Host AS host, JSON_VALUE(Priv, '$.plugin') AS plugin FROM mysql.global_priv "
+    "WHERE JSON_EXISTS(Priv, '$.auth_or') = 0 AND COALESCE(JSON_VALUE(Priv, '$.is_role'), 'false') <> 'true' "
+    "AND COALESCE(JSON_VALUE(Priv, '$.account_locked'), 'false') <> 'true'",
+    Vendor.MYSQL: "SELECT user, host, plugin FROM mysql.user WHERE account_locked = 'N'",
+}
+_GTID_REPLICATION: Final = {
+    Vendor.MARIADB: ("SHOW SLAVE STATUS", "Using_Gtid"),
+    Vendor.MYSQL: ("SHOW REPLICA STATUS", "Auto_Position"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One that can log in, and its method of authentication."""
+
+    user: str
+    host: str
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What one server answered. If it could not be asked, `error` and `remedy` say why, and the rest does not hold.
+
+    `variables` are global ones under their names in lower case. `ahead` is by how many seconds its clock is before this
+    machine's, give or take `doubt`. `cipher` is empty without TLS. `sees_accounts` and `sees_triggers` tell what the
+    service account may see. `by_gtid` tells whether a replica follows by GTID, None for one that follows nobody.
+    """
+
+    server: Server
+    error: str = ""
+    remedy: str = ""
+    vendor: Vendor = Vendor.MYSQL
+    version: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    ahead: float = 0.0
+    doubt: float = 0.0
+    cipher: str = ""
+    sees_accounts: bool = True
+    sees_triggers: bool = True
+    accounts: tuple[Account, ...] = ()
+    observation: Observation | None = None
+    by_gtid: bool | None = None
+
+
+async def examined(servers: Iterable[Server], within: float) -> list[Examined]:
+    """All of them at once, each for as long as its questions take up to `within` seconds."""
+    return list(await asyncio.gather(*(_examined(server, within) for server in servers)))
+
+
+async def _examined(server: Server, within: float) -> Examined:
+    try:
+        async with connected(server, within=within) as client:
+            return await _asked(client, server, within)
+    except ServerError as error:
+        return Examined(server, error=error.problem, remedy=error.remedy)
+
+
+async def _asked(client: SqlClient, server: Server, within: float) -> Examined:
+    vendor = vendor_of(client.greeted_version)
+    rows = await client.query(_VARIABLES)
+    ahead, doubt = await _clock(client)
+    with contextlib.closing(Prober(server, within)) as prober:
+        observation = await prober.observe()
+    cipher = await client.one("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+    return Examined(
+        server,
+        vendor=vendor,
+        version=client.greeted_version,
+        variables={str(row["Variable_name"]).lower(): str(row["Value"]) for row in rows},
+        ahead=ahead,
+        doubt=doubt,
+        cipher=str(cipher.get("Value", "")),
+        sees_accounts=await _may(client, f"SELECT 1 FROM {_ACCOUNT_TABLE[vendor]} LIMIT 1"),
+        sees_triggers=bool(await client.value(PRIVILEGE)),
+        accounts=await _accounts(client, vendor),
+        observation=observation,
+        by_gtid=await _by_gtid(client, vendor),
+    )
+
+
+async def _clock(client: SqlClient) -> tuple[float, float]:
+    before = time.time()
+    theirs = float(await client.value("SELECT UNIX_TIMESTAMP(NOW(6))"))
+    after = time.time()
+    return theirs - (before + after) / 2, (after - before) / 2
+
+
+async def _may(client: SqlClient, sql: str) -> bool:
+    try:
+        await client.query(sql)
+    except ServerError:
+        return False
+    return True
+
+
+async def _accounts(client: SqlClient, vendor: Vendor) -> tuple[Account, ...]:
+    try:
+        rows = await client.query(_PLUGINS[vendor])
+    except ServerError:
+        return ()
+    return tuple(Account(str(row["user"]), str(row["host"]), str(row["plugin"] or "")) for row in rows)
+
+
+async def _by_gtid(client: SqlClient, vendor: Vendor) -> bool | None:
+    statement, column = _GTID_REPLICATION[vendor]
+    try:
+        row = await client.one(statement)
+    except ServerError:
+        return None
+    return str(row[column]) not in ("No", "0") if column in row else None
