@@ -13,7 +13,7 @@ from aiohttp import web
 
 from proxy.http.access import for_http, guard, secure
 from proxy.http.metrics import Metrics
-from proxy.http.views import status
+from proxy.http.views import Heaviest, status
 from proxy.logs import audit
 from proxy.session.context import Context
 from topology.errors import ConfigError
@@ -43,6 +43,7 @@ class _Service:
         self._context = context
         self._hangup = hangup
         self._metrics = Metrics(context)
+        self._heaviest = Heaviest(context)
         self._page = files("proxy.http").joinpath("page.html").read_text(encoding="utf-8")
 
     def application(self) -> web.Application:
@@ -71,7 +72,7 @@ class _Service:
         return web.Response(body=self._metrics.exposition(), headers=_EXPOSITION)
 
     async def _status(self, _: web.Request) -> web.Response:
-        return web.json_response(status(self._context))
+        return web.json_response(status(self._context, self._heaviest))
 
     async def _reload(self, request: web.Request) -> web.Response:
         audit("reload", by=request.remote)
