@@ -87,6 +87,10 @@ class SettingLog:
         """Whether there are more settings than shall be repeated."""
         return len(self._entries) > MAX_SETTINGS or self._size > MAX_BYTES
 
+    def knows(self, name: str) -> bool:
+        """Whether connections are told a value of the variable `name`."""
+        return name in self._entries
+
     def variable(self, effect: SetVariable) -> None:
         """A session variable has a value, which must be told."""
         self._remember(effect.name, item=f"@@session.{effect.name} = {effect.value}")

@@ -130,6 +130,11 @@ class SessionState:
         return self.twins.read_only(self._status)
 
     @property
+    def begins_itself(self) -> bool:
+        """Whether a transaction begins with a statement, on every connection that was told what the session has set."""
+        return not self._status & _TRANSACTION_FLAGS and self._settings.knows("autocommit")
+
+    @property
     def charset(self) -> str:
         """The client's character set, empty if it is not known."""
         return self._charset
@@ -391,7 +396,9 @@ class SessionState:
         self.twins.begin(effect)
 
     def _end(self, effect: e.End, text: bytes, seen: Seen) -> None:
-        self.pins.end_every(_NEXT_TRANSACTION)
+        # A chained transaction has the isolation of the one before.
+        if not self._status & SERVER_STATUS_IN_TRANS:
+            self.pins.end_every(_NEXT_TRANSACTION)
         self.pins.holds.discard(SAVEPOINTS)
         self.twins.end()
         self.released = effect.release

@@ -99,7 +99,8 @@ class Twins:
         """Whether plain reads can run in a twin; `status` is the primary's status word."""
         if self.barred or self._left == self.number or self._isolation != REPEATABLE_READ:
             return False
-        if not self.read_only(status) and (not self.optimistic or self._spared):
+        # A connection that was told that the session only reads could not have the twin of one that may write.
+        if not self.read_only(status) and (not self.optimistic or self._spared or self._by_session):
             return False
         # Without a statement that began it, something on the primary did.
         return self._begun if status & SERVER_STATUS_IN_TRANS else not status & SERVER_STATUS_AUTOCOMMIT

@@ -20,6 +20,8 @@ from proxy.wire.queryattributes import query_payload
 _MOST_AHEAD: Final = 8
 _LARGEST_AHEAD: Final = 16 * 1024
 _TWIN: Final = b"START TRANSACTION"
+# Nothing is open behind this: the first read of a table begins it, as it would on the primary.
+_LATER: Final = b"COMMIT"
 _READ_ONLY_TWIN: Final = b"START TRANSACTION READ ONLY"
 _RESET: Final = frame(bytes((c.COM_RESET_CONNECTION,)), 0)
 
@@ -44,7 +46,7 @@ class Steps:
             if step is not None:
                 return step
         if request.route.twin and seen.transaction != state.twins.number:
-            begin = _READ_ONLY_TWIN if state.reads_only else _TWIN
+            begin = _LATER if state.begins_itself else _READ_ONLY_TWIN if state.reads_only else _TWIN
             return Prelude(self.query(begin), transaction=state.twins.number)
         if (step := self._variables(seen, request.statement.variables)) is not None:
             return step

@@ -2,10 +2,17 @@
 
 from replication.sandbox import Cluster
 from tests.differential.run import Differential
-from tests.support.proxies import ProxyProcess
+from tests.support.proxies import ProxyProcess, running_proxy
 
 SEED = 1
 SEQUENCES = 200
+
+
+def test_transactions_that_read_on_replicas_first(shared_cluster: Cluster) -> None:
+    with running_proxy(shared_cluster, "--transaction-reads", "optimistic") as proxy:
+        outcome = Differential(shared_cluster, proxy, SEED).run(range(SEQUENCES // 2))
+        assert not outcome.findings, "\n\n".join(map(str, outcome.findings))
+        assert "Traceback" not in proxy.log
 
 
 def test_sequences_are_answered_as_by_the_server(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> None:

@@ -84,6 +84,7 @@ def test_those_that_may_write_have_a_twin_if_that_is_asked_for(steps: list[tuple
         [("START TRANSACTION WITH CONSISTENT SNAPSHOT", OPEN)],
         [("SET autocommit = 0", 0), ("DO 1", IN_TRANS)],
         [("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE", AUTOCOMMIT), ("BEGIN", OPEN)],
+        [("SET SESSION TRANSACTION READ ONLY", AUTOCOMMIT), ("START TRANSACTION READ WRITE", OPEN)],
     ],
 )
 def test_some_have_none_even_then(steps: list[tuple[str, int]]) -> None:
@@ -119,6 +120,21 @@ def test_another_isolation_is_that_of_the_next_transaction() -> None:
     assert state.has_twin
     state.apply(classified("COMMIT AND CHAIN"), b"COMMIT AND CHAIN", Seen())
     assert not state.has_twin
+
+
+@pytest.mark.parametrize(("status", "pinned"), [(OPEN, True), (AUTOCOMMIT, False)])
+def test_a_chained_transaction_has_the_isolation_of_the_one_before(status: int, pinned: bool) -> None:
+    isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    state = session((isolation, AUTOCOMMIT), ("BEGIN", OPEN), ("COMMIT", status), optimistic=True)
+    assert bool(state.pins) is pinned
+
+
+def test_without_autocommit_it_begins_by_itself_where_that_was_told() -> None:
+    assert session(("SET autocommit = 0", 0)).begins_itself
+    assert not session(("SET autocommit = 0", 0), ("BEGIN", IN_TRANS)).begins_itself
+    # The server's own default, which another need not have.
+    assert not session(("SELECT 1", 0)).begins_itself
+    assert not session(("SET autocommit = 1", AUTOCOMMIT)).begins_itself
 
 
 def test_autocommit_off_amid_a_transaction_does_not_end_it() -> None:
