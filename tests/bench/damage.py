@@ -19,9 +19,9 @@ from topology.environment import Deployment, deployment, read_environment
 from topology.gtid import missing
 
 _DAMAGE = (
-    "DELETE FROM sbtest.sbtest1 WHERE id = 100001",
+    "DELETE FROM sbtest.sbtest1 WHERE id = 20001",
     "INSERT INTO sbtest.sbtest1 (id, k) VALUES (2000000000, 1)",
-    "UPDATE sbtest.sbtest1 SET k = k + 1 WHERE id IN (50001, 150001)",
+    "UPDATE sbtest.sbtest1 SET k = k + 1 WHERE id IN (10001, 30001)",
 )
 
 
