@@ -23,6 +23,7 @@ from replication.handover import HandedOver, Options, hand_over
 from replication.setup import REPLICATION_USER
 from replication.states import Limits
 from topology.environment import Deployment
+from topology.servers import Role, server_from_url
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -40,6 +41,9 @@ def switchover(
     replication_user: ReplicationUser = REPLICATION_USER,
     primary_address: PrimaryAddress = "",
     target_address: Annotated[str, typer.Option(help="HOST:PORT of the new primary as the others see it")] = "",
+    proxy: Annotated[
+        list[str] | None, typer.Option(help="A proxy that holds its clients' writes meanwhile, as a URL; repeatable")
+    ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -56,6 +60,9 @@ def switchover(
             replication_user=replication_user,
             primary_address=optional_address("--primary-address", primary_address),
             target_address=optional_address("--target-address", target_address),
+            proxies=tuple(
+                server_from_url(url, f"proxy{number}", Role.PRIMARY) for number, url in enumerate(proxy or (), 1)
+            ),
         )
         result = run(hand_over(servers, options, reporter))
     conclude(result, as_object(result), lambda: show(servers, result), as_json=as_json, quiet=dry_run)

@@ -16,14 +16,15 @@ from proxy.wire.secret import secret_of
 # Read with the service account; HEX because salts are not text.
 MYSQL_ACCOUNTS = (
     "SELECT User, Host, plugin, HEX(authentication_string) AS stored_hex, User_attributes AS attributes, ssl_type,"
-    " Process_priv AS process, ssl_cipher, x509_issuer, x509_subject FROM mysql.user"
+    " Process_priv AS process, Super_priv AS superuser, ssl_cipher, x509_issuer, x509_subject FROM mysql.user"
 )
 MARIADB_ACCOUNTS = "SELECT User, Host, Priv AS privileges FROM mysql.global_priv"
 
 
 LOCALHOST = "localhost"
-# The bit of the PROCESS privilege in MariaDB's `access`.
-_PROCESS = 256
+# The bits of these privileges in MariaDB's `access`.
+_PROCESS = 1 << 8
+_SUPER = 1 << 15
 # A method of MySQL that denies everybody; such accounts are for views and procedures.
 _NO_LOGIN = "mysql_no_login"
 
@@ -33,8 +34,8 @@ class Account:
     """One account: any of its `methods` is enough to log in.
 
     `unknown` names the methods that the proxy cannot verify. `further` are those that are needed on top (MySQL's
-    multi-factor authentication), `requirement` is about the connection. `process` tells of the PROCESS privilege,
-    unless it was given by a role.
+    multi-factor authentication), `requirement` is about the connection. `process` and `superuser` tell of the PROCESS
+    and the SUPER privilege, unless these were given by a role.
     """
 
     user: str
@@ -44,6 +45,7 @@ class Account:
     further: tuple[str, ...] = ()
     requirement: Requirement = NOTHING
     process: bool = False
+    superuser: bool = False
 
     @property
     def supported(self) -> bool:
@@ -86,7 +88,8 @@ def _mysql_account(row: Mapping[str, Any], attributes: Mapping[str, Any]) -> Acc
     account = _account(row["User"], row["Host"], [(row["plugin"], texts)], further)
     kind = kind_named(row["ssl_type"])
     requirement = replace(_requirement(kind, row), certified=kind is Kind.SPECIFIED)
-    return replace(account, requirement=requirement, process=row.get("process") == "Y")
+    process, superuser = row.get("process") == "Y", row.get("superuser") == "Y"
+    return replace(account, requirement=requirement, process=process, superuser=superuser)
 
 
 def _requirement(kind: Kind, texts: Mapping[str, Any]) -> Requirement:
@@ -121,7 +124,9 @@ def _mariadb_account(user: str, host: str, privileges: Mapping[str, Any]) -> Acc
         ],
     )
     requirement = _requirement(kind_numbered(privileges.get("ssl_type", 0)), privileges)
-    return replace(account, requirement=requirement, process=bool(int(privileges.get("access", 0)) & _PROCESS))
+    access = int(privileges.get("access", 0))
+    process, superuser = bool(access & _PROCESS), bool(access & _SUPER)
+    return replace(account, requirement=requirement, process=process, superuser=superuser)
 
 
 def _account(

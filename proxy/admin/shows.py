@@ -38,6 +38,8 @@ _HELP_ROWS: Final = (
     ("SHOW PROXY STATUS [LIKE 'name']", "figures of the whole proxy"),
     ("SHOW PROXY POSITION", "tokens for /* manyreads: after=TOKEN */: what this session, and all, have written"),
     ("SHOW PROXY VERSION", "the proxy's version"),
+    ("PROXY PAUSE WRITES [FOR n SECONDS]", "hold writes and new transactions, once those under way are over"),
+    ("PROXY RESUME WRITES", "let them go on, at the server that is the primary by then"),
     ("SHOW PROXY HELP", "this"),
 )
 

@@ -12,7 +12,7 @@ from proxy.routing.policy import routes
 from proxy.routing.state import SessionState
 from proxy.session.context import Context
 from proxy.session.overview import pool_figures, server_views
-from proxy.session.request import Asked, Explained, Request
+from proxy.session.request import Explained, Request
 from proxy.sql.own import Show, Topic
 from proxy.sql.statement import OWN
 from proxy.sql.tally import UNREMEMBERED
@@ -60,12 +60,12 @@ class Asker(Protocol):
         """The server that `request` would go to now."""
 
 
-def asks_primary(asked: Asked) -> bool:
+def asks_primary(asked: Show | Explained) -> bool:
     """Whether the primary's position should be asked for before this is answered."""
     return isinstance(asked, Show) and asked.topic is Topic.POSITION
 
 
-def answer(context: Context, asker: Asker, state: SessionState, asked: Asked, capabilities: int) -> bytes:
+def answer(context: Context, asker: Asker, state: SessionState, asked: Show | Explained, capabilities: int) -> bytes:
     """The whole reply to what `asker` asks, numbered from 1."""
     found = _routed(context, asker, state, asked) if isinstance(asked, Explained) else _shown(context, asker, asked)
     if isinstance(found, Err):

@@ -1,12 +1,16 @@
-"""What one client asks of the proxy itself: EXPLAIN ROUTE and SHOW PROXY, answered when the client takes answers."""
+"""What one client asks of the proxy itself, answered when the client takes answers."""
 
 from collections.abc import Callable
 
 from proxy.routing.state import SessionState
 from proxy.session.answers import answer, asks_primary
 from proxy.session.context import Context
-from proxy.session.request import Asked, Request
+from proxy.session.holding import hold
+from proxy.session.request import Asked, Explained, Request
 from proxy.session.runner import Runner
+from proxy.sql.own import Show, Writes
+from proxy.wire.framing import frame
+from proxy.wire.replies import Ok, err_payload, ok_payload
 from topology.consistency import Level
 from topology.freshness import NOTHING
 from topology.servers import Server
@@ -37,26 +41,40 @@ class Asking:
         self._state = state
         self._capabilities = capabilities
         self._reply = reply
-        self._postponed: Asked | None = None
+        self._postponed: bytes | None = None
         self._slow = False
 
     def ask(self, asked: Asked) -> None:
         """Answer; what asks for the primary's position, once that is known."""
-        if asks_primary(asked):
+        if isinstance(asked, Writes):
+            self._context.spawn(self._hold(asked))
+        elif asks_primary(asked):
             self._context.spawn(self._locate(asked))
         else:
             self._answer(asked)
 
-    async def _locate(self, asked: Asked) -> None:
+    async def _hold(self, writes: Writes) -> None:
+        err = await hold(self._context, writes, self.user, self.address, lambda: self._runner.closed)
+        if self._runner.closed:
+            if err is None and writes.seconds:
+                self._context.gate.resume()
+            return
+        done = ok_payload(Ok(status=self._state.status)) if err is None else err_payload(err)
+        self._send(frame(done, 1))
+
+    async def _locate(self, asked: Show | Explained) -> None:
         self.located = self._context.monitor.freshness.written
         await self._context.monitor.locate()
         if not self._runner.closed:
             self._answer(asked)
 
-    def _answer(self, asked: Asked) -> None:
-        self._postponed = asked if self._slow else None
+    def _answer(self, asked: Show | Explained) -> None:
+        self._send(answer(self._context, self, self._state, asked, self._capabilities))
+
+    def _send(self, answer: bytes) -> None:
+        self._postponed = answer if self._slow else None
         if not self._slow:
-            self._reply(answer(self._context, self, self._state, asked, self._capabilities))
+            self._reply(answer)
 
     def client_slow(self) -> None:
         """The client does not take what it was sent before."""
@@ -66,7 +84,7 @@ class Asking:
         """The client takes bytes again."""
         self._slow = False
         if self._postponed is not None:
-            self._answer(self._postponed)
+            self._send(self._postponed)
 
     @property
     def own(self) -> int:

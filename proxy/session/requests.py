@@ -18,7 +18,7 @@ from proxy.sql.effects import Execute
 from proxy.sql.hints import NO_HINT
 from proxy.sql.kill import KILL, Kill, parse_kill
 from proxy.sql.lexer import digest
-from proxy.sql.own import SHOW_PROXY, show_proxy, without_explain
+from proxy.sql.own import SHOW_PROXY, WRITES, show_proxy, without_explain, writes_held
 from proxy.sql.prepares import EXECUTE, with_parameters
 from proxy.sql.statement import OWN, PRIMARY, READ, SERVER_SCHEMAS, primary
 from proxy.wire import constants as c
@@ -118,6 +118,8 @@ class Requests:
     def _own(self, request: Request, text: bytes) -> Asked | Request:
         """A statement for the proxy itself; if its words are hidden in comments, it is for the primary to refuse."""
         try:
+            if request.statement.reason == WRITES:
+                return writes_held(self._cache.bare(text, self.reading).text) or request
             if request.statement.reason == SHOW_PROXY:
                 return show_proxy(self._cache.bare(text, self.reading).text) or request
             explained = without_explain(text)

@@ -1,4 +1,4 @@
-"""The statements that the proxy answers itself: `EXPLAIN ROUTE statement` and `SHOW PROXY ...`.
+"""The statements that the proxy answers itself: `EXPLAIN ROUTE statement`, `SHOW PROXY ...` and `PROXY ... WRITES`.
 
 Servers of both vendors answer them with error 1064, so that none is lost. But `EXPLAIN route` and `EXPLAIN route name`
 describe a table of that name, or a column of it: those are left to the servers.
@@ -16,11 +16,17 @@ EXPLAIN_ROUTE: Final = "explain-route"
 SHOW_PROXY: Final = "show-proxy"
 ROUTE_EXPLAINED: Final = Statement(Kind.OWN, EXPLAIN_ROUTE)
 PROXY_SHOWN: Final = Statement(Kind.OWN, SHOW_PROXY)
+WRITES: Final = "proxy-writes"
+WRITES_HELD: Final = Statement(Kind.OWN, WRITES)
+# So many seconds writes are held when nothing else is said, and at most.
+USUAL_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 3600.0
 
 _GAP: Final = rb"(?:[ \t\n\v\f\r]|/\*(?!M?!)(?:[^*]|\*(?!/))*+\*/|--[\x00-\x20\x7f][^\n]*+\n|\#[^\n]*+\n)"
 _EXPLAIN: Final = re.compile(rb"(" + _GAP + rb"*+)EXPLAIN" + _GAP + rb"++ROUTE(?=" + _GAP + rb")", re.IGNORECASE)
 _STATEMENT: Final = re.compile(r"[A-Za-z(]")
 # The pattern of a column can also be written as a hexadecimal or binary number.
+_PAUSE: Final = re.compile(r"(?:FOR (?P<seconds>\d{1,6}(?:\.\d{1,3})?)(?: SECONDS)?)?", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[xXbB]'[^']*'")
 
 
@@ -70,6 +76,30 @@ def show_proxy(text: bytes) -> Show | None:
     """The same of a whole text without comments."""
     words = Words(text.decode("utf-8", "replace").rstrip("; \t\n\v\f\r"))
     return shown(words) if words.take("SHOW") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """PROXY PAUSE WRITES [FOR n [SECONDS]] holds them for `seconds` at most, PROXY RESUME WRITES no longer: 0."""
+
+    seconds: float
+
+
+def held(words: Words) -> Writes | None:
+    """Read PROXY ... WRITES, behind PROXY; None for anything that is not exactly that."""
+    if words.take("RESUME", "WRITES"):
+        return Writes(0.0) if words.over else None
+    if not words.take("PAUSE", "WRITES"):
+        return None
+    match = _PAUSE.fullmatch(" ".join(words.rest()))
+    seconds = float(match["seconds"] or USUAL_PAUSE) if match else 0.0
+    return Writes(seconds) if 0 < seconds <= LONGEST_PAUSE else None
+
+
+def writes_held(text: bytes) -> Writes | None:
+    """The same of a whole text without comments."""
+    words = Words(text.decode("utf-8", "replace").rstrip("; \t\n\v\f\r"))
+    return held(words) if words.take("PROXY") else None
 
 
 def is_explained(text: str) -> bool:

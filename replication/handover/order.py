@@ -12,6 +12,7 @@ from replication.dryrun import describe_change
 from replication.facts import ServerFacts
 from replication.handover.closing import close, reopen, wait_for_the_rest
 from replication.handover.promotion import promote, settle
+from replication.handover.proxies import Proxies
 from replication.handover.run import HandedOver, Options, Run
 from replication.handover.transactions import drain
 from replication.interlocks import check_primary
@@ -115,7 +116,10 @@ async def _change(run: Run) -> HandedOver:
     if change.done:
         run.reporter.say(change.new.name, "it is the primary already")
         return HandedOver(change.old.server, change.new.server, action="none", gtid=change.new.gtid)
-    async with AsyncExitStack() as undo:
+    options = run.options
+    proxies = Proxies(options.proxies, options.drain, options.max_pause, run.reporter)
+    async with AsyncExitStack() as held, AsyncExitStack() as undo:
+        await proxies.hold(held)
         if not change.begun:
             await drain(run)
             password = await ensure_replicator(run.control, run.words, run.options.replication_user, run.reporter)
@@ -124,6 +128,7 @@ async def _change(run: Run) -> HandedOver:
         await close(run)
         await wait_for_the_rest(run)
         await uninterrupted(promote(run, undo))
+        await proxies.let_go()
     followers = await settle(run)
     return HandedOver(
         change.old.server,

@@ -20,7 +20,7 @@ class Options:
 
     `wait` bounds the wait for servers and for followers to catch up, `drain` that for open transactions, `max_pause`
     the time for which nobody can write. `primary_address` and `target_address` are where replicas reach the primary and
-    its successor, where that is not where we do.
+    its successor, where that is not where we do. `proxies` are asked to hold their clients' writes meanwhile.
     """
 
     to: str = ""
@@ -32,6 +32,7 @@ class Options:
     replication_user: str = REPLICATION_USER
     primary_address: tuple[str, int] | None = None
     target_address: tuple[str, int] | None = None
+    proxies: tuple[Server, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

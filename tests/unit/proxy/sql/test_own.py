@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.sql.own import Show, Topic, show_proxy, without_explain
+from proxy.sql.own import Show, Topic, Writes, show_proxy, without_explain, writes_held
 from proxy.sql.statement import Kind
 from tests.support.statements import cache_of
 
@@ -17,6 +17,10 @@ OWN = (
     "SHOW PROXY /* x */ DIGESTS LIKE '%a''b%' ;",
     "SHOW PROXY HELP",
     "SHOW PROXY POSITION",
+    "PROXY PAUSE WRITES",
+    "proxy pause writes for 10",
+    "PROXY PAUSE /* a */ WRITES FOR 0.5 SECONDS ;",
+    "PROXY RESUME WRITES",
 )
 SERVERS = (
     "EXPLAIN route",
@@ -33,6 +37,16 @@ SERVERS = (
     "SHOW PROXY NOTHING",
     "SHOW PROXY HELP LIKE 'a'",
     "SHOW PROXY POSITION LIKE 'a'",
+    "PROXY",
+    "PROXY PAUSE",
+    "PROXY PAUSE WRITES 10",
+    "PROXY PAUSE WRITES FOR",
+    "PROXY PAUSE WRITES FOR x SECONDS",
+    "PROXY PAUSE WRITES FOR 0 SECONDS",
+    "PROXY PAUSE WRITES FOR 3601",
+    "PROXY PAUSE WRITES FOR 10 SECONDS NOW",
+    "PROXY RESUME WRITES NOW",
+    "PROXY RESUME WRITES; SELECT 1",
     "SHOW PROXY SESSIONS WHERE user = 'a'",
     "SHOW PROXY SESSIONS; SELECT 1",
     "SHOW PROXY SESSIONS LIKE CONCAT('a')",
@@ -53,6 +67,13 @@ def test_what_is_shown() -> None:
     assert show_proxy(b"SHOW PROXY STATUS") == Show(Topic.STATUS)
     assert show_proxy(b"show proxy digests like 'a''b%' ; ") == Show(Topic.DIGESTS, "a'b%")
     assert show_proxy(b"SHOW TABLES") is None
+
+
+def test_how_long_writes_are_held() -> None:
+    assert writes_held(b"PROXY PAUSE WRITES;") == Writes(30)
+    assert writes_held(b"proxy pause writes for 2.5 seconds") == Writes(2.5)
+    assert writes_held(b"PROXY RESUME WRITES") == Writes(0)
+    assert writes_held(b"PAUSE WRITES") is None
 
 
 def test_comments_stay_with_the_statement() -> None:

@@ -1,0 +1,72 @@
+"""Holding writes at an operator's wish, so that the primary can be changed without an error for any client."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from proxy.session.context import Context
+from proxy.sql.own import Writes
+from proxy.wire import constants as c
+from proxy.wire.replies import Err
+
+log = logging.getLogger(__name__)
+
+# How often it is looked whether everything is over that had begun.
+_PAUSE: Final = 0.01
+# Who is primary by now is waited for so long, in seconds; servers may be away.
+_LONGEST_LOOK: Final = 10.0
+Gone = Callable[[], bool]
+
+_DENIED: Final = Err(
+    c.ER_SPECIFIC_ACCESS_DENIED,
+    "Access denied; you need (at least one of) the SUPER privilege(s) for this operation",
+    "42000",
+)
+
+
+def may_hold(context: Context, user: str, address: str) -> bool:
+    """Whether a user may keep all others from writing."""
+    account = context.directory.find(user, address)
+    return (account is not None and account.superuser) or user in context.settings.admin_users
+
+
+async def hold(context: Context, writes: Writes, user: str, address: str, gone: Gone) -> Err | None:
+    """Do as a user wants, and return when that is done; or with the error why it is not.
+
+    `gone` tells that nobody waits for it any more.
+    """
+    if not may_hold(context, user, address):
+        return _DENIED
+    if not writes.seconds:
+        await _resume(context)
+        return None
+    return await _pause(context, writes.seconds, gone)
+
+
+async def _pause(context: Context, seconds: float, gone: Gone) -> Err | None:
+    """Hold writes; it is done when nothing is under way any more that had begun before."""
+    gate, clock = context.gate, asyncio.get_running_loop().time
+    until = clock() + seconds
+    log.warning("writes and new transactions are held for %g s at most", seconds)
+    gate.pause(seconds)
+    while (left := sum(session.engaged for session in context.sessions)) and gate.paused:
+        if gone() or clock() >= until:
+            gate.resume()
+        await asyncio.sleep(_PAUSE)
+    if left or not gate.paused:
+        log.warning("writes are not held any more: %d sessions were in the middle of something", left)
+        message = f"{left} sessions were still in a transaction or at a write after {seconds:g} s; writes go on"
+        return Err(c.ER_LOCK_WAIT_TIMEOUT, message)
+    return None
+
+
+async def _resume(context: Context) -> None:
+    """Let writes go on, at the server that is the primary by now."""
+    try:
+        async with asyncio.timeout(_LONGEST_LOOK):
+            await context.monitor.look_twice()
+    except TimeoutError:
+        log.warning("not all servers could be asked how they are")
+    context.gate.resume()
+    log.warning("writes go on at %s", context.monitor.snapshot.primary.server)
