@@ -87,7 +87,7 @@ class Outcomes:
             if exchange.errno:
                 self._statements.failed()
             return
-        if on_primary and self._state.in_transaction and self._state.has_twin and self._requests.binds(request):
+        if on_primary and self._state.in_transaction and self._state.has_twin and self._leaves_twin(request, exchange):
             self._state.twins.leave()
         if request.prepared is not None:
             self._prepared_replied(request.code, request.prepared, exchange, seen)
@@ -99,6 +99,13 @@ class Outcomes:
             self._take_report(request, exchange.told, bool(exchange.errno), seen)
         if self._state.reading is not self._requests.reading:
             self._requests.read_anew()
+
+    def _leaves_twin(self, request: Request, exchange: Exchange) -> bool:
+        """Whether the transaction may have read on the primary, or be over though nothing tells so."""
+        statement = request.statement
+        # What commits first has done so even if it then failed, and an error has no status.
+        over = bool(exchange.errno) and (statement.defines or statement.reason in _COMMITTING)
+        return over or self._requests.binds(request)
 
     def prepared(self, request: Request, exchange: Exchange, seen: Seen) -> int:
         """A COM_STMT_PREPARE succeeded on the primary: the number under which the client shall know the statement."""

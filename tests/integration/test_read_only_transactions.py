@@ -150,6 +150,22 @@ def test_a_write_in_it_gets_the_servers_own_error(shared_cluster: Cluster, sessi
     assert errors[0][0] == CANNOT_WRITE
 
 
+def test_what_fails_after_it_has_committed_ends_it(shared_cluster: Cluster, session: Open) -> None:
+    seen = []
+    with direct(shared_cluster, shared_cluster.servers[0]) as plain:
+        for client in (plain, session()):
+            writer = session()
+            run(client, "START TRANSACTION READ ONLY")
+            before = run(client, COUNT)[0][0]
+            run(writer, f"INSERT INTO {SCHEMA}.item (name) VALUES ('committed')")
+            settle(shared_cluster, writer)
+            with pytest.raises(pymysql.err.MySQLError):
+                run(client, f"LOCK TABLES {SCHEMA}.no_such_table READ")
+            seen.append(run(client, COUNT)[0][0] - before)
+            run(client, "COMMIT")
+    assert seen[0] == seen[1]
+
+
 def test_chained_transactions_have_snapshots_of_their_own(shared_cluster: Cluster, session: Open) -> None:
     client, writer = session(), session()
     run(client, "START TRANSACTION READ ONLY")
