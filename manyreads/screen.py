@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-_STYLES: Final = {"healthy": "green", "lagging": "yellow", "catching-up": "yellow", "unknown": "yellow"}
+_WAITING: Final = ("lagging", "catching-up", "draining", "unknown")
+_STYLES: Final = {"healthy": "green", **dict.fromkeys(_WAITING, "yellow")}
 _NARROW: Final = 100
 # Lines that the parts without statements and sessions take.
 _FRAME: Final = 8

@@ -11,7 +11,7 @@ from proxy.backend.greetings import Greetings
 from proxy.listener import Listener
 from proxy.origin import Origin
 from proxy.reload import Reloader, certificate_of, rules, towards_servers
-from proxy.session.configured import limits_of
+from proxy.session.configured import limits_of, shares_of
 from proxy.session.context import Context
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
@@ -34,6 +34,7 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
         interval=settings.probe_interval,
         within=settings.probe_timeout,
         limits=limits_of(settings),
+        shares=shares_of(settings),
         tie=deployment.primary.name if settings.on_two_primaries == "configured" else "",
     )
     async with asyncio.TaskGroup() as tasks:

@@ -90,6 +90,7 @@ def _server_url(url: SecretStr) -> SecretStr:
 
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Weight = Annotated[str, StringConstraints(pattern=r"^[\w-]+=(100|[1-9][0-9]?)$")]
 ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
 
 
@@ -198,6 +199,18 @@ class Settings(BaseModel):
     max_lag: Seconds = Field(10.0, description="a replica further behind gets no reads")
     errant_transactions: Literal["exclude", "accept"] = Field(
         "exclude", description="what becomes of a replica with transactions that the primary lacks"
+    )
+    preferred_lag: Seconds | None = Field(
+        None, description="a replica further behind gets reads only if no other is fit; none unless given"
+    )
+    weights: Annotated[tuple[Weight, ...], BeforeValidator(_listed)] = Field(
+        (), description="what replicas get of the reads: NAME=WEIGHT, 1 to 100; 1 for all others"
+    )
+    slow_start: float = Field(
+        5.0, ge=0, le=3600, description="so long the share of a replica grows that has come back; 0 for all at once"
+    )
+    primary_reads: Literal["fallback", "never"] = Field(
+        "fallback", description="whether the primary serves plain reads that no replica is fit for"
     )
     consistency: Level = Field(Level.GLOBAL, description="which writes a read sees")
     freshness_wait: float = Field(

@@ -3,6 +3,7 @@
 `HEALTH_OF` is the table of causes, `_RULES` looks for them: the first rule that finds one decides.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -60,10 +61,14 @@ _BEHIND: Final = frozenset({Health.LAGGING, Health.CATCHING_UP})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a replica may be: `max_lag` seconds behind, and with transactions that the primary lacks."""
+    """What a replica may be: `max_lag` seconds behind, and with transactions that the primary lacks.
+
+    One that is more than `preferred_lag` seconds behind is late.
+    """
 
     max_lag: float
     errant_allowed: bool = False
+    preferred_lag: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,8 @@ def judge(track: Track, seen: Observation, lag: float | None, by: Yardstick) -> 
     case = _Case(track, seen, lag, by)
     finding = next((found for rule in _RULES if (found := rule(case))), None)
     if finding is None:
-        return _after_good(track, seen, lag, "; ".join(_oddities(case)))
+        late = lag is not None and lag > by.limits.preferred_lag
+        return _after_good(track, seen, lag, "; ".join(_oddities(case)), late=late)
     cause, reason = finding
     # An answer that says "do not use me" needs no second opinion.
     state = ServerState(track.state.server, HEALTH_OF[cause], reason, seen, lag)
@@ -130,6 +136,11 @@ def fail(track: Track, reason: str) -> Track:
     """The track after a statement's connection to the server broke or was refused: out of use at once."""
     state = replace(track.state, health=HEALTH_OF[Cause.FAILED_IN_USE], reason=reason)
     return replace(track, state=state, good=0, bad=FAILURES_TO_FALL, cause=Cause.FAILED_IN_USE)
+
+
+def drained(state: ServerState) -> ServerState:
+    """The same of a server that an operator has taken out of use."""
+    return replace(state, health=Health.DRAINING, reason="drained by command") if state.usable else state
 
 
 def pause(track: Track, interval: float) -> float:
@@ -221,11 +232,11 @@ def _oddities(case: _Case) -> Iterator[str]:
         yield f"has transactions that the primary lacks: {case.track.surplus}"
 
 
-def _after_good(track: Track, seen: Observation, lag: float | None, oddity: str) -> Track:
+def _after_good(track: Track, seen: Observation, lag: float | None, oddity: str, *, late: bool = False) -> Track:
     good = track.good + 1
     before = track.state
     if before.health in (Health.HEALTHY, Health.UNKNOWN) or good >= SUCCESSES_TO_RETURN:
-        state = ServerState(before.server, Health.HEALTHY, oddity, seen, lag)
+        state = ServerState(before.server, Health.HEALTHY, oddity, seen, lag, late)
         return replace(track, state=state, good=good, bad=0, cause=None)
     if before.health in _BEHIND:
         state = ServerState(before.server, Health.CATCHING_UP, "is within the limit again", seen, lag)

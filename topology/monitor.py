@@ -8,11 +8,13 @@ It also keeps known which tables are such that a write to one shows in no other.
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
 from topology import health
+from topology.duty import Duty
 from topology.environment import Deployment
 from topology.errors import ServerError
 from topology.freshness import Freshness, Table, Tables
@@ -21,8 +23,10 @@ from topology.primary import LOOKS
 from topology.probe import Prober
 from topology.seating import Seating
 from topology.servers import Health, Observation, Server, ServerState, Snapshot
+from topology.shares import Shares
 
 log = logging.getLogger(__name__)
+_now = time.monotonic
 
 # So long at once a replica is waited for.
 _WAIT_SECONDS = 1.0
@@ -44,12 +48,20 @@ _SHORT_PAUSE_SECONDS = 0.001
 class Monitor:
     """Watches one deployment. `snapshot` is the latest judgement, replaced whole and never changed.
 
-    `interval` is the pause between two probes in seconds, `limits` is what a replica may be. `tie` is the name of the
+    `interval` is the pause between two probes in seconds, `limits` is what a replica may be, `shares` what it gets
+    of the reads. `tie` is the name of the
     server that is the primary if several want to be; if it is empty, nobody is then.
     """
 
     def __init__(
-        self, deployment: Deployment, *, interval: float, within: float, limits: health.Limits, tie: str = ""
+        self,
+        deployment: Deployment,
+        *,
+        interval: float,
+        within: float,
+        limits: health.Limits,
+        shares: Shares,
+        tie: str = "",
     ) -> None:
         self._deployment = deployment
         self._seating = Seating(deployment.servers, tie)
@@ -62,6 +74,7 @@ class Monitor:
         self._tracks = {server.name: health.begin(server) for server in deployment.servers}
         self._lags = LagMeter()
         self._oddities: dict[str, str] = {}
+        self.duty = Duty(shares)
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._silence_listeners: list[Callable[[Server], None]] = []
         self._move_listeners: list[Callable[[], None]] = []
@@ -125,10 +138,23 @@ class Monitor:
         self._seating.remove(server.name)
         del self._tracks[server.name]
         self._oddities.pop(server.name, None)
+        self.duty.forget(server.name)
         self._since.pop(server.name, None)
         self._pace.pop(server.name, None)
         self.freshness.forget(server.name)
         self._seen(server.name)
+
+    def order(self, name: str, *, drain: bool) -> bool:
+        """Give the replica no more reads, or put it back into use; what runs there goes on.
+
+        False if there is no replica of that name.
+        """
+        if name not in self._tracks or name == self._seating.primary:
+            return False
+        if self.duty.drain(name) if drain else self.duty.resume(name, _now()):
+            log.info("%s: %s by command", self._seating.servers[name], "drained" if drain else "put back into use")
+            self._publish()
+        return True
 
     async def first_round(self) -> None:
         """Wait until every server was probed once."""
@@ -277,6 +303,8 @@ class Monitor:
 
     def _announce(self, before: Health, track: health.Track) -> None:
         state = track.state
+        if state.usable and before is not Health.UNKNOWN:
+            self.duty.returned(state.server.name, _now())
         if not state.usable:
             self.freshness.forget(state.server.name)
         level = logging.INFO if state.usable else logging.WARNING
@@ -289,10 +317,10 @@ class Monitor:
             log.warning("%s: stays healthy, %s", state.server, state.reason or "with nothing odd about it any more")
 
     def _judged(self) -> Snapshot:
-        seating = self._seating
+        seating, now = self._seating, _now()
         return Snapshot(
             self._tracks[seating.primary].state,
-            tuple(track.state for name, track in self._tracks.items() if name != seating.primary),
+            tuple(self.duty.state(track.state, now) for name, track in self._tracks.items() if name != seating.primary),
             seating.doubt,
             seating.split,
             seating.rivals,

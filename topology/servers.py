@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from topology.errors import ConfigError
+from topology.shares import turns
 
 DEFAULT_PORT = 3306
 _SCHEMA_PATH = re.compile(r"/?[\w$-]*")
@@ -190,6 +191,7 @@ class Health(StrEnum):
     LAGGING = "lagging"  # further behind than allowed
     CATCHING_UP = "catching-up"  # was, and gets nearer
     BROKEN = "broken"  # answers, but does not replicate
+    DRAINING = "draining"  # fit, but taken out of use by an operator
     FOREIGN = "foreign"  # does not follow our primary
     AHEAD = "ahead"  # has transactions that the primary lacks
     DOWN = "down"  # does not answer, or lets nobody in
@@ -199,7 +201,8 @@ class Health(StrEnum):
 class ServerState:
     """The verdict on one server, with the reason that an operator reads, and the observation behind it.
 
-    A healthy server's reason is what is odd about it all the same. `lag` is in seconds, None if unknown.
+    A healthy server's reason is what is odd about it all the same. `lag` is in seconds, None if unknown; `late` tells
+    that it is more than is preferred. `share` is what it gets of the reads, compared with the others.
     """
 
     server: Server
@@ -207,6 +210,8 @@ class ServerState:
     reason: str = ""
     observation: Observation | None = None
     lag: float | None = None
+    late: bool = False
+    share: int = 1
 
     @property
     def usable(self) -> bool:
@@ -215,7 +220,10 @@ class ServerState:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All verdicts at one moment. `readers` is worked out once here so that routing a read costs no filtering.
+    """All verdicts at one moment, and what follows for reads, so that routing one costs no filtering.
+
+    `turns` are the replicas for reads, each as often as its share says; `late_turns` those that are only used if none
+    of the others will do. `readers` are all of them, once.
 
     `doubt` is why nothing new should be begun on the primary for now, empty when it should be; `split` says which
     servers accept writes where only one may, and `rivals` are their names, also where one of them was said to win.
@@ -227,9 +235,16 @@ class Snapshot:
     split: str = ""
     rivals: tuple[str, ...] = ()
     readers: tuple[Server, ...] = field(init=False)
+    turns: tuple[Server, ...] = field(init=False)
+    late_turns: tuple[Server, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "readers", tuple(state.server for state in self.replicas if state.usable))
+        usable = [state for state in self.replicas if state.usable]
+        object.__setattr__(self, "readers", tuple(state.server for state in usable))
+        for name, late in (("turns", False), ("late_turns", True)):
+            states = [state for state in usable if state.late is late]
+            order = turns(tuple(state.share for state in states))
+            object.__setattr__(self, name, tuple(states[place].server for place in order))
 
     def observation_of(self, server: Server) -> Observation | None:
         """What was last seen of a server."""

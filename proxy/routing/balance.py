@@ -21,12 +21,15 @@ class RoundRobin:
 
         It has all that was written to the tables `reads`, with the default schema `schema`; None: to any.
         """
-        readers = snapshot.readers
+        readers = snapshot.turns
         for _ in readers:
             self.turn += 1
             server = readers[self.turn % len(readers)]
             fit = freshness.fresh(server.name) or freshness.covers(server.name, reads, schema)
             if fit and server.name not in avoid:
+                return server
+        for server in snapshot.late_turns:
+            if server.name not in avoid and freshness.covers(server.name, reads, schema):
                 return server
         return None
 
@@ -37,12 +40,19 @@ class RoundRobin:
 
         They are confirmed up to the number `need`.
         """
-        fit = [server for server in allowed(snapshot, avoid, wish) if freshness.has(server.name, need)]
-        named = [server for server in fit if server.name.lower() == wish.server]
-        if named or not fit:
-            return named[0] if named else None
-        self.turn += 1
-        return fit[self.turn % len(fit)]
+        if wish.server:
+            for server in allowed(snapshot, avoid, wish):
+                if server.name.lower() == wish.server and freshness.has(server.name, need):
+                    return server
+        near = None if wish.max_lag is None else {server.name for server in allowed(snapshot, avoid, wish)}
+        for turns in (snapshot.turns, snapshot.late_turns):
+            for _ in turns:
+                self.turn += 1
+                server = turns[self.turn % len(turns)]
+                name = server.name
+                if freshness.has(name, need) and name not in avoid and (near is None or name in near):
+                    return server
+        return None
 
 
 def allowed(snapshot: Snapshot, avoid: frozenset[str], wish: Hint) -> list[Server]:

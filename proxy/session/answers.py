@@ -13,7 +13,7 @@ from proxy.routing.state import SessionState
 from proxy.session.context import Context
 from proxy.session.overview import pool_figures, server_views
 from proxy.session.request import Explained, Request
-from proxy.sql.own import Show, Topic
+from proxy.sql.own import Order, Show, Topic
 from proxy.sql.statement import OWN
 from proxy.sql.tally import UNREMEMBERED
 from proxy.wire import constants as c
@@ -29,6 +29,9 @@ _NO_PROCESS: Final = Err(
     c.ER_SPECIFIC_ACCESS_DENIED,
     "Access denied; you need (at least one of) the PROCESS privilege(s) for this operation",
     "42000",
+)
+_NO_ADMIN: Final = Err(
+    c.ER_SPECIFIC_ACCESS_DENIED, "Access denied; only users in the proxy's admin_users may do this", "42000"
 )
 _NO_POSITION: Final = Err(c.ER_UNKNOWN_ERROR, "The primary does not tell its position")
 _ABOUT_OTHERS: Final = frozenset({Topic.POOLS, Topic.DIGESTS})
@@ -60,18 +63,34 @@ class Asker(Protocol):
         """The server that `request` would go to now."""
 
 
-def asks_primary(asked: Show | Explained) -> bool:
+def asks_primary(asked: Show | Order | Explained) -> bool:
     """Whether the primary's position should be asked for before this is answered."""
     return isinstance(asked, Show) and asked.topic is Topic.POSITION
 
 
-def answer(context: Context, asker: Asker, state: SessionState, asked: Show | Explained, capabilities: int) -> bytes:
+def answer(
+    context: Context, asker: Asker, state: SessionState, asked: Show | Order | Explained, capabilities: int
+) -> bytes:
     """The whole reply to what `asker` asks, numbered from 1."""
-    found = _routed(context, asker, state, asked) if isinstance(asked, Explained) else _shown(context, asker, asked)
+    found = _found(context, asker, state, asked)
     if isinstance(found, Err):
         return frame(err_payload(found), 1)
     form = ResultForm(capabilities, state.charset, state.reading.python_codec, state.status)
     return result_set(found.columns, found.rows, form)
+
+
+def _found(context: Context, asker: Asker, state: SessionState, asked: Show | Order | Explained) -> Table | Err:
+    if isinstance(asked, Explained):
+        return _routed(context, asker, state, asked)
+    return _ordered(context, asker, asked) if isinstance(asked, Order) else _shown(context, asker, asked)
+
+
+def _ordered(context: Context, asker: Asker, order: Order) -> Table | Err:
+    if asker.user not in context.settings.admin_users:
+        return _NO_ADMIN
+    if not context.monitor.order(order.server, drain=order.drain):
+        return Err(c.ER_UNKNOWN_ERROR, f"There is no replica '{order.server}'; SHOW PROXY SERVERS has their names")
+    return shows.servers(view for view in server_views(context) if view.server.name == order.server)
 
 
 def may_see_all(context: Context, user: str, address: str) -> bool:

@@ -8,7 +8,7 @@ from proxy.session.context import Context
 from proxy.session.holding import hold
 from proxy.session.request import Asked, Explained, Request
 from proxy.session.runner import Runner
-from proxy.sql.own import Show, Writes
+from proxy.sql.own import Order, Show, Writes
 from proxy.wire.framing import frame
 from proxy.wire.replies import Ok, err_payload, ok_payload
 from topology.consistency import Level
@@ -62,13 +62,13 @@ class Asking:
         done = ok_payload(Ok(status=self._state.status)) if err is None else err_payload(err)
         self._send(frame(done, 1))
 
-    async def _locate(self, asked: Show | Explained) -> None:
+    async def _locate(self, asked: Show | Order | Explained) -> None:
         self.located = self._context.monitor.freshness.written
         await self._context.monitor.locate()
         if not self._runner.closed:
             self._answer(asked)
 
-    def _answer(self, asked: Show | Explained) -> None:
+    def _answer(self, asked: Show | Order | Explained) -> None:
         self._send(answer(self._context, self, self._state, asked, self._capabilities))
 
     def _send(self, answer: bytes) -> None:

@@ -1,5 +1,6 @@
 """The settings as those know them who go by them: rules for the router, limits for the monitor."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -7,6 +8,7 @@ from proxy.routing.rules import Rule, Rules
 from proxy.sql.hints import Hint, seconds_of
 from topology.config import ConfiguredRule, Settings
 from topology.health import Limits
+from topology.shares import Shares
 
 
 def rules_of(configured: Sequence[ConfiguredRule]) -> Rules | None:
@@ -16,7 +18,14 @@ def rules_of(configured: Sequence[ConfiguredRule]) -> Rules | None:
 
 def limits_of(settings: Settings) -> Limits:
     """What replicas may be."""
-    return Limits(settings.max_lag, errant_allowed=settings.errant_transactions == "accept")
+    preferred = math.inf if settings.preferred_lag is None else settings.preferred_lag
+    return Limits(settings.max_lag, settings.errant_transactions == "accept", preferred)
+
+
+def shares_of(settings: Settings) -> Shares:
+    """What replicas get of the reads."""
+    weights = (each.partition("=") for each in settings.weights)
+    return Shares({name: int(weight) for name, _, weight in weights}, settings.slow_start)
 
 
 def _rule(number: int, rule: ConfiguredRule) -> Rule:

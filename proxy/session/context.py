@@ -23,7 +23,7 @@ from proxy.routing.balance import RoundRobin
 from proxy.routing.forms import Forms
 from proxy.routing.held import HeldReads
 from proxy.routing.rules import Rules
-from proxy.session.configured import limits_of
+from proxy.session.configured import limits_of, shares_of
 from proxy.session.gate import Gate
 from proxy.session.journal import Journal
 from proxy.session.kills import Target
@@ -174,7 +174,8 @@ class Context:
         """Go by other settings from now on: all that is read where it is used, and what others have of them."""
         self.settings, self.rules, self.certificate = settings, rules, certificate
         self.reaper.within = self.greetings.within = settings.connect_timeout
-        self.monitor.interval, self.monitor.limits = settings.probe_interval, limits_of(settings)
+        self.monitor.interval = settings.probe_interval
+        self.monitor.limits, self.monitor.duty.shares = limits_of(settings), shares_of(settings)
         self.journal.heed(settings)
         if self.pool is not None:
             self.pool.limits = _limits(settings)

@@ -11,7 +11,7 @@ from proxy.session.diagnostics import Kept, WholeReply
 from proxy.session.prepared import Prepared
 from proxy.sql.hints import Hint
 from proxy.sql.kill import Kill
-from proxy.sql.own import Show, Writes
+from proxy.sql.own import Order, Show, Writes
 from proxy.sql.statement import READ, Statement
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
@@ -88,7 +88,7 @@ class Explained:
 
 
 # What the proxy is asked itself.
-Asked: TypeAlias = Show | Explained | Writes
+Asked: TypeAlias = Show | Order | Explained | Writes
 
 
 @dataclass(frozen=True, slots=True)

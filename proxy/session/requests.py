@@ -18,7 +18,7 @@ from proxy.sql.effects import Execute
 from proxy.sql.hints import NO_HINT
 from proxy.sql.kill import KILL, Kill, parse_kill
 from proxy.sql.lexer import digest
-from proxy.sql.own import SHOW_PROXY, WRITES, show_proxy, without_explain, writes_held
+from proxy.sql.own import ORDER, SHOW_PROXY, WRITES, proxy_order, show_proxy, without_explain, writes_held
 from proxy.sql.prepares import EXECUTE, with_parameters
 from proxy.sql.statement import OWN, PRIMARY, READ, SERVER_SCHEMAS, primary
 from proxy.wire import constants as c
@@ -122,6 +122,8 @@ class Requests:
                 return writes_held(self._cache.bare(text, self.reading).text) or request
             if request.statement.reason == SHOW_PROXY:
                 return show_proxy(self._cache.bare(text, self.reading).text) or request
+            if request.statement.reason == ORDER:
+                return proxy_order(self._cache.bare(text, self.reading).text) or request
             explained = without_explain(text)
             return request if explained is None else self._explained(explained)
         except Unreadable:

@@ -37,7 +37,7 @@ from proxy.session.turn import Turn
 from proxy.session.twin import Twin
 from proxy.session.visibility import Visibility
 from proxy.session.waiting import Waiting
-from proxy.session.wording import interrupted
+from proxy.session.wording import interrupted, no_replica
 from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
 from proxy.wire.exchange import Exchange
@@ -181,7 +181,7 @@ class Runner:
                 request.delayed = request.delayed or perf_counter()
                 self._waiting.for_replica(request)
             else:
-                self.refuse(request, self._machine.gone(request))
+                self.refuse(request, no_replica() if request.at is None else self._machine.gone(request))
             return
         if self._context.gate.shut and server.role is Role.PRIMARY:
             admission = self._waiting.at_gate(request, self._machine)

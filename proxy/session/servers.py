@@ -111,7 +111,10 @@ class Servers:
         return link if link is not None and link.server is server else None
 
     def choose(self, request: Request) -> Server | None:
-        """The server for `request`; None when the only one that could serve it is gone, or when it waits."""
+        """The server for `request`; None when the only one that could serve it is gone, or when it waits.
+
+        Also when only the primary could serve a read that may not run there: it is not bound to a server (`at`) then.
+        """
         snapshot = self._context.monitor.snapshot
         if isinstance(request.at, Server):
             return request.at
@@ -135,6 +138,8 @@ class Servers:
                 return None
             if request.route.twin:
                 request.route = IN_TRANSACTION
+            elif self._context.settings.primary_reads == "never":
+                return None
         elif target is LAST and (last := self.links.get(self.last)) is not None:
             return last.server
         return snapshot.primary.server

@@ -25,6 +25,13 @@ def product_name(vendor: Vendor | None) -> str:
     return "MariaDB" if vendor is Vendor.MARIADB else "MySQL"
 
 
+def no_replica() -> Err:
+    """A read that only a replica may serve, and none is fit."""
+    return Err(
+        c.ER_UNKNOWN_ERROR, "No replica is fit for this read, and primary_reads = never keeps it off the primary"
+    )
+
+
 def unknown_command() -> Err:
     """A command that the server does not know."""
     return Err(c.ER_UNKNOWN_COM, "Unknown command", "08S01")

@@ -117,7 +117,7 @@ class Classifier:
             "EXECUTE": lambda words: prepares.execute(words, self._inner),
             "DO": self._do,
             "SHOW": show,
-            "PROXY": lambda words: own.WRITES_HELD if own.held(words) else _UNKNOWN,
+            "PROXY": lambda words: own.commanded(words) or _UNKNOWN,
         }
 
     def classify(self, stripped: bytes) -> Verdict:

@@ -1,4 +1,4 @@
-"""The statements that the proxy answers itself: `EXPLAIN ROUTE statement`, `SHOW PROXY ...` and `PROXY ... WRITES`.
+"""The statements that the proxy answers itself: `EXPLAIN ROUTE statement`, `SHOW PROXY ...` and `PROXY ...`.
 
 Servers of both vendors answer them with error 1064, so that none is lost. But `EXPLAIN route` and `EXPLAIN route name`
 describe a table of that name, or a column of it: those are left to the servers.
@@ -21,6 +21,8 @@ WRITES_HELD: Final = Statement(Kind.OWN, WRITES)
 # So many seconds writes are held when nothing else is said, and at most.
 USUAL_PAUSE: Final = 30.0
 LONGEST_PAUSE: Final = 3600.0
+ORDER: Final = "proxy-order"
+PROXY_ORDERED: Final = Statement(Kind.OWN, ORDER)
 
 _GAP: Final = rb"(?:[ \t\n\v\f\r]|/\*(?!M?!)(?:[^*]|\*(?!/))*+\*/|--[\x00-\x20\x7f][^\n]*+\n|\#[^\n]*+\n)"
 _EXPLAIN: Final = re.compile(rb"(" + _GAP + rb"*+)EXPLAIN" + _GAP + rb"++ROUTE(?=" + _GAP + rb")", re.IGNORECASE)
@@ -54,6 +56,27 @@ class Show:
 
     topic: Topic
     like: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """PROXY DRAIN SERVER name, or with RESUME: whether the replica of that name is taken out of use, or put back."""
+
+    server: str
+    drain: bool
+
+
+def ordered(words: Words) -> Order | None:
+    """Read it, behind PROXY; None for anything that is not exactly that."""
+    verb = words.take_any("DRAIN", "RESUME")
+    name = words.name() if verb and words.take("SERVER") else ""
+    return Order(name, verb == "DRAIN") if name and words.over else None
+
+
+def proxy_order(text: bytes) -> Order | None:
+    """The same of a whole text without comments."""
+    words = Words(text.decode("utf-8", "replace").rstrip("; \t\n\v\f\r"))
+    return ordered(words) if words.take("PROXY") else None
 
 
 def shown(words: Words) -> Show | None:
@@ -100,6 +123,15 @@ def writes_held(text: bytes) -> Writes | None:
     """The same of a whole text without comments."""
     words = Words(text.decode("utf-8", "replace").rstrip("; \t\n\v\f\r"))
     return held(words) if words.take("PROXY") else None
+
+
+def commanded(words: Words) -> Statement | None:
+    """What PROXY ... is, behind that word; None for anything that is neither of the two."""
+    begin = words.at
+    if held(words):
+        return WRITES_HELD
+    words.at = begin
+    return PROXY_ORDERED if ordered(words) else None
 
 
 def is_explained(text: str) -> bool:

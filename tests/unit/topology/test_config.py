@@ -229,3 +229,16 @@ def test_replicas_of_the_environment_use_the_primarys_account() -> None:
     variables |= {"DOTCLOUD_DBWRITE_MYSQL_PASSWORD": "right", "DOTCLOUD_DBREAD1_MYSQL_PASSWORD": "replaced"}
     found = configured_deployment(settings_of(None), Environment(variables, "environment.json"))
     assert [server.password for server in found.servers] == ["right", "right"]
+
+
+@pytest.mark.parametrize("weights", ["dbread1=0", "dbread1=101", "dbread1", "=3", "dbread1=x"])
+def test_weights_that_mean_nothing_are_refused(weights: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(None, {"MANYREADS_WEIGHTS": weights}, {})
+    assert "weights" in str(caught.value)
+
+
+def test_weights_are_a_list() -> None:
+    expected = ("dbread1=3", "dbread-2=100")
+    assert load_settings(None, {"MANYREADS_WEIGHTS": "dbread1=3, dbread-2=100"}, {}).weights == expected
+    assert load_settings(None, {}, {"weights": list(expected)}).weights == expected

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from topology.health import HEALTH_OF, Cause, Limits, Track, Yardstick, begin, fail, judge, pause
+from topology.health import HEALTH_OF, Cause, Limits, Track, Yardstick, begin, drained, fail, judge, pause
 from topology.servers import Health, Observation, ReplicaStatus, Role, Server, Vendor
 
 PRIMARY = Server("dbwrite", "h", 1, Role.PRIMARY)
@@ -162,6 +162,20 @@ def test_a_primary_needs_only_to_answer() -> None:
 def test_what_is_odd_is_told_and_no_reason_not_to_use_it(seen: Observation, reason: str) -> None:
     state = judged(begin(REPLICA), seen).state
     assert (state.health, state.reason) == (Health.HEALTHY, reason)
+
+
+def test_a_replica_may_be_later_than_is_preferred() -> None:
+    by = Yardstick(OF_PRIMARY, replace(LIMITS, preferred_lag=2.0))
+    assert judge(begin(REPLICA), GOOD, 2.5, by).state.late
+    assert not judge(begin(REPLICA), GOOD, 2.0, by).state.late
+    assert not judge(begin(REPLICA), GOOD, 2.5, Yardstick(OF_PRIMARY, LIMITS)).state.late
+
+
+def test_only_a_fit_server_can_be_drained() -> None:
+    state = drained(judged(begin(REPLICA), GOOD).state)
+    assert (state.health, state.usable) == (Health.DRAINING, False)
+    broken = judged(begin(REPLICA), BROKEN).state
+    assert drained(broken) == broken
 
 
 def with_history(history: str, at: float) -> Observation:

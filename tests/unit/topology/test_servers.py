@@ -49,4 +49,17 @@ def test_the_readers_of_a_snapshot_are_its_healthy_replicas() -> None:
     primary = ServerState(Server("dbwrite", "h", 99, Role.PRIMARY), Health.DOWN)
     snapshot = Snapshot(primary, states)
     assert [server.name for server in snapshot.readers] == ["healthy"]
+    assert snapshot.turns == snapshot.readers
     assert snapshot.states() == (primary, *states)
+
+
+def test_turns_follow_the_shares_and_late_replicas_come_last() -> None:
+    primary = ServerState(Server("dbwrite", "h", 99, Role.PRIMARY), Health.HEALTHY)
+    a, b, c = (Server(name, "h", port, Role.REPLICA) for port, name in enumerate("abc"))
+    states = (
+        ServerState(a, Health.HEALTHY, share=20),
+        ServerState(b, Health.HEALTHY, share=10),
+        ServerState(c, Health.HEALTHY, share=10, late=True),
+    )
+    snapshot = Snapshot(primary, states)
+    assert (snapshot.turns, snapshot.late_turns, snapshot.readers) == ((a, b, a), (c,), (a, b, c))

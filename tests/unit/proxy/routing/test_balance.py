@@ -1,5 +1,8 @@
 """Which replica a read gets, with and without wishes."""
 
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
 from proxy.routing.balance import RoundRobin
@@ -66,3 +69,29 @@ def test_replicas_that_have_all_of_a_quiet_table() -> None:
         need = freshness.needed(reads, schema)
         found += [balancer.pick_wished(SNAPSHOT, freshness, frozenset(), Hint(), need) for _ in range(4)]
         assert {server.name if server else None for server in found} == names
+
+
+def balanced(snapshot: Snapshot, count: int, *avoid: str) -> Counter[str]:
+    """What two ways to ask give."""
+    freshness, balancer = Freshness(), RoundRobin()
+    freshness.note_write()
+    for server in snapshot.readers:
+        freshness.confirm(server.name, 1)
+    left = frozenset(avoid)
+    picked = (balancer.pick(snapshot, freshness, left) for _ in range(count))
+    plain = Counter(server.name for server in picked if server)
+    wished = (balancer.pick_wished(snapshot, freshness, left, Hint(), 1) for _ in range(count))
+    assert Counter(server.name for server in wished if server) == plain
+    return plain
+
+
+def test_reads_are_spread_by_the_shares() -> None:
+    replicas = (replace(state("a"), share=30), replace(state("b"), share=10))
+    assert balanced(Snapshot(SNAPSHOT.primary, replicas), 40) == {"a": 30, "b": 10}
+
+
+def test_late_replicas_are_used_if_no_other_is_fit() -> None:
+    snapshot = Snapshot(SNAPSHOT.primary, (state("a"), replace(state("b"), late=True)))
+    assert balanced(snapshot, 10) == {"a": 10}
+    assert balanced(snapshot, 10, "a") == {"b": 10}
+    assert balanced(snapshot, 10, "a", "b") == {}

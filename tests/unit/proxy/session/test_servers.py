@@ -50,6 +50,7 @@ class Settings:
         self.consistency = level
         self.server_connection_wait = WAIT
         self.freshness_wait = 1.0
+        self.primary_reads = "fallback"
 
 
 class Shared:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.sql.own import Show, Topic, Writes, show_proxy, without_explain, writes_held
+from proxy.sql.own import Order, Show, Topic, Writes, proxy_order, show_proxy, without_explain, writes_held
 from proxy.sql.statement import Kind
 from tests.support.statements import cache_of
 
@@ -21,6 +21,8 @@ OWN = (
     "proxy pause writes for 10",
     "PROXY PAUSE /* a */ WRITES FOR 0.5 SECONDS ;",
     "PROXY RESUME WRITES",
+    "PROXY DRAIN SERVER dbread1",
+    "proxy /* x */ resume server `dbread-1`;",
 )
 SERVERS = (
     "EXPLAIN route",
@@ -35,6 +37,12 @@ SERVERS = (
     "EXPLAIN ROUTE SELECT 1; SELECT 2",
     "SHOW PROXY",
     "SHOW PROXY NOTHING",
+    "PROXY DRAIN SERVER",
+    "PROXY DRAIN dbread1",
+    "PROXY DRAIN SERVER dbread1 NOW",
+    "PROXY DRAIN SERVER 'dbread1'",
+    "PROXY STOP SERVER dbread1",
+    "PROXY DRAIN SERVER dbread1; SELECT 1",
     "SHOW PROXY HELP LIKE 'a'",
     "SHOW PROXY POSITION LIKE 'a'",
     "PROXY",
@@ -90,3 +98,16 @@ def test_executions_are_counted_by_digest() -> None:
     assert cache.statement(b"SET a = 1").tally.key == b"SET a = \0"
     cache.learn_write(b"SELECT 3")
     assert cache.statement(b"SELECT 4").tally is one.tally
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        (b"PROXY DRAIN SERVER dbread1", Order("dbread1", drain=True)),
+        (b"proxy resume server `db read` ;", Order("db read", drain=False)),
+        (b"PROXY DRAIN SERVER a b", None),
+        (b"DRAIN SERVER a", None),
+    ],
+)
+def test_orders(text: bytes, order: Order | None) -> None:
+    assert proxy_order(text) == order

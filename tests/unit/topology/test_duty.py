@@ -1,0 +1,34 @@
+"""Replicas that are drained, and that come back."""
+
+from topology.duty import Duty
+from topology.servers import Health, Role, Server, ServerState
+from topology.shares import Shares
+
+FIT = ServerState(Server("a", "h", 1, Role.REPLICA), Health.HEALTHY)
+
+
+def test_a_drained_replica_is_out_of_use_until_it_is_put_back() -> None:
+    duty = Duty(Shares())
+    assert duty.drain("a")
+    assert not duty.drain("a")
+    assert duty.state(FIT, 0.0).health is Health.DRAINING
+    assert duty.resume("a", 1.0)
+    assert not duty.resume("a", 1.0)
+    assert duty.state(FIT, 1.0).usable
+
+
+def test_who_comes_back_begins_slowly() -> None:
+    duty = Duty(Shares(slow_start=10.0))
+    assert duty.state(FIT, 5.0).share == 10
+    duty.returned("a", 5.0)
+    assert [duty.state(FIT, at).share for at in (5.0, 10.0, 15.0)] == [1, 5, 10]
+    duty.drain("a")
+    duty.resume("a", 20.0)
+    assert duty.state(FIT, 21.0).share == 1
+
+
+def test_a_name_that_is_given_up_means_nothing_any_more() -> None:
+    duty = Duty(Shares(slow_start=10.0))
+    duty.drain("a")
+    duty.forget("a")
+    assert duty.state(FIT, 0.0).share == 10
