@@ -13,6 +13,7 @@ from proxy.routing.state import SessionState
 from proxy.session.context import Context
 from proxy.session.overview import pool_figures, server_views
 from proxy.session.request import Explained, Request
+from proxy.session.rights import NO_PROCESS, NO_SUPER, may_command, may_see_all
 from proxy.sql.own import Order, Show, Topic
 from proxy.sql.statement import OWN
 from proxy.sql.tally import UNREMEMBERED
@@ -24,15 +25,6 @@ from topology.consistency import Level
 from topology.freshness import NOTHING
 from topology.servers import Server
 
-# As both vendors put it.
-_NO_PROCESS: Final = Err(
-    c.ER_SPECIFIC_ACCESS_DENIED,
-    "Access denied; you need (at least one of) the PROCESS privilege(s) for this operation",
-    "42000",
-)
-_NO_ADMIN: Final = Err(
-    c.ER_SPECIFIC_ACCESS_DENIED, "Access denied; only users in the proxy's admin_users may do this", "42000"
-)
 _NO_POSITION: Final = Err(c.ER_UNKNOWN_ERROR, "The primary does not tell its position")
 _ABOUT_OTHERS: Final = frozenset({Topic.POOLS, Topic.DIGESTS})
 
@@ -86,17 +78,11 @@ def _found(context: Context, asker: Asker, state: SessionState, asked: Show | Or
 
 
 def _ordered(context: Context, asker: Asker, order: Order) -> Table | Err:
-    if asker.user not in context.settings.admin_users:
-        return _NO_ADMIN
+    if not may_command(context, asker.user, asker.address):
+        return NO_SUPER
     if not context.monitor.order(order.server, drain=order.drain):
         return Err(c.ER_UNKNOWN_ERROR, f"There is no replica '{order.server}'; SHOW PROXY SERVERS has their names")
     return shows.servers(view for view in server_views(context) if view.server.name == order.server)
-
-
-def may_see_all(context: Context, user: str, address: str) -> bool:
-    """Whether other users' sessions and statements may be shown: what a server asks the PROCESS privilege for."""
-    account = context.directory.find(user, address)
-    return (account is not None and account.process) or user in context.settings.admin_users
 
 
 def _routed(context: Context, asker: Asker, state: SessionState, asked: Explained) -> Table:
@@ -123,7 +109,7 @@ def _routed(context: Context, asker: Asker, state: SessionState, asked: Explaine
 def _shown(context: Context, asker: Asker, show: Show) -> Table | Err:
     all_ = may_see_all(context, asker.user, asker.address)
     if show.topic in _ABOUT_OTHERS and not all_:
-        return _NO_PROCESS
+        return NO_PROCESS
     if show.topic is Topic.POSITION:
         return _position(context, asker)
     if show.topic is Topic.SESSIONS:

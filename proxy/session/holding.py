@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from proxy.session.context import Context
+from proxy.session.rights import NO_SUPER, may_command
 from proxy.sql.own import Writes
 from proxy.wire import constants as c
 from proxy.wire.replies import Err
@@ -18,26 +19,14 @@ _PAUSE: Final = 0.01
 _LONGEST_LOOK: Final = 10.0
 Gone = Callable[[], bool]
 
-_DENIED: Final = Err(
-    c.ER_SPECIFIC_ACCESS_DENIED,
-    "Access denied; you need (at least one of) the SUPER privilege(s) for this operation",
-    "42000",
-)
-
-
-def may_hold(context: Context, user: str, address: str) -> bool:
-    """Whether a user may keep all others from writing."""
-    account = context.directory.find(user, address)
-    return (account is not None and account.superuser) or user in context.settings.admin_users
-
 
 async def hold(context: Context, writes: Writes, user: str, address: str, gone: Gone) -> Err | None:
     """Do as a user wants, and return when that is done; or with the error why it is not.
 
     `gone` tells that nobody waits for it any more.
     """
-    if not may_hold(context, user, address):
-        return _DENIED
+    if not may_command(context, user, address):
+        return NO_SUPER
     if not writes.seconds:
         await _resume(context)
         return None

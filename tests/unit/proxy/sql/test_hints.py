@@ -42,6 +42,21 @@ def test_hints(text: str, hint: Hint) -> None:
     assert parse_hint(text.encode()) == hint
 
 
+@pytest.mark.parametrize(
+    ("text", "decides"),
+    [
+        ("primary", True),
+        ("replica", True),
+        ("max_lag=1s", True),
+        ("consistency=eventual", True),
+        ("after=0-1-1", True),
+        ("é", False),
+    ],
+)
+def test_whether_a_hint_asks_for_anything(text: str, decides: bool) -> None:
+    assert parse_hint(text.encode()).decides is decides
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_hint(text: bytes) -> None:
     assert isinstance(parse_hint(text), Hint)
