@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator
 
 from proxy.accounts.directory import Directory
 from proxy.backend.greetings import Greetings
-from proxy.listener import Listener
+from proxy.doors import Doors
+from proxy.notify import Notifier
 from proxy.origin import Origin
 from proxy.reload import Reloader, certificate_of, rules, towards_servers
 from proxy.session.configured import limits_of, shares_of
@@ -17,7 +17,7 @@ from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
 from proxy.sql.comments import server_version
 from proxy.wire.rsakey import RsaKey
-from topology.config import Settings, host_and_port
+from topology.config import Settings
 from topology.monitor import Monitor
 from topology.servers import Snapshot
 
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: asyncio.Event) -> None:
     """Serve until `stop` is set, then drain. `settings` are those of `origin`, which is read again on `hangup`."""
+    notifier = Notifier(origin.variables)
     deployment = origin.deployment(settings)
     # Files that cannot be used shall stop the start, not each login.
     towards_servers(settings)
@@ -52,44 +53,31 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
         monitor.on_change(context.gate.look)
         monitor.on_move(context.follow)
         monitor.on_silence(context.abandon)
-        reloader = Reloader(context, origin)
+        reloader = Reloader(context, origin, notifier)
         running = (monitor.run(), reloader.watch(hangup), reloader.search(), context.tick())
         watching = [tasks.create_task(work) for work in running]
         if context.pool is not None:
             watching.append(tasks.create_task(context.pool.keep()))
-        async with _http(context, hangup):
-            await _serve(context, reloader, stop)
+        await _serve(context, reloader, notifier, Doors(context, origin.variables, hangup), stop)
         for task in watching:
             task.cancel()
     log.info("stopped")
 
 
-async def _serve(context: Context, reloader: Reloader, stop: asyncio.Event) -> None:
-    listener = Listener(context)
-    host, port = await listener.open(*context.settings.host_and_port)
+async def _serve(context: Context, reloader: Reloader, notifier: Notifier, doors: Doors, stop: asyncio.Event) -> None:
+    host, port = await doors.open()
     await context.monitor.first_round()
     await reloader.search_once()
     await context.directory.refresh_quietly()
-    await listener.serve()
+    offering = await doors.serve(stop)
     log.info("serving on %s:%d: %s", host, port, context.monitor.deployment.summary)
+    notifier.ready()
     await stop.wait()
+    notifier.stopping()
     log.info("stopping: %d sessions to drain", len(context.sessions))
-    await listener.drain(context.settings.drain_timeout)
-
-
-@contextlib.asynccontextmanager
-async def _http(context: Context, hangup: asyncio.Event) -> AsyncIterator[None]:
-    """Dashboard, metrics and health over HTTP or HTTPS while the block runs, if they are asked for."""
-    if context.settings.http is None:
-        yield
-        return
-    # Costs some MiB and a moment, which most do without.
-    from proxy.http.service import serving
-
-    async with serving(context, hangup, *host_and_port(context.settings.http)) as (host, port):
-        scheme = "https" if context.settings.http_tls else "http"
-        log.info("dashboard, metrics and health on %s://%s:%d/", scheme, host, port)
-        yield
+    await doors.close()
+    if offering is not None:
+        offering.cancel()
 
 
 def _learn_vendor(context: Context, snapshot: Snapshot) -> None:

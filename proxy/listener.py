@@ -2,20 +2,25 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
 import resource
+import socket
 from typing import Final
 
 from proxy.session.arrival import ClientChannel
 from proxy.session.context import Context
 from proxy.session.login import serve_login
-from topology.errors import ConfigError
+from proxy.sockets import cannot_listen
 
 log = logging.getLogger(__name__)
 
 # Probes, the log, the event loop's own.
 _OTHER_FILES: Final = 100
+# While sessions are let go: seconds between looks at who is left, looks after which a silent one is closed, and seconds
+# that logins may take.
+_LOOK: Final = 0.25
+_SILENT_LOOKS: Final = 4
+_LOGIN_GRACE: Final = 2.0
 
 
 class Listener:
@@ -23,50 +28,86 @@ class Listener:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
-    async def open(self, host: str, port: int) -> tuple[str, int]:
-        """Take the port; returns the address in use, of which the port is new when 0 was asked for.
+    async def open(self, host: str, port: int, inherited: list[socket.socket]) -> tuple[str, int]:
+        """Take the port, or else use what was `inherited`; returns the address in use, as `host` and `port` may be 0.
 
         Clients are accepted from `serve` on. Raises ConfigError.
         """
         raise_file_limit(self._context.settings.max_connections)
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(
-                lambda: ClientChannel(self._context, serve_login), host, port, backlog=1024, start_serving=False
-            )
+            if inherited:
+                opened = [
+                    await loop.create_server(self._welcome, sock=each, backlog=1024, start_serving=False)
+                    for each in inherited
+                ]
+            else:
+                opened = [await loop.create_server(self._welcome, host, port, backlog=1024, start_serving=False)]
         except OSError as error:
-            raise _cannot_listen(host, port, error) from None
-        name = self._server.sockets[0].getsockname()
+            raise cannot_listen(host, port, "--listen", error) from None
+        self._servers = opened
+        name = self.sockets[0].getsockname()
         return name[0], name[1]
+
+    def _welcome(self) -> ClientChannel:
+        return ClientChannel(self._context, serve_login)
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """What is listened on."""
+        return [each for server in self._servers for each in server.sockets]
 
     async def serve(self) -> None:
         """Accept clients."""
-        assert self._server is not None
-        await self._server.start_serving()
+        for server in self._servers:
+            await server.start_serving()
         self._context.accepting = True
 
     async def drain(self, patience: float) -> None:
-        """Accept nobody any more, close sessions as they come to rest, and the others after `patience` seconds.
+        """Accept nobody any more, close sessions as they can be spared, and the others after `patience` seconds.
 
-        A login under way is broken off: it has nothing to lose, and its client may take its time.
+        In the first half of that time a session ends when its client asks whether it lives, or is silent: pools of
+        connections notice that before they use it. In the second half it ends after the next statement.
         """
         self._context.accepting, self._context.draining = False, True
-        if self._server is not None:
-            self._server.close()
-        for login in list(self._context.logins):
-            login.cancel()
+        for server in self._servers:
+            server.close()
+        until = asyncio.get_running_loop().time() + patience
+        await self._let_go(until - patience / 2)
+        self._context.hurrying = True
         sessions = self._context.sessions
         for session in list(sessions):
             session.drain()
         if sessions:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._context.empty.wait(), patience)
+                async with asyncio.timeout_at(until):
+                    await self._context.empty.wait()
         if sessions:
             log.warning("%d sessions were still at work after %g s and are cut off", len(sessions), patience)
         for session in list(sessions):
             session.close()
+
+    async def _let_go(self, until: float) -> None:
+        """Wait for logins that are under way, though not long, and close sessions that their clients do not use."""
+        loop = asyncio.get_running_loop()
+        logins_until = min(until, loop.time() + _LOGIN_GRACE)
+        looks = 0
+        while (self._context.sessions or self._context.logins) and loop.time() < until:
+            if looks % _SILENT_LOOKS == 0:
+                for session in list(self._context.sessions):
+                    session.leave_if_silent()
+            looks += 1
+            if loop.time() >= logins_until:
+                self._break_logins_off()
+            await asyncio.sleep(_LOOK)
+        self._break_logins_off()
+
+    def _break_logins_off(self) -> None:
+        # They have nothing to lose, and a client may take its time.
+        for login in list(self._context.logins):
+            login.cancel()
 
 
 def raise_file_limit(clients: int) -> None:
@@ -82,9 +123,3 @@ def raise_file_limit(clients: int) -> None:
             "the system allows %d open files; max_connections = %d may need %d and more (ulimit -n, LimitNOFILE)",
             allowed, clients, needed,
         )  # fmt: skip
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
-    if error.errno == errno.EADDRINUSE:
-        return ConfigError(f"{host}:{port} is in use by another program", "stop it, or choose another --listen")
-    return ConfigError(f"cannot listen on {host}:{port}: {error.strerror or error}", "choose another --listen")

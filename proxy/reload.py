@@ -8,6 +8,7 @@ from typing import Final
 from proxy.changes import changes, in_force, moves, settled
 from proxy.listener import raise_file_limit
 from proxy.logs import set_up as set_up_logs
+from proxy.notify import Notifier
 from proxy.origin import Origin
 from proxy.routing.rules import Rules
 from proxy.session.configured import rules_of
@@ -32,9 +33,10 @@ _SEARCH_PAUSE: Final = 30.0
 class Reloader:
     """Looks after the settings of `context`, which come from `origin`."""
 
-    def __init__(self, context: Context, origin: Origin) -> None:
+    def __init__(self, context: Context, origin: Origin, notifier: Notifier) -> None:
         self._context = context
         self._origin = origin
+        self._notifier = notifier
         # As they were read: some of it needs a restart, and is not in force.
         self._read = context.settings
         self._names = {server.address: server.name for server in context.monitor.deployment.servers}
@@ -50,7 +52,9 @@ class Reloader:
             if asked or (seen == before and seen != taken):
                 log.info("SIGHUP: reading the settings" if asked else "files of the settings changed: reading them")
                 taken = seen
+                self._notifier.reloading()
                 await self.read()
+                self._notifier.ready()
                 if files != (files := self._origin.files(self._read)):
                     taken = seen = stamp(files)
 

@@ -4,6 +4,7 @@ With a token all but health and the empty page is for those who show it; changes
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -16,22 +17,21 @@ from proxy.http.metrics import Metrics
 from proxy.http.views import Heaviest, status
 from proxy.logs import audit
 from proxy.session.context import Context
-from topology.errors import ConfigError
 
 _EXPOSITION: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 @asynccontextmanager
-async def serving(context: Context, hangup: asyncio.Event, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
-    """Serve while the block runs; yields host and port. `hangup` has the settings read again. Raises ConfigError."""
+async def serving(
+    context: Context, hangup: asyncio.Event, sockets: list[socket.socket]
+) -> AsyncIterator[tuple[str, int]]:
+    """Serve on these while the block runs; yields host and port. `hangup` has the settings read again."""
     runner = web.AppRunner(_Service(context, hangup).application(), access_log=None, shutdown_timeout=1.0)
     tls = for_http(lambda: context.certificate) if context.settings.http_tls else None
     await runner.setup()
     try:
-        try:
-            await web.TCPSite(runner, host, port, ssl_context=tls).start()
-        except OSError as error:
-            raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}", "name another: --http") from None
+        for each in sockets:
+            await web.SockSite(runner, each, ssl_context=tls).start()
         address = runner.addresses[0]
         yield str(address[0]), int(address[1])
     finally:

@@ -21,7 +21,7 @@ _GRACE: Final = 1.0
 
 def admit(context: Context, now: float) -> None:
     """Make sure that there is room for the newest login. Raises ClientFault when there is none."""
-    if context.draining:
+    if context.hurrying:
         raise ClientFault(Err(c.ER_SERVER_SHUTDOWN, "The proxy is shutting down", "08S01"))
     if len(context.sessions) + len(context.logins) <= context.settings.max_connections:
         return

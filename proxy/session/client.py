@@ -62,6 +62,7 @@ class ClientSession(asyncio.Protocol):
         self.address = identity.origin.address
         self._identity = identity
         self._statements = 0
+        self._counted = -1
         self._connection_id = connection_id
         self._phase: Phase = IDLE
         self._inbox = Inbox()
@@ -111,8 +112,14 @@ class ClientSession(asyncio.Protocol):
 
     def drain(self) -> None:
         """Close as soon as nothing would be lost: between commands and outside of a transaction."""
-        if self._phase is DUMPING or (self._phase is IDLE and self._may_leave()):
+        if self._phase is DUMPING or (self._phase is IDLE and self.runner.at_rest()):
             self.close()
+
+    def leave_if_silent(self) -> None:
+        """The same if there was no statement since this was called before."""
+        silent, self._counted = self._counted == self._statements, self._statements
+        if silent:
+            self.drain()
 
     def close(self) -> None:
         """End the session and give up its server connections. Safe to call twice."""
@@ -183,6 +190,10 @@ class ClientSession(asyncio.Protocol):
             return
         if code == c.COM_STMT_CLOSE:
             self.runner.close_statement(packet)
+            return
+        if code == c.COM_PING and self._context.draining and self.runner.at_rest():
+            # A pool asks before it gives the connection to somebody, and opens another one instead.
+            self.close()
             return
         begun = perf_counter()
         request = self._machine.requests.make(packet)
@@ -328,14 +339,11 @@ class ClientSession(asyncio.Protocol):
         if self._compressed is not None:
             self._compressed.reply_over()
         # Answered before the whole of it was sent, a large command or a file leaves bytes behind that are no commands.
-        if self._passage is not None or self._doomed or (self._context.draining and self._may_leave()):
+        if self._passage is not None or self._doomed or (self._context.hurrying and self.runner.at_rest()):
             self._leave()
         elif self._inbox:
             self._gate.release(Hold.INBOX_FULL)
             self._proceed()
-
-    def _may_leave(self) -> bool:
-        return not self._machine.state.in_transaction
 
     def refuse(self, request: Request, err: Err) -> None:
         """Called by the runner."""

@@ -98,6 +98,9 @@ class Session(Target, Protocol):
     def abandon(self, server: Server) -> None:
         """Wait no longer for `server`."""
 
+    def leave_if_silent(self) -> None:
+        """Close as `drain` does, if nothing was asked since this was called before."""
+
     def heed(self, level: Level, rules: Rules | None) -> None:
         """Go by another level of consistency and by other rules."""
 
@@ -120,7 +123,8 @@ class Context:
     of their arrival. `openings` are those of each reply layout. `certificate` is what clients meet. `rules` are
     those of the configuration. `addresses` counts connections by client, `traffic` what each server (by name) got,
     `usages` what users ran; `journal` is the log of statements.
-    `accepting` tells whether clients are let in, `late` by how many seconds the event loop's last timer was late.
+    `accepting` tells whether clients are let in, `draining` that the process stops, `hurrying` that half its time for
+    that is over, `late` by how many seconds the event loop's last timer was late.
     `since` is when the process began, `waits` counts reads that waited for a replica, `promotions`
     transactions that went from a replica to the primary; `held` notices reads that replicas could serve. Without `pool`
     each session has server connections of its own.
@@ -146,6 +150,7 @@ class Context:
     addresses: Counter[str] = field(default_factory=Counter)
     accepting: bool = False
     draining: bool = False
+    hurrying: bool = False
     late: float = 0.0
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     verifying: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -371,6 +371,12 @@ class Runner:
 
     # --- a server goes away ------------------------------------------------------------------------------------------
 
+    def at_rest(self) -> bool:
+        """Whether no transaction is open, neither on the primary nor in its twin."""
+        state = self._machine.state
+        open_there = state.status & c.SERVER_STATUS_IN_TRANS
+        return not open_there and self._links.of_transaction(state.twins.number) is None
+
     def heed(self, level: Level) -> None:
         """Later reads must see as much as `level` says, unless a hint or a rule says another."""
         self._servers.consistency.level = level

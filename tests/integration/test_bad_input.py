@@ -328,7 +328,7 @@ def test_a_port_in_use_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         code, output = proxy_exit(*SERVERS, "--listen", address)
-    assert_clear(code, output, f"{address} is in use")
+    assert_clear(code, output, f"cannot listen on {address}: it is in use")
 
 
 def assert_clear(code: int, output: str, expected: str) -> None:

@@ -31,14 +31,14 @@ class House:
 
     guests: list[Guest] = field(default_factory=list)
     sessions: int = 0
-    draining: bool = False
+    hurrying: bool = False
 
     def context(self, **settings: object) -> Context:
         nothing = cast(Any, None)
         context = Context(Settings.model_validate(settings), nothing, nothing, nothing, nothing, nothing)
         context.sessions = {cast(Any, object()) for _ in range(self.sessions)}
         context.logins = {cast(Any, object()): guest for guest in self.guests}
-        context.draining = self.draining
+        context.hurrying = self.hurrying
         return context
 
 
@@ -73,7 +73,7 @@ def test_those_who_are_known_stay() -> None:
 
 
 def test_nobody_is_let_in_at_the_end() -> None:
-    assert refusal(House(draining=True).context(), 0) == 1053
+    assert refusal(House(hurrying=True).context(), 0) == 1053
 
 
 def test_connections_of_one_address_are_counted() -> None:
