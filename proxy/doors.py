@@ -33,7 +33,7 @@ class Doors:
         """Take the ports, whoever has them; returns the address for clients. Raises ConfigError."""
         settings, inherited = self._context.settings, self._inherited()
         host, port = settings.host_and_port
-        opened = await self._listener.open(host, port, _fitting(inherited.pop(CLIENTS, []), port))
+        opened = await self._listener.open(host, port, self._fitting(inherited.pop(CLIENTS, []), port))
         if settings.http is not None:
             await self._open_http(*host_and_port(settings.http), inherited.pop(HTTP, []))
         for left in (each for sockets in inherited.values() for each in sockets):
@@ -51,11 +51,20 @@ class Doors:
         sockets, self._predecessor = taken
         return sockets
 
+    def _fitting(self, sockets: list[socket.socket], port: int) -> list[socket.socket]:
+        """What was inherited. From a process with other settings only what is on the port that is wanted by now."""
+        if self._predecessor is None or not sockets or port in (0, sockets[0].getsockname()[1]):
+            return sockets
+        log.warning("port %d is in the settings, not %d, which was inherited", port, sockets[0].getsockname()[1])
+        for each in sockets:
+            each.close()
+        return []
+
     async def _open_http(self, host: str, port: int, inherited: list[socket.socket]) -> None:
         # Costs some MiB and a moment, which most do without.
         from proxy.http.service import serving
 
-        sockets = self._http_sockets = _fitting(inherited, port) or [bound(host, port, "--http")]
+        sockets = self._http_sockets = self._fitting(inherited, port) or [bound(host, port, "--http")]
         address, number = await self._http.enter_async_context(serving(self._context, self._hangup, sockets))
         scheme = "https" if self._context.settings.http_tls else "http"
         log.info("dashboard, metrics and health on %s://%s:%d/", scheme, address, number)
@@ -93,13 +102,3 @@ class Doors:
             await self._http.aclose()
         await self._listener.drain(self._context.settings.drain_timeout)
         await self._http.aclose()
-
-
-def _fitting(sockets: list[socket.socket], port: int) -> list[socket.socket]:
-    """What was inherited, unless the settings name another port by now."""
-    if not sockets or port in (0, sockets[0].getsockname()[1]):
-        return sockets
-    log.warning("port %d is in the settings, not %d, which was inherited", port, sockets[0].getsockname()[1])
-    for each in sockets:
-        each.close()
-    return []

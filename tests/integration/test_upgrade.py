@@ -119,6 +119,15 @@ def test_http_is_handed_over_too(table: Cluster, tmp_path: Path) -> None:
             assert f"metrics and health on {address}" in second.log
 
 
+# Starts Python with a socket as its descriptor 3; shells do not all know descriptors of two digits.
+_AS_SYSTEMD = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
 def test_systemd_opens_the_port_and_is_told_how_it_goes(table: Cluster, tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as port,
@@ -129,11 +138,10 @@ def test_systemd_opens_the_port_and_is_told_how_it_goes(table: Cluster, tmp_path
         systemd.settimeout(DEADLINE)
         # A client may come before there is anybody to serve it.
         early = socket.create_connection(port.getsockname())
-        script = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&{port.fileno()}'
         flags = ["--environment", str(table.environment_file), "--state-directory", str(tmp_path)]
         variables = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
         with subprocess.Popen(
-            ["sh", "-c", script, sys.executable, "-m", "proxy", *flags],
+            [sys.executable, "-c", _AS_SYSTEMD, str(port.fileno()), "-m", "proxy", *flags],
             cwd=ROOT,
             env=variables,
             stdout=log,
