@@ -109,6 +109,8 @@ def proxy(cluster: Cluster, log_file: Path) -> Iterator[tuple[str, int]]:
             yield serving_address(process, log_file, len(cluster.servers))
         finally:
             process.terminate()
+            # Leaving the block waits only a moment after Ctrl-C.
+            process.wait()
 
 
 def serving_address(process: subprocess.Popen[bytes], log_file: Path, servers: int) -> tuple[str, int]:

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,8 +31,8 @@ def blank_datadir(program: ServerProgram, template: Path) -> Iterator[Path]:
     remove_template(template)
     try:
         # In a directory that all share, a server that starts deletes another's temporary tables.
-        with tempfile.TemporaryDirectory(prefix="tmp-", dir=template.parent) as tmpdir:
-            _initialise(program, template, tmpdir)
+        _tmpdir(template).mkdir(mode=0o700)
+        _initialise(program, template)
         # The server's own UUID, of which each copy has to make one for itself.
         template.joinpath("auto.cnf").unlink(missing_ok=True)
         yield template
@@ -46,7 +45,12 @@ def remove_template(template: Path) -> None:
     while process := find_serving(template):
         send_signal(process, signal.SIGKILL)
         wait_until_gone(process, within=10)
-    shutil.rmtree(template, ignore_errors=True)
+    for directory in (template, _tmpdir(template)):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _tmpdir(template: Path) -> Path:
+    return template.with_name(f"{template.name}.tmp")
 
 
 def copy_datadir(template: Path, datadir: Path) -> None:
@@ -57,13 +61,19 @@ def copy_datadir(template: Path, datadir: Path) -> None:
     part.rename(datadir)
 
 
-def _initialise(program: ServerProgram, template: Path, tmpdir: str) -> None:
+def _initialise(program: ServerProgram, template: Path) -> None:
     _refuse_spaces(program, template)
     command = _mariadb_command(program) if program.version.flavor is Flavor.MARIADB else _mysql_command(program)
     options = [f"--{name}={value}" for name, value in STORAGE[program.version.flavor].items()]
     user = system_user()
     answer = subprocess.run(
-        [*command, f"--datadir={template}", f"--tmpdir={tmpdir}", *options, *([f"--user={user}"] if user else [])],
+        [
+            *command,
+            f"--datadir={template}",
+            f"--tmpdir={_tmpdir(template)}",
+            *options,
+            *([f"--user={user}"] if user else []),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
