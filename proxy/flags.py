@@ -30,6 +30,7 @@ def with_settings(command: Command) -> Command:
     signature = inspect.signature(command)
     own = [each for each in signature.parameters.values() if each.name != "flags"]
     added = [_parameter(key, field) for key, field in Settings.model_fields.items()]
+    # Where typer looks for them; mypy does not know that functions have one.
     called.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
     return called
 

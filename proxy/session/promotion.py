@@ -7,6 +7,7 @@ which it has to expect of any transaction, and after which it tries again.
 
 import functools
 import logging
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
@@ -31,6 +32,8 @@ from proxy.wire.replies import Err
 from proxy.wire.rowdigest import RowDigest
 
 log = logging.getLogger(__name__)
+
+_Chunk = Callable[[BackendConnection, Exchange, bytes], None]
 
 # Whatever completion_type says.
 _ROLLBACK: Final = b"ROLLBACK AND NO CHAIN NO RELEASE"
@@ -86,11 +89,21 @@ class Promotion:
 
     def recorder(self, request: Request, sink: Sink) -> Sink:
         """Who gets the reply to such a read in the place of `sink`, which still gets it after that."""
-        return _Recorder(self, request, sink, RowDigest(self._layout))
+        digest = RowDigest(self._layout)
+        return _Digesting(sink, digest, functools.partial(self._record, request, sink, digest))
 
-    def record(self, request: Request, value: tuple[int, int]) -> None:
-        """`request` has read `value` on a replica."""
-        self._seen.keep(request, self._machine.state.twins.number, value, IN_TRANSACTION)
+    def _record(
+        self,
+        request: Request,
+        sink: Sink,
+        digest: RowDigest,
+        connection: BackendConnection,
+        exchange: Exchange,
+        chunk: bytes,
+    ) -> None:
+        if exchange.done and not exchange.errno:
+            self._seen.keep(request, self._machine.state.twins.number, digest.value, IN_TRANSACTION)
+        sink.reply_chunk(connection, exchange, chunk)
 
     def rescue(self) -> bool:
         """The replica is lost on which the transaction has read: whether it can go on with the same reads elsewhere."""
@@ -128,9 +141,9 @@ class Promotion:
             PreludeRun(self._attempts, done).start(link, prelude)
             return
         digest = RowDigest(self._layout)
-        over = functools.partial(self._read, link, request, left, digest)
+        read = functools.partial(self._read, request, left, digest)
         packet = self._machine.steps.packet_for(link.seen, again)
-        link.send(packet, Exchange(again.reply, link.layout), _Reader(self._attempts, digest, over))
+        link.send(packet, Exchange(again.reply, link.layout), _Digesting(self._attempts, digest, read))
 
     def _prelude_over(
         self,
@@ -149,8 +162,18 @@ class Promotion:
         self._next(link, request, left)
 
     def _read(
-        self, link: BackendConnection, request: Request, left: list[SeenRead], digest: RowDigest, exchange: Exchange
+        self,
+        request: Request,
+        left: list[SeenRead],
+        digest: RowDigest,
+        link: BackendConnection,
+        exchange: Exchange,
+        _: bytes,
     ) -> None:
+        if exchange.file_wanted:
+            link.abort("it asks for a file where nobody can send one")
+        if not exchange.done:
+            return
         if exchange.status >= 0:
             self._machine.state.status = exchange.status
         if exchange.errno or digest.value != left[0].value:
@@ -187,36 +210,12 @@ def _changes_readings(request: Request) -> bool:
     )
 
 
-class _Recorder:
-    """The sink before the sink of a read whose rows are to be known again."""
+class _Digesting:
+    """The sink of a read whose rows are digested. `then` gets each chunk afterwards, `owner` hears of all else."""
 
-    def __init__(self, promotion: Promotion, request: Request, sink: Sink, digest: RowDigest) -> None:
-        self._promotion = promotion
-        self._request = request
-        self._sink = sink
+    def __init__(self, owner: Owner, digest: RowDigest, then: _Chunk) -> None:
         self._digest = digest
-        self.connection_broken = sink.connection_broken
-        self.pause_client = sink.pause_client
-        self.resume_client = sink.resume_client
-
-    def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
-        """Called by the connection."""
-        try:
-            self._digest.feed(chunk)
-        except MalformedPacket as error:
-            connection.abort(f"malformed reply: {error}")
-            return
-        if exchange.done and not exchange.errno:
-            self._promotion.record(self._request, self._digest.value)
-        self._sink.reply_chunk(connection, exchange, chunk)
-
-
-class _Reader:
-    """The sink of a read that is run again. `over` is called at its end."""
-
-    def __init__(self, owner: Owner, digest: RowDigest, over: functools.partial[None]) -> None:
-        self._digest = digest
-        self._over = over
+        self._then = then
         self.connection_broken = owner.connection_broken
         self.pause_client = owner.pause_client
         self.resume_client = owner.resume_client
@@ -228,7 +227,4 @@ class _Reader:
         except MalformedPacket as error:
             connection.abort(f"malformed reply: {error}")
             return
-        if exchange.file_wanted:
-            connection.abort("it asks for a file where nobody can send one")
-        elif exchange.done:
-            self._over(exchange)
+        self._then(connection, exchange, chunk)

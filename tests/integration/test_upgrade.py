@@ -15,7 +15,7 @@ import sqlalchemy
 from sqlalchemy import text
 
 from replication.sandbox import Cluster
-from tests.support.clients import connect, direct, run
+from tests.support.clients import Connection, connect, direct, run
 from tests.support.load import Load
 from tests.support.proxies import ROOT, ProxyProcess, started_proxy
 from tests.support.waiting import DEADLINE, wait_until
@@ -101,9 +101,9 @@ def test_a_transaction_is_waited_for_and_silent_sessions_are_closed(table: Clust
             assert run_once(table, second, f"SELECT COUNT(*) FROM {SCHEMA}.written") == 2
 
 
-def alive(connection: object) -> bool:
+def alive(connection: Connection) -> bool:
     try:
-        connection.ping(reconnect=False)  # type: ignore[attr-defined]
+        connection.ping(reconnect=False)
     except Exception:
         return False
     return True

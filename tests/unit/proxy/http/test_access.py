@@ -32,7 +32,7 @@ def status(
     given = {"Host": host, "Sec-Fetch-Site": site, **({"Authorization": authorization} if authorization else {})}
     request = make_mocked_request(method, path, headers=given)
     try:
-        return asyncio.run(guard(lambda: settings)(request, _answer)).status  # type: ignore[arg-type]
+        return asyncio.run(guard(lambda: settings)(request, _answer)).status  # type: ignore[arg-type]  # the mocked request has no type of its own
     except web.HTTPException as refusal:
         return refusal.status
 

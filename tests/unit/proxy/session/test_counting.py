@@ -49,7 +49,7 @@ def ledger(**settings: Any) -> tuple[Ledger, Link, Usage]:
 
 
 def count(of: Ledger, made: Request, link: Link, errno: int = 0) -> None:
-    of.count(made, link, errno, on_primary=False)  # type: ignore[arg-type]
+    of.count(made, link, errno, on_primary=False)  # type: ignore[arg-type]  # it has what is counted of a link
 
 
 def test_time_is_split() -> None:
@@ -91,7 +91,7 @@ def test_slow_statements_are_logged_without_literals(caplog: pytest.LogCaptureFi
     of, link, _ = ledger(long_query_time=0.1)
     count(of, request(b"SELECT 'hunter2' AS slowly", sent=0.2), link)
     (record,) = caplog.records
-    fields = record.fields  # type: ignore[attr-defined]
+    fields = record.fields  # type: ignore[attr-defined]  # given as extra
     assert record.getMessage() == "slow statement"
     assert fields["digest"] == "SELECT ? AS `slowly`"
     assert 1.2 <= fields["seconds"] < 10
@@ -116,6 +116,6 @@ def test_one_in_so_many_is_logged_and_texts_when_asked_for(caplog: pytest.LogCap
     of, link, _ = ledger(log_sample=3, statement_texts=True)
     for number in range(7):
         count(of, request(b"SELECT %d AS sampled" % number, sent=0.0), link)
-    texts = [record.fields["text"] for record in caplog.records]  # type: ignore[attr-defined]
+    texts = [record.fields["text"] for record in caplog.records]  # type: ignore[attr-defined]  # given as extra
     assert texts == ["SELECT 2 AS sampled", "SELECT 5 AS sampled"]
     assert CACHE.statement(b"SELECT 9 AS sampled").tally.example == "SELECT 0 AS sampled"
