@@ -108,15 +108,17 @@ def test_reads_with_attributes_leave_the_primary(shared_cluster: Cluster, shared
 
     def script(talk: Recorder) -> None:
         attributed(talk, b"SET NAMES utf8mb4")
-        for _ in range(6):
-            attributed(talk, b"SELECT id FROM item")
-        executed_with_attributes(talk)
+        for _ in range(20):
+            for _ in range(10):
+                attributed(talk, b"SELECT id FROM item")
+            executed_with_attributes(talk)
 
     def leave_the_primary() -> bool:
+        """Of 220 reads; whoever looks after the servers reads there as well, and more the slower this goes."""
         counters = Counters(shared_cluster, READS)
         recorded(shared_cluster, shared_proxy.host, shared_proxy.port, c.CLIENT_QUERY_ATTRIBUTES, script)
         ran = counters.difference()
-        return ran["dbwrite"] == 0 and min(ran["dbread1"], ran["dbread2"]) >= 3
+        return ran["dbwrite"] < 100 <= min(ran["dbread1"], ran["dbread2"])
 
     wait_until(leave_the_primary, "reads with attributes go to both replicas")
 
