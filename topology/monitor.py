@@ -1,8 +1,7 @@
-"""The one probing loop: asks every server again and again, publishes Snapshots, and tells who is fresh.
+"""The one probing loop: asks every server again and again, and publishes Snapshots.
 
-A read may be answered by a replica only if it has every write that was acknowledged before the read came. After each
-write the monitor asks the primary for its GTID position, waits on each replica until that is applied, and confirms it.
-It also keeps known which tables are such that a write to one shows in no other.
+A read may be answered by a replica only if it has every write that was acknowledged before the read came: who has, is
+kept known by `confirming`, and which reads depend on which writes by `learning`.
 """
 
 import asyncio
@@ -14,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from topology import health
+from topology.confirming import Confirming
 from topology.duty import Duty
 from topology.environment import Deployment
-from topology.errors import ServerError
-from topology.freshness import Freshness, Table, Tables
+from topology.freshness import Freshness, Tables
 from topology.lag import LagMeter
+from topology.learning import Learning
 from topology.primary import LOOKS
 from topology.probe import Prober
 from topology.seating import Seating
@@ -28,21 +28,10 @@ from topology.shares import Shares
 log = logging.getLogger(__name__)
 _now = time.monotonic
 
-# So long at once a replica is waited for.
-_WAIT_SECONDS = 1.0
-# Tables may be defined past the proxy.
-_DEFINITIONS_SECONDS = 30.0
-# Of its time, asking for definitions takes a twentieth at most, and it pauses so long at least.
-_DEFINITIONS_SHARE = 20
-_DEFINITIONS_PAUSE = 0.05
 # Who is primary is looked at so often as long as that is not certain, or the primary cannot be used.
 _UNEASY_SECONDS = 0.2
 # Looks that are asked for come no faster than this.
 _LOOK_PAUSE = 0.02
-# Under a steady write load one confirmation covers all writes of such a time; it bounds what the asking costs.
-_PAUSE_SECONDS = 0.005
-# The same while a read waits for it.
-_SHORT_PAUSE_SECONDS = 0.001
 
 
 class Monitor:
@@ -81,16 +70,9 @@ class Monitor:
         self._first_round = asyncio.Event()
         self._unseen = {server.name for server in deployment.servers}
         self._looked: Counter[str] = Counter()
-        self._written = asyncio.Event()
-        self._defined = asyncio.Event()
-        self._position_lock = asyncio.Lock()
-        self._primary_asked = Prober(deployment.primary, within)
-        self._warned = False
-        self._warned_of_tables = False
-        self._hurry = asyncio.Event()
-        self._since: dict[str, float] = {}
-        self._pace: dict[str, float] = {}
         self.freshness = Freshness(self._want)
+        self._confirming = Confirming(self, within)
+        self._learning = Learning(lambda: self.primary, self.freshness, within)
         self.snapshot = self._judged()
 
     async def run(self) -> None:
@@ -98,17 +80,31 @@ class Monitor:
         async with asyncio.TaskGroup() as self._group:
             for server in self._deployment.servers:
                 self._begin(server)
-            self._group.create_task(self._learn_definitions())
+            self._group.create_task(self._learning.keep())
 
     def _begin(self, server: Server) -> None:
         if self._group is not None:
-            work = (self._watch(server), self._confirm(server.name))
+            work = (self._watch(server), self._confirming.keep(server.name))
             self._tasks[server.name] = [self._group.create_task(each) for each in work]
 
     @property
     def deployment(self) -> Deployment:
         """The servers that are watched, with the roles that they were given."""
         return self._deployment
+
+    @property
+    def primary(self) -> Server:
+        """The server that is the primary now."""
+        return self._seating.servers[self._seating.primary]
+
+    def server(self, name: str) -> Server:
+        """The server that goes by `name` now."""
+        return self._seating.servers[name]
+
+    def usable(self, server: Server) -> bool:
+        """Whether `server` still has its role, its address still leads to it, and it is fit for use."""
+        track = self._tracks.get(server.name)
+        return track is not None and track.state.usable and self.current(server)
 
     def follow(self, replicas: tuple[Server, ...]) -> None:
         """Watch these replicas from now on. A name that another address had before must not be among theirs."""
@@ -139,9 +135,7 @@ class Monitor:
         del self._tracks[server.name]
         self._oddities.pop(server.name, None)
         self.duty.forget(server.name)
-        self._since.pop(server.name, None)
-        self._pace.pop(server.name, None)
-        self.freshness.forget(server.name)
+        self._confirming.forget(server.name)
         self._seen(server.name)
 
     def order(self, name: str, *, drain: bool) -> bool:
@@ -189,9 +183,20 @@ class Monitor:
     def note_write(self, tables: Tables, *, defines: bool) -> None:
         """A write to `tables` (resolved) was acknowledged by the primary; `defines`: it may have been DDL."""
         self.freshness.note_write(tables, defines=defines)
-        self._written.set()
+        self._confirming.written()
         if defines:
-            self._defined.set()
+            self._learning.defined()
+
+    def _want(self) -> None:
+        self._confirming.wanted()
+
+    async def locate(self) -> None:
+        """Have a position of the primary that holds all acknowledged writes, unless the primary is silent."""
+        await self._confirming.locate()
+
+    def hopeful(self, seconds: float) -> bool:
+        """Whether some replica may be confirmed in so many seconds, judging by how long that took and takes."""
+        return self._confirming.hopeful(self.snapshot.readers, seconds)
 
     def report_failure(self, server: Server, reason: str) -> None:
         """The data path could not use `server`: counts at once, without waiting for the next probe."""
@@ -273,14 +278,10 @@ class Monitor:
     def _follow(self, moved: frozenset[str], *, primary: bool) -> None:
         """Servers are not what they were: the `primary` one of them, or only replicas."""
         for name in moved:
-            self.freshness.forget(name)
-            self._since.pop(name, None)
-            self._pace.pop(name, None)
+            self._confirming.forget(name)
         if primary:
-            self._primary_asked.close()
-            self._primary_asked = Prober(self._seating.servers[self._seating.primary], self._within)
-            self.freshness.restart()
-            self._defined.set()
+            self._confirming.restart()
+            self._learning.defined()
 
     def _keep(self, track: health.Track) -> None:
         before = self._tracks[track.state.server.name].state
@@ -325,156 +326,3 @@ class Monitor:
             seating.split,
             seating.rivals,
         )
-
-    async def _confirm(self, name: str) -> None:
-        """Keep a server, as long as it is a replica, confirmed up to the last write."""
-        clock = asyncio.get_running_loop().time
-        with contextlib.closing(_Follower(self._seating.servers[name], self._within)) as follower:
-            while True:
-                await self._until_behind(name)
-                server = self._seating.servers[name]
-                prober = follower.of(server)
-                began = self._since.setdefault(name, clock())
-                if await self._confirm_once(server, prober):
-                    self._since.pop(name, None)
-                    self._pace[name] = clock() - began
-                else:
-                    await asyncio.sleep(self.interval / 4)
-                await self._pause()
-
-    async def _pause(self) -> None:
-        await asyncio.sleep(_SHORT_PAUSE_SECONDS)
-        if not self.freshness.waiters:
-            self._hurry.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), _PAUSE_SECONDS - _SHORT_PAUSE_SECONDS)
-
-    def _want(self) -> None:
-        self._written.set()
-        if self.freshness.waiters:
-            self._hurry.set()
-
-    async def locate(self) -> None:
-        """Have a position of the primary that holds all acknowledged writes, unless the primary is silent."""
-        try:
-            async with asyncio.timeout(self._within):
-                await self._primary_position(self.freshness.written)
-        except (ServerError, TimeoutError) as error:
-            log.debug("cannot ask %s for its position: %s", self.snapshot.primary.server, error)
-
-    def hopeful(self, seconds: float) -> bool:
-        """Whether some replica may be confirmed in so many seconds, judging by how long that took and takes."""
-        now = asyncio.get_running_loop().time()
-        return any(
-            self._pace.get(server.name, 0.0) < seconds and now - self._since.get(server.name, now) < seconds
-            for server in self.snapshot.readers
-        )
-
-    async def _until_behind(self, name: str) -> None:
-        while name == self._seating.primary or self.freshness.has(name, self.freshness.number):
-            self._written.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._written.wait(), self.interval)
-
-    async def _confirm_once(self, server: Server, prober: Prober) -> bool:
-        if not self._tracks[server.name].state.usable:
-            return False
-        number = self.freshness.number
-        try:
-            async with asyncio.timeout(self._within):
-                position = await self._primary_position(number)
-            if not position or not await self._reaches(server, prober, position):
-                return False
-        except (ServerError, TimeoutError) as error:
-            log.debug("cannot confirm %s: %s", server, error)
-            return False
-        if self._tracks[server.name].state.usable and self.current(server):
-            self.freshness.confirm(server.name, number)
-        return True
-
-    async def _reaches(self, server: Server, prober: Prober, position: str) -> bool:
-        """Whether `server` applies `position` before it would lag too much.
-
-        It is waited for again: under a steady load a newer one is no nearer.
-        """
-        clock = asyncio.get_running_loop().time
-        until = clock() + self.limits.max_lag + _WAIT_SECONDS
-        while self._tracks[server.name].state.usable and self.current(server) and clock() < until:
-            async with asyncio.timeout(self._within + _WAIT_SECONDS):
-                if await prober.wait_for(position, _WAIT_SECONDS):
-                    return True
-            await asyncio.sleep(_PAUSE_SECONDS)
-        return False
-
-    async def _primary_position(self, number: int) -> str:
-        """A position of the primary that covers write number `number`, asked once for all replicas."""
-        async with self._position_lock:
-            position = self.freshness.position_after(number)
-            if position is None:
-                asked_after = self.freshness.number
-                asked = self._primary_asked
-                position = await asked.position()
-                if asked is not self._primary_asked:
-                    raise ServerError(f"{asked.server} is not the primary any more")
-                self.freshness.locate(asked_after, position)
-                self._warn_without_position(position)
-            return position
-
-    def _warn_without_position(self, position: str) -> None:
-        if not position and not self._warned:
-            self._warned = True
-            log.warning(
-                "%s reports no GTID position, so no replica can be known to be up to date and all reads go to it; "
-                "switch on log_bin (MariaDB) or gtid_mode (MySQL)",
-                self._primary_asked.server,
-            )
-
-    async def _learn_definitions(self) -> None:
-        """Keep known which tables are ordinary: asked for after each DDL, and regularly."""
-        clock = asyncio.get_running_loop().time
-        with contextlib.closing(_Follower(self._deployment.primary, self._within)) as follower:
-            while True:
-                prober = follower.of(self._seating.servers[self._seating.primary])
-                self._defined.clear()
-                began = clock()
-                definitions = self.freshness.definitions
-                self.freshness.learn(await self._ordinary_tables(prober), definitions)
-                await asyncio.sleep(max(_DEFINITIONS_PAUSE, _DEFINITIONS_SHARE * (clock() - began)))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._defined.wait(), _DEFINITIONS_SECONDS)
-
-    async def _ordinary_tables(self, prober: Prober) -> frozenset[Table] | None:
-        try:
-            async with asyncio.timeout(_DEFINITIONS_SECONDS):
-                found = await prober.ordinary_tables()
-        except (ServerError, TimeoutError) as error:
-            log.debug("cannot ask %s for its tables: %s", prober.server, error)
-            return None
-        if found is None and not self._warned_of_tables:
-            self._warned_of_tables = True
-            log.warning(
-                "%s: the account %r has no global TRIGGER privilege, or there are too many tables; "
-                "so each write counts for all tables",
-                prober.server,
-                prober.server.user,
-            )
-        return found
-
-
-class _Follower:
-    """Keeps a prober for whichever server it has to ask now."""
-
-    def __init__(self, server: Server, within: float) -> None:
-        self._within = within
-        self._prober = Prober(server, within)
-
-    def of(self, server: Server) -> Prober:
-        """That for `server`; the one for another server is closed."""
-        if self._prober.server is not server:
-            self._prober.close()
-            self._prober = Prober(server, self._within)
-        return self._prober
-
-    def close(self) -> None:
-        """Drop its connection."""
-        self._prober.close()

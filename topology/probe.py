@@ -153,6 +153,25 @@ class Prober:
         return ""
 
 
+class Probers:
+    """Keeps a prober for whichever server is to be asked now, beginning with `server`."""
+
+    def __init__(self, server: Server, within: float) -> None:
+        self._within = within
+        self._prober = Prober(server, within)
+
+    def of(self, server: Server) -> Prober:
+        """That for `server`; the one for another server is closed."""
+        if self._prober.server is not server:
+            self._prober.close()
+            self._prober = Prober(server, self._within)
+        return self._prober
+
+    def close(self) -> None:
+        """Drop its connection."""
+        self._prober.close()
+
+
 def _in_one_line(gtid: object) -> str:
     return str(gtid or "").replace("\n", "")
 
