@@ -14,7 +14,7 @@ from setuptools import setup
 COMPILED = {
     "proxy/admin": "traffic",
     "proxy/backend": "connection tracked translated",
-    "proxy/routing": "balance named pins policy reported seen state told twins variables",
+    "proxy/routing": "balance named pins policy reading reported seen state told twins variables",
     "proxy/session": "client counting delivery diagnostics inbox laststatement lending links losses machine metadata "
     "outcomes passage phases preludes prepared promotion recovery remedies request requests runner sending "
     "sentence servers statements steps turn twin visibility waiting",

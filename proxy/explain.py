@@ -34,13 +34,13 @@ def explanation(
         status |= SERVER_STATUS_NO_BACKSLASH_ESCAPES
     state = SessionState(schema, status, Baseline(sql_mode, charset))
     encoded = text.encode("utf-8", "surrogateescape")
-    statement = StatementCache(Classifier(server)).reader(state.reading)(encoded)
+    statement = StatementCache(Classifier(server)).reader(state.reading.meaning)(encoded)
     route = decide(statement, state)
     decided = rules.decide(user, schema, statement.tally) if rules and route.target is Target.REPLICA else None
     if decided is not None and not statement.hint.decides and decided.wish.primary:
         route = route_to(Target.PRIMARY, "rule")
     try:
-        bare = state.reading.canonical(uncomment(encoded, server, state.reading.quoting).text)
+        bare = state.reading.meaning.canonical(uncomment(encoded, server, state.reading.meaning.quoting).text)
         shown = digest_text(digest(bare))
     except Unreadable:
         shown = ""

@@ -6,24 +6,23 @@ from typing import Any, Final
 
 from proxy.routing.named import NamedStatements
 from proxy.routing.pins import Pins, may_hold_on_error
+from proxy.routing.reading import Baseline, Reading
 from proxy.routing.reported import explains, new_values
 from proxy.routing.seen import Seen
-from proxy.routing.settings import NOTHING, OF_TEXTS, Setting, SettingLog
+from proxy.routing.settings import NOTHING, Setting, SettingLog
 from proxy.routing.told import Fit, Told, fit, told_first
-from proxy.routing.twins import REPEATABLE_READ, Twins
+from proxy.routing.twins import Twins
 from proxy.routing.variables import UserVariables, Variable
 from proxy.sql import effects as e
-from proxy.sql.meaning import DEFAULT_MEANING, meaning_of
 from proxy.sql.statement import SERVER_SCHEMAS, Statement, Variables
 from proxy.sql.transactions import SAVEPOINTS
 from proxy.wire.constants import (
     SERVER_STATUS_AUTOCOMMIT,
     SERVER_STATUS_IN_TRANS,
-    SERVER_STATUS_NO_BACKSLASH_ESCAPES,
 )
 from proxy.wire.sessiontrack import SessionTrack
 
-__all__ = ["Baseline", "Seen", "SessionState", "Setting", "changes_texts"]
+__all__ = ["Baseline", "Seen", "SessionState", "Setting"]
 
 _TRANSACTION_FLAGS: Final = SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT
 _NEXT_TRANSACTION: Final = "next-transaction"
@@ -42,40 +41,25 @@ _HALF_SET: Final = "set-unknown"
 _NOT_BEGUN: Final = frozenset({1064, 1243})
 
 
-class Baseline:
-    """What holds before a session has set anything: sql_mode, isolation, character set; and the last after a reset."""
-
-    __slots__ = ("charset", "isolation", "reset_charset", "sql_mode")
-
-    def __init__(
-        self, sql_mode: str = "", charset: str = "utf8mb4", reset_charset: str = "", isolation: str = REPEATABLE_READ
-    ) -> None:
-        self.isolation = isolation
-        self.sql_mode = sql_mode
-        self.charset = charset
-        self.reset_charset = reset_charset or charset
-
-
 class SessionState:
     """State of one client session, brought up to date after each reply.
 
-    `status` is the last status word of the primary. `schema` is the default schema, empty for none. `reading` is what
-    the session's texts mean; `texts` counts changes of what decides how texts are parsed. `named` are the statements
-    prepared as text, `variables` the user variables. `resets` counts COM_RESET_CONNECTIONs. `free` says that nothing
-    keeps a plain read from any replica: no pin, no transaction, no schema of the server's own. `released` says that the
-    client asked for the end of its connection (COMMIT RELEASE). `twins` is about transactions that read on replicas.
-    `insert_id_lost` says that a connection was lost that alone knew what LAST_INSERT_ID() gives.
+    `status` is the last status word of the primary. `schema` is the default schema, empty for none. `reading` is how
+    the session's texts are read. `named` are the statements prepared as text, `variables` the user variables. `resets`
+    counts COM_RESET_CONNECTIONs. `free` says that nothing keeps a plain read from any replica: no pin, no transaction,
+    no schema of the server's own. `released` says that the client asked for the end of its connection (COMMIT RELEASE).
+    `twins` is about transactions that read on replicas. `insert_id_lost` says that a connection was lost that alone
+    knew what LAST_INSERT_ID() gives.
     """
 
     __slots__ = (
-        *("_baseline", "_charset", "_settings", "_sql_mode", "_status", "free", "named", "pins", "reading"),
-        *("insert_id", "insert_id_lost", "released", "resets", "schema", "texts", "twins", "variables"),
+        *("_settings", "_status", "free", "insert_id", "insert_id_lost", "named", "pins", "reading", "released"),
+        *("resets", "schema", "twins", "variables"),
     )
 
     def __init__(self, schema: str, status: int, baseline: Baseline | None = None, *, optimistic: bool = False) -> None:
-        self._baseline = baseline or Baseline()
+        baseline = baseline or Baseline()
         self._settings = SettingLog()
-        self.texts = 0
         self.schema = schema
         self.pins = Pins()
         self.named = NamedStatements()
@@ -84,11 +68,9 @@ class SessionState:
         self.insert_id: int | None = 0
         self.insert_id_lost = False
         self.released = False
-        self.twins = Twins(self._baseline.isolation, optimistic=optimistic)
+        self.twins = Twins(baseline.isolation, optimistic=optimistic)
         self._status = status
-        self._sql_mode, self._charset = self._baseline.sql_mode, self._baseline.charset
-        self.reading = DEFAULT_MEANING
-        self._read_anew()
+        self.reading = Reading(baseline, status)
         self._judge()
 
     def begin(self, schema: str, collation_id: int) -> None:
@@ -106,7 +88,7 @@ class SessionState:
             return
         self.twins.status_changed(self._status, status)
         self._status = status
-        self._read_anew()
+        self.reading.status_changed(status)
         self._judge()
 
     @property
@@ -135,11 +117,6 @@ class SessionState:
         return not self._status & _TRANSACTION_FLAGS and self._settings.knows("autocommit")
 
     @property
-    def charset(self) -> str:
-        """The client's character set, empty if it is not known."""
-        return self._charset
-
-    @property
     def pin(self) -> str:
         """The reason to stay on the primary that is shown; empty when there is none."""
         return self.pins.reason
@@ -164,11 +141,11 @@ class SessionState:
 
     def knows(self, statement: Statement) -> bool:
         """Whether the user variables that a statement asks for can be repeated on any connection."""
-        return self.variables.can_be_told(statement.variables, self.texts)
+        return self.variables.can_be_told(statement.variables, self.reading.version)
 
     def missing_variables(self, names: Variables, seen: Seen) -> dict[str, Variable]:
         """Those of `names` that a connection that has `seen` so much has to be told."""
-        return self.variables.missing(names, self.texts, seen.variables)
+        return self.variables.missing(names, self.reading.version, seen.variables)
 
     def missing(self, version: int) -> Setting | None:
         """The first command that a connection at `version` has to be sent; None when it is in step."""
@@ -280,9 +257,7 @@ class SessionState:
         self.insert_id_lost = False
         self.resets += 1
         self.twins.reset()
-        self._sql_mode = self._baseline.sql_mode.upper().replace("IGNORE_SPACE", "")
-        self._charset = self._baseline.reset_charset
-        self._texts_changed()
+        self.reading.reset()
         self._judge()
 
     # --- connections change hands ------------------------------------------------------------------------------------
@@ -297,7 +272,9 @@ class SessionState:
     @property
     def _repeatable(self) -> bool:
         """Whether all user variables, and all that is prepared as text, are what they are if they are repeated now."""
-        return self.variables.can_be_told(None, self.texts) and self.named.all_mean((self.schema, self.texts))
+        return self.variables.can_be_told(None, self.reading.version) and self.named.all_mean(
+            (self.schema, self.reading.version)
+        )
 
     def told(self, seen: Seen) -> Told:
         """What a connection that has `seen` so much has of this session."""
@@ -333,14 +310,6 @@ class SessionState:
     def _judge(self) -> None:
         self.free = not (self.pins or self.in_transaction or self.schema.lower() in SERVER_SCHEMAS)
 
-    def _texts_changed(self) -> None:
-        self.texts += 1
-        self._read_anew()
-
-    def _read_anew(self) -> None:
-        no_backslash_escapes = bool(self._status & SERVER_STATUS_NO_BACKSLASH_ESCAPES)
-        self.reading = meaning_of(self._sql_mode, self._charset, no_backslash_escapes)
-
     # --- one effect each ---------------------------------------------------------------------------------------------
 
     def _set_variable(self, effect: e.SetVariable, text: bytes, seen: Seen) -> None:
@@ -350,31 +319,17 @@ class SessionState:
         else:
             self._settings.forget(effect.name)
             self.pins.add(f"set-expression:{effect.name}")
-        if effect.name == "sql_mode":
-            self._set_sql_mode(effect.value)
-        elif effect.name == "character_set_client":
-            self._charset = self._told(effect.value, "")
-        if changes_texts(effect):
-            self._texts_changed()
-
-    def _set_sql_mode(self, value: str) -> None:
-        # What is not told may be anything, so that nothing is taken for a read.
-        self._sql_mode = self._told(value, self._baseline.sql_mode) if value else "ORACLE"
-
-    @staticmethod
-    def _told(value: str, default: str) -> str:
-        return default if value.upper() == "DEFAULT" else value.strip("'")
+        self.reading.variable_set(effect)
 
     def _set_names(self, effect: e.SetNames, text: bytes, seen: Seen) -> None:
         self._settings.names(effect)
-        self._charset = self._told(effect.charset, "")
-        self._texts_changed()
+        self.reading.names_set(effect)
 
     def _set_role(self, effect: e.SetRole, text: bytes, seen: Seen) -> None:
         self._settings.role(effect)
 
     def _set_user_variable(self, effect: e.SetUserVariable, text: bytes, seen: Seen) -> None:
-        self.variables.set(effect, self.texts, seen.variables)
+        self.variables.set(effect, self.reading.version, seen.variables)
 
     def _set_transaction(self, effect: e.SetTransaction, text: bytes, seen: Seen) -> None:
         if not effect.session:
@@ -384,7 +339,7 @@ class SessionState:
         self.twins.of_session(effect.read_only, effect.isolation)
 
     def _use_schema(self, effect: e.UseSchema, text: bytes, seen: Seen) -> None:
-        self.use(effect.name, self.reading.encoded(effect.name), seen)
+        self.use(effect.name, self.reading.meaning.encoded(effect.name), seen)
 
     def _drop_schema(self, effect: e.DropSchema, text: bytes, seen: Seen) -> None:
         if effect.name.lower() == self.schema.lower():
@@ -423,7 +378,9 @@ class SessionState:
             self.named.forget(effect.name)
             self.pins.add(_TEXT_PREPARE, effect.name)
         else:
-            seen.named[effect.name] = self.named.add(effect.name, effect.statement, text, (self.schema, self.texts))
+            seen.named[effect.name] = self.named.add(
+                effect.name, effect.statement, text, (self.schema, self.reading.version)
+            )
             self.pins.end(_TEXT_PREPARE, effect.name)
 
     def _deallocate(self, effect: e.Deallocate, text: bytes, seen: Seen) -> None:
@@ -452,8 +409,3 @@ _APPLY: Final[dict[type, Callable[[SessionState, Any, bytes, Seen], None]]] = {
     e.Execute: SessionState._nothing,
     e.Deallocate: SessionState._deallocate,
 }
-
-
-def changes_texts(effect: e.Effect) -> bool:
-    """Whether an effect changes what a text means when it is parsed."""
-    return isinstance(effect, e.SetNames) or (isinstance(effect, e.SetVariable) and effect.name.startswith(OF_TEXTS))

@@ -67,7 +67,7 @@ def answer(
     found = _found(context, asker, state, asked)
     if isinstance(found, Err):
         return frame(err_payload(found), 1)
-    form = ResultForm(capabilities, state.charset, state.reading.python_codec, state.status)
+    form = ResultForm(capabilities, state.reading.charset, state.reading.meaning.python_codec, state.status)
     return result_set(found.columns, found.rows, form)
 
 

@@ -55,7 +55,7 @@ class Machine:
         """Whether the session can go on with another connection to the primary when it loses the one it has."""
         state = self.state
         in_transaction = state.status & c.SERVER_STATUS_IN_TRANS
-        return not (state.private or in_transaction or self.statements.bound_to(state.texts))
+        return not (state.private or in_transaction or self.statements.bound_to(state.reading.version))
 
     def commits(self, request: Request) -> bool:
         """Whether a request may make last what its transaction has written."""
@@ -66,7 +66,7 @@ class Machine:
         """Whether a connection at rest can go to another session, and this one go on with another."""
         if self.statements.tied_to(seen) or seen.transaction:
             return False
-        return not on_primary or (self.state.transferable and not self.statements.bound_to(self.state.texts))
+        return not on_primary or (self.state.transferable and not self.statements.bound_to(self.state.reading.version))
 
     def left(self, seen: Seen, *, warned: bool) -> Told:
         """What a connection has of the session; `warned` says that its last statement there has left warnings.
@@ -91,7 +91,7 @@ class Machine:
 
     def relief(self, seen: Seen) -> bytes:
         """COM_STMT_CLOSEs for a server that takes no more prepared statements; empty if there is nothing to close."""
-        return self.statements.relief(seen, self.state.texts)
+        return self.statements.relief(seen, self.state.reading.version)
 
     def close_statement(self, packet: bytes) -> Prepared | None:
         """COM_STMT_CLOSE: forget the statement and return it, so that it can be closed where it is known."""

@@ -97,7 +97,7 @@ class Outcomes:
             self._command_done(request, seen)
         if exchange.told is not None and on_primary and request.code in _TELLING:
             self._take_report(request, exchange.told, bool(exchange.errno), seen)
-        if self._state.reading is not self._requests.reading:
+        if self._state.reading.meaning is not self._requests.reading:
             self._requests.read_anew()
 
     def _leaves_twin(self, request: Request, exchange: Exchange) -> bool:

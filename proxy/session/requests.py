@@ -68,7 +68,7 @@ class Requests:
 
     def read_anew(self) -> None:
         """Texts mean something else from now on, if a setting has changed that they depend on."""
-        self.reading = self._state.reading
+        self.reading = self._state.reading.meaning
         self._statement_of = self._cache.reader(self.reading)
 
     def make(self, packet: bytes) -> Request | Err | Asked | None:
@@ -204,7 +204,7 @@ class Requests:
             execute.statement = _UNKNOWN_NAME
             return execute
         statement = with_parameters(named.statement, execute.statement.variables)
-        same = named.meaning == (self._state.schema, self._state.texts)
+        same = named.meaning == (self._state.schema, self._state.reading.version)
         route = decide(statement, self._state) if same else _OTHER_MEANING
         request = Request(execute.packet, statement, route, _RESULT)
         request.named = name
@@ -235,7 +235,7 @@ class Requests:
         if prepared.spilled is not None:
             # The execution that the long data is for has to run where it was sent.
             return _LONG_DATA
-        if prepared.texts != self._state.texts:
+        if prepared.texts != self._state.reading.version:
             # Prepared on a replica now, the same text could mean something else.
             return _OTHER_MEANING
         if prepared.schema != self._state.schema and not self._can_visit(prepared.schema):

@@ -96,7 +96,9 @@ class Statements:
         """A COM_STMT_PREPARE succeeded."""
         self._last_number += 1
         number, named, form = self._last_number, self._named_parameters, self.next_form(packet, state)
-        prepared = Prepared(number, packet, statement, parameters, state.schema, state.texts, form, named=named)
+        prepared = Prepared(
+            number, packet, statement, parameters, state.schema, state.reading.version, form, named=named
+        )
         self._known[prepared.number] = self._forms[form] = self._last = prepared
         self._remembered += len(packet) + _OVERHEAD
         return prepared

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Final
 
-from proxy.routing.state import Seen, SessionState, changes_texts
+from proxy.routing.reading import changes_texts
+from proxy.routing.state import Seen, SessionState
 from proxy.routing.variables import set_text
 from proxy.session.prepared import Prepared, renumbered
 from proxy.session.request import Prelude, Request
@@ -124,7 +125,7 @@ class Steps:
         return step if request is not None and prepared is request.prepared else replace(step, optional=prepared.form)
 
     def _preparing(self, seen: Seen, prepared: Prepared) -> Prelude:
-        packet = self._statements.room(seen, self._state.texts) + prepared.packet
+        packet = self._statements.room(seen, self._state.reading.version) + prepared.packet
         return Prelude(packet, Reply.PREPARED, form=prepared.form)
 
     def _before_other_meaning(self, seen: Seen, request: Request) -> Prelude | None:
@@ -201,7 +202,7 @@ class Steps:
         """COM_STMT_CLOSEs that make room, one of them for what another session has left there under the same text."""
         form = self._statements.next_form(packet, self._state)
         twin = closing(seen.forget(form)) if form in seen.statements else b""
-        return twin + self._statements.room(seen, self._state.texts)
+        return twin + self._statements.room(seen, self._state.reading.version)
 
     def packet_for(self, seen: Seen, request: Request) -> bytes:
         """The request's packet as the server of a connection must get it: its statement number, its types.

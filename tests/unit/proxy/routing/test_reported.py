@@ -87,8 +87,8 @@ def test_what_cannot_be_said_again_pins() -> None:
 
 def test_the_meaning_of_texts_follows() -> None:
     state = Session().run("SET sql_mode = @a", SessionTrack({"sql_mode": "ANSI_QUOTES,ANSI"}))
-    assert state.reading.quoting.ansi
-    assert state.texts == 2
+    assert state.reading.meaning.quoting.ansi
+    assert state.reading.version == 2
     assert state.free
 
 

@@ -217,18 +217,18 @@ MEANINGS = [
 @pytest.mark.parametrize(("texts", "meaning"), MEANINGS)
 def test_what_texts_mean(texts: list[str], meaning: Meaning) -> None:
     session = Session(baseline=Baseline("IGNORE_SPACE", "utf8mb4", "latin1"))
-    assert session.state.reading == Meaning(ignore_space=True)
-    assert session.run(*texts).state.reading == meaning
+    assert session.state.reading.meaning == Meaning(ignore_space=True)
+    assert session.run(*texts).state.reading.meaning == meaning
     session.state.reset()
-    assert session.state.reading == Meaning(codec="cp1252")
+    assert session.state.reading.meaning == Meaning(codec="cp1252")
 
 
 def test_the_status_tells_what_backslashes_are() -> None:
     state = Session().state
     state.status = AUTOCOMMIT | NO_BACKSLASH_ESCAPES
-    assert state.reading == Meaning(backslash_escapes=False)
+    assert state.reading.meaning == Meaning(backslash_escapes=False)
     state.status = AUTOCOMMIT
-    assert state.reading is DEFAULT_MEANING or state.reading == DEFAULT_MEANING
+    assert state.reading.meaning is DEFAULT_MEANING or state.reading.meaning == DEFAULT_MEANING
 
 
 @pytest.mark.parametrize(
@@ -239,8 +239,8 @@ def test_the_status_tells_what_backslashes_are() -> None:
 )  # fmt: skip
 def test_what_changes_the_meaning_of_what_was_prepared(text: str, changes: bool) -> None:
     session = Session()
-    before = session.state.texts
-    assert (session.run(text).state.texts != before) is changes
+    before = session.state.reading.version
+    assert (session.run(text).state.reading.version != before) is changes
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_what_a_connection_has_is_not_known_while_it_is_behind() -> None:
 def test_texts_mean_the_same_where_the_same_was_set() -> None:
     one, other = Session().run("SET time_zone = '+00:00'", "SET NAMES latin1"), Session().run("SET NAMES latin1")
     assert one.state.text_settings == other.state.text_settings
-    assert one.state.charset == "latin1"
+    assert one.state.reading.charset == "latin1"
     assert Session().run("CREATE TEMPORARY TABLE t (a INT)").state.text_settings is None
 
 
