@@ -203,6 +203,9 @@ class Settings(BaseModel):
     preferred_lag: Seconds | None = Field(
         None, description="a replica further behind gets reads only if no other is fit; none unless given"
     )
+    balance: Literal["round-robin", "least-outstanding", "latency"] = Field(
+        "round-robin", description="which of the fit replicas serves a read"
+    )
     weights: Annotated[tuple[Weight, ...], BeforeValidator(_listed)] = Field(
         (), description="what replicas get of the reads: NAME=WEIGHT, 1 to 100; 1 for all others"
     )

@@ -22,7 +22,7 @@ class RouteView:
 
     `wish` is what a hint, or the rule of number `rule`, says about the replica. `pins` keep the session on the primary,
     `replicas` are all that there are. A read must see what `level` says; if no replica has that, one is waited for, up
-    to `wait` seconds.
+    to `wait` seconds. `balance` is how one of several replicas is chosen.
     """
 
     statement: Statement
@@ -36,6 +36,7 @@ class RouteView:
     wish: Hint | None = None
     level: Level = Level.GLOBAL
     wait: float = 0.0
+    balance: str = ""
 
 
 def explained(view: RouteView) -> Table:
@@ -55,6 +56,7 @@ def explained(view: RouteView) -> Table:
         "rule": view.rule or None,
         "consistency": _consistency(view.level, view.wish),
         "wait": f"for a replica, up to {view.wait * 1000:g} ms" if view.wait else None,
+        "balance": view.balance or None,
         "replicas": "; ".join(map(_replica, view.replicas)) or "there are none",
         "hint_problems": ", ".join(statement.hint.problems) or None,
     }

@@ -13,13 +13,14 @@ class Traffic:
 
     `served` is the time from a statement's last byte to its reply's, `queued` that before it for those that had to wait
     for a replica or a connection, `own` the proxy's own time for one statement in OWN_TIME_SHARE. `now` is the time in
-    seconds since 1970, set once a second.
+    seconds since 1970, set once a second. `at_work` counts the commands that its connections wait for the replies to.
     """
 
-    __slots__ = ("errnos", "errors", "now", "others", "own", "queued", "reads", "received", "sent", "served")
+    __slots__ = ("at_work", "errnos", "errors", "now", "others", "own", "queued", "reads", "received", "sent", "served")
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
+        self.at_work = 0
         self.reads = 0
         self.others = 0
         self.errors = 0

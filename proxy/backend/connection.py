@@ -130,6 +130,8 @@ class BackendConnection(asyncio.Protocol):
         self.sends += 1
         if not exchange.done:
             self._exchange = exchange
+            if not self._closing:
+                self.traffic.at_work += 1
         if self.ahead:
             if self.ahead.pop(0) != packet:
                 self.abort("another command was written ahead")
@@ -217,6 +219,7 @@ class BackendConnection(asyncio.Protocol):
             return
         if exchange.done:
             self._exchange = None
+            self.traffic.at_work -= 1
         if used == len(data):
             self._sink.reply_chunk(self, exchange, data)
             return
@@ -271,6 +274,10 @@ class BackendConnection(asyncio.Protocol):
         self._gone()
 
     def _gone(self) -> None:
+        """Called once, when the connection is closed or lost."""
+        if self._exchange is not None:
+            self._exchange = None
+            self.traffic.at_work -= 1
         on_gone, self.on_gone = self.on_gone, None
         if on_gone is not None:
             on_gone(self)

@@ -81,6 +81,7 @@ class TrackedConnection(BackendConnection):
             data = data[used:]
             if exchange.done:
                 self._exchange = None
+                self.traffic.at_work -= 1
             ahead = bool(self.ahead)
             if chunk:
                 self._sink.reply_chunk(self, exchange, chunk)

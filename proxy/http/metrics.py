@@ -113,6 +113,8 @@ def _statements(context: Context) -> Iterator[Metric]:
         for way, count in (("sent", traffic.sent), ("received", traffic.received))
     ]
     yield _counter("server_bytes", "Of commands to each server, and of its replies", sent, ("server", "way"))
+    at_work = [((name,), traffic.at_work) for name, traffic in context.traffic.items()]
+    yield _gauge("server_at_work", "Commands that a server has yet to answer", at_work, ("server",))
     remembered = len(context.cache) if context.cache is not None else 0
     yield _gauge("digests_remembered", "Statement digests in the cache", [((), remembered)])
 

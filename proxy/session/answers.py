@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from proxy.admin import shows
 from proxy.admin.route import RouteView, explained
 from proxy.admin.tables import Table
-from proxy.routing.policy import routes
+from proxy.routing.policy import REPLICA, routes
 from proxy.routing.state import SessionState
 from proxy.session.context import Context
 from proxy.session.overview import pool_figures, server_views
@@ -102,8 +102,16 @@ def _routed(context: Context, asker: Asker, state: SessionState, asked: Explaine
         request.wish,
         asker.level_of(request),
         context.settings.freshness_wait if request.waits else 0.0,
+        _balance(context) if request.route.target is REPLICA else "",
     )
     return explained(view)
+
+
+def _balance(context: Context) -> str:
+    """By which method, and what it goes by."""
+    snapshot, balancer = context.monitor.snapshot, context.balancer
+    standing = [f"{server.name} {balancer.standing(snapshot, server.name)}" for server in snapshot.readers]
+    return f"{balancer.name}: {'; '.join(standing)}" if standing else balancer.name
 
 
 def _shown(context: Context, asker: Asker, show: Show) -> Table | Err:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Coroutine, Iterable, Iterator
@@ -19,7 +20,7 @@ from proxy.backend.places import PoolLimits
 from proxy.backend.pool import Pool
 from proxy.backend.reaper import Reaper
 from proxy.logs import audit
-from proxy.routing.balance import RoundRobin
+from proxy.routing.balance import RoundRobin, balancer
 from proxy.routing.forms import Forms
 from proxy.routing.held import HeldReads
 from proxy.routing.rules import Rules
@@ -139,7 +140,7 @@ class Context:
     certificate: WatchedContext | None = None
     rules: Rules | None = None
     cache: StatementCache | None = None
-    balancer: RoundRobin = field(default_factory=RoundRobin)
+    balancer: RoundRobin = field(init=False)
     openings: dict[Layout, Openings] = field(default_factory=lambda: defaultdict(Openings))
     traffic: dict[str, Traffic] = field(default_factory=lambda: defaultdict(lambda: Traffic(time.time())))
     usages: dict[str, Usage] = field(default_factory=dict)
@@ -166,6 +167,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.settings)
+        self.balancer = self._new_balancer()
         self.gate = Gate(self.settings.primary_wait)
         self.reaper = Reaper(self.spawn, self.settings.connect_timeout, self.greetings)
         self.pool = self._new_pool() if self.settings.connection_sharing == "shared" else None
@@ -182,10 +184,15 @@ class Context:
         self.monitor.interval = settings.probe_interval
         self.monitor.limits, self.monitor.duty.shares = limits_of(settings), shares_of(settings)
         self.journal.heed(settings)
+        if settings.balance != self.balancer.name:
+            self.balancer = self._new_balancer()
         if self.pool is not None:
             self.pool.limits = _limits(settings)
         for session in self.sessions:
             session.heed(settings.consistency, rules)
+
+    def _new_balancer(self) -> RoundRobin:
+        return balancer(self.settings.balance, self.traffic, time.monotonic, random.random)
 
     def _new_pool(self) -> Pool:
         def open_link(server: Server, identity: Identity, owner: Owner) -> Awaitable[BackendConnection]:

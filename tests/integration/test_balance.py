@@ -1,9 +1,11 @@
 """How reads are spread, and how replicas are taken out of use and put back."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -12,9 +14,13 @@ import pytest
 from replication.sandbox import Cluster, Flavor
 from tests.support.clients import Connection, connect, direct, run
 from tests.support.clusters import replicating_cluster
-from tests.support.proxies import ProxyProcess, running_proxy
+from tests.support.load import reading
+from tests.support.proxies import ProxyProcess, running_proxy, started_proxy
+from tests.support.relay import relaying
 from tests.support.waiting import wait_until
 
+# In seconds, of one of two replicas.
+LATE = 0.05
 FAST = ("--probe-interval", "0.2", "--probe-timeout", "1", "--consistency", "eventual")
 
 
@@ -137,3 +143,52 @@ def test_a_late_replica_is_the_last_choice(cluster: Cluster) -> None:
         assert spread(client, 10) == {"dbwrite": 0, "dbread1": 0, "dbread2": 10}
         run(client, "PROXY DRAIN SERVER dbread2")
         assert spread(client, 10) == {"dbwrite": 0, "dbread1": 10, "dbread2": 0}
+
+
+@contextmanager
+def one_late(cluster: Cluster, directory: Path, method: str) -> Iterator[tuple[ProxyProcess, Path]]:
+    """A proxy with two replicas, of which dbread1 answers late, and the file of its settings."""
+    primary, near = cluster.servers[0], cluster.server("dbread2")
+    login = f"{primary.user}:{primary.password}"
+    with relaying(cluster.server("dbread1").port, LATE) as relay:
+        urls = [f"mysql://{login}@{primary.host}:{port}" for port in (primary.port, relay.port, near.port)]
+        file = directory / "manyreads.toml"
+        file.write_text(f'writer = "{urls[0]}"\nreaders = ["{urls[1]}", "{urls[2]}"]\nbalance = "{method}"\n')
+        with started_proxy("--config", str(file), "--consistency", "eventual") as proxy:
+            proxy.wait_for_log("serving on")
+            proxy.wait_for_log("-> healthy", 3)
+            yield proxy, file
+
+
+def reads_at_once(cluster: Cluster, proxy: ProxyProcess, client: Connection) -> dict[str, int]:
+    """What each replica has of the reads of some clients."""
+    before = shown(client)
+    with reading(cluster, proxy, "SELECT 1", 1) as load:
+        load.wait_for_progress(100)
+    after = shown(client)
+    return {name: after[name]["reads"] - before[name]["reads"] for name in ("dbread1", "dbread2")}
+
+
+def chosen_by(client: Connection) -> str:
+    """How EXPLAIN ROUTE says that a replica is chosen."""
+    return next(str(value) for item, value in run(client, "EXPLAIN ROUTE SELECT 1") if item == "balance")
+
+
+@pytest.mark.parametrize("method", ["latency", "least-outstanding"])
+def test_a_late_answering_replica_gets_fewer_reads(cluster: Cluster, tmp_path: Path, method: str) -> None:
+    with one_late(cluster, tmp_path, method) as (proxy, file), connect(cluster, proxy) as client:
+        reads = reads_at_once(cluster, proxy, client)
+        assert 0 < reads["dbread1"] < reads["dbread2"] / (4 if method == "latency" else 1.5)
+        explained = chosen_by(client)
+        assert re.fullmatch(rf"{method}: dbread1 .* at work; dbread2 .* at work", explained)
+        if method == "latency":
+            late, near = (float(found) for found in re.findall(r"([\d.]+) ms", explained))
+            assert late > near
+        file.write_text(file.read_text().replace(method, "round-robin"))
+        proxy.wait_for_log("balance:")
+        assert chosen_by(client).startswith("round-robin: dbread1 1 of 2 turns")
+        before = shown(client)
+        for _ in range(40):
+            run(client, "SELECT 1")
+        after = shown(client)
+        assert after["dbread1"]["reads"] - before["dbread1"]["reads"] == 20

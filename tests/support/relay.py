@@ -3,17 +3,21 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 HOST = "127.0.0.1"
 
 
 class Relay:
-    """Passes connections at `port` on to the port that `switch` named last; 0 refuses them."""
+    """Passes connections at `port` on to the port that `switch` named last; 0 refuses them.
 
-    def __init__(self, target: int) -> None:
+    What the server says comes `delay` seconds late.
+    """
+
+    def __init__(self, target: int, delay: float = 0.0) -> None:
         self.port = 0
+        self.delay = delay
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.StreamWriter] = set()
@@ -63,22 +67,26 @@ class Relay:
             self._open.discard(writer)
             return
         self._open.add(there)
-        await asyncio.gather(_copy(reader, there), _copy(there_reader, writer))
+        await asyncio.gather(_copy(reader, there), _copy(there_reader, writer, lambda: self.delay))
         self._open -= {writer, there}
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: Callable[[], float] = lambda: 0.0
+) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
+            if seconds := delay():
+                await asyncio.sleep(seconds)
             writer.write(data)
             await writer.drain()
     writer.transport.abort()
 
 
 @contextmanager
-def relaying(target: int) -> Iterator[Relay]:
-    """A relay to the server at port `target`."""
-    relay = Relay(target)
+def relaying(target: int, delay: float = 0.0) -> Iterator[Relay]:
+    """A relay to the server at port `target`, whose replies come `delay` seconds late."""
+    relay = Relay(target, delay)
     try:
         yield relay
     finally:

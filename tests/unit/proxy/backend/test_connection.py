@@ -1,10 +1,12 @@
 """What a server connection makes of bytes that nobody asked for."""
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 import pytest
 
+from proxy.admin.traffic import Traffic
 from proxy.backend.connection import BackendConnection
 from proxy.backend.tracked import TrackedConnection
 from proxy.session.preludes import Drain
@@ -23,6 +25,7 @@ class Transport:
     """A transport that only remembers what was written, and that it was cut off."""
 
     aborted = False
+    closed = False
     written: bytes = b""
 
     def abort(self) -> None:
@@ -30,6 +33,9 @@ class Transport:
 
     def write(self, data: bytes) -> None:
         self.written += data
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class Sink:
@@ -150,3 +156,31 @@ def test_replies_to_what_was_written_in_vain_are_drained() -> None:
     assert drained == []
     link.data_received(OK)
     assert (drained, link.ahead, transport.written) == ([True], [], b"firstsecondthird")
+
+
+_ENDS: tuple[Callable[[BackendConnection], None], ...] = (
+    lambda link: link.data_received(OK),
+    lambda link: link.close(),
+    lambda link: link.abort("it does not answer"),
+    lambda link: link.connection_lost(None),
+)
+
+
+def test_what_is_at_work_is_counted_until_it_is_answered_or_lost() -> None:
+    for kind in (BackendConnection, TrackedConnection):
+        sink, traffic = Sink(), Traffic()
+        for end in _ENDS:
+            link = kind(SERVER, 7, 0, Safety(), 2, sink)
+            link.seen.tracked = True
+            link.connection_made(cast(asyncio.BaseTransport, Transport()))
+            link.traffic = traffic
+            link.send(b"", Exchange(Reply.RESULT, link.layout), sink)
+            assert traffic.at_work == 1
+            end(link)
+            assert traffic.at_work == 0
+            link.close()
+            assert traffic.at_work == 0
+            if not link.alive:
+                # Nothing will answer.
+                link.send(b"", Exchange(Reply.RESULT, link.layout), sink)
+                assert traffic.at_work == 0
