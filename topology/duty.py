@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from topology.health import drained
-from topology.servers import ServerState
+from topology.servers import Circuit, ServerState
 from topology.shares import Shares
 
 
@@ -44,4 +44,6 @@ class Duty:
         name = judged.server.name
         if name in self._drained:
             return drained(judged)
+        if judged.circuit is Circuit.HALF_OPEN:
+            return replace(judged, share=self.shares.least(name))
         return replace(judged, share=self.shares.of(name, now - self._returned.get(name, -math.inf)))

@@ -5,12 +5,13 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from topology.breaker import Breaker
 from topology.gtid import errant
-from topology.servers import Health, Observation, Role, Server, ServerState
+from topology.servers import Circuit, Health, Observation, Role, Server, ServerState
 from topology.versions import is_older
 
 # So many failed probes in a row take a server out of use, so many good ones put it back.
@@ -84,7 +85,7 @@ class Track:
     """What is remembered of one server between judgements: the last verdict and the run of equal outcomes.
 
     `cause` is why it is not used. `seen` is the last observation that was answered, `errant` how often in a row it had
-    transactions that the primary, asked afterwards, lacked: those in `surplus`.
+    transactions that the primary, asked afterwards, lacked: those in `surplus`. `breaker` counts its breaks in use.
     """
 
     state: ServerState
@@ -94,6 +95,7 @@ class Track:
     seen: Observation | None = None
     errant: int = 0
     surplus: str = ""
+    breaker: Breaker = field(default_factory=Breaker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +130,22 @@ def judge(track: Track, seen: Observation, lag: float | None, by: Yardstick) -> 
         return _after_good(track, seen, lag, "; ".join(_oddities(case)), late=late)
     cause, reason = finding
     # An answer that says "do not use me" needs no second opinion.
-    state = ServerState(track.state.server, HEALTH_OF[cause], reason, seen, lag)
+    circuit = track.breaker.circuit(seen.ended)
+    state = ServerState(track.state.server, HEALTH_OF[cause], reason, seen, lag, circuit=circuit)
     return replace(track, state=state, good=0, bad=max(FAILURES_TO_FALL, track.bad + 1), cause=cause)
 
 
-def fail(track: Track, reason: str) -> Track:
-    """The track after a statement's connection to the server broke or was refused: out of use at once."""
-    state = replace(track.state, health=HEALTH_OF[Cause.FAILED_IN_USE], reason=reason)
+def fail(track: Track, reason: str, now: float) -> Track:
+    """The track after a statement's connection to the server broke or was refused: out of use at once.
+
+    A primary that breaks again and again is not kept out for longer: nobody else can run what waits for it.
+    """
+    if track.state.usable and track.state.server.role is Role.REPLICA:
+        # Others that were under way there break with it.
+        track = replace(track, breaker=track.breaker.broken(now))
+    circuit = track.breaker.circuit(now)
+    told = "; ".join(filter(None, (reason, track.breaker.told(now))))
+    state = replace(track.state, health=HEALTH_OF[Cause.FAILED_IN_USE], reason=told, circuit=circuit)
     return replace(track, state=state, good=0, bad=FAILURES_TO_FALL, cause=Cause.FAILED_IN_USE)
 
 
@@ -234,14 +245,20 @@ def _oddities(case: _Case) -> Iterator[str]:
 
 def _after_good(track: Track, seen: Observation, lag: float | None, oddity: str, *, late: bool = False) -> Track:
     good = track.good + 1
-    before = track.state
-    if before.health in (Health.HEALTHY, Health.UNKNOWN) or good >= SUCCESSES_TO_RETURN:
-        state = ServerState(before.server, Health.HEALTHY, oddity, seen, lag, late)
+    before, breaker = track.state, track.breaker
+    circuit, told = breaker.circuit(seen.ended), breaker.told(seen.ended)
+    rested = good >= SUCCESSES_TO_RETURN and circuit is not Circuit.OPEN
+    if before.health in (Health.HEALTHY, Health.UNKNOWN) or rested:
+        oddity = "; ".join(filter(None, (oddity, told)))
+        state = ServerState(before.server, Health.HEALTHY, oddity, seen, lag, late, circuit=circuit)
         return replace(track, state=state, good=good, bad=0, cause=None)
     if before.health in _BEHIND:
-        state = ServerState(before.server, Health.CATCHING_UP, "is within the limit again", seen, lag)
+        reason = told or "is within the limit again"
+        state = ServerState(before.server, Health.CATCHING_UP, reason, seen, lag, circuit=circuit)
         return replace(track, state=state, good=good, bad=0, cause=Cause.LAG_SHRINKS)
-    return replace(track, state=replace(before, reason="answers again", observation=seen, lag=lag), good=good, bad=0)
+    reason = f"answers again; {told}" if told else "answers again"
+    state = replace(before, reason=reason, observation=seen, lag=lag, circuit=circuit)
+    return replace(track, state=state, good=good, bad=0)
 
 
 def _after_bad(track: Track, cause: Cause, reason: str) -> Track:

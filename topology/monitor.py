@@ -201,7 +201,8 @@ class Monitor:
     def report_failure(self, server: Server, reason: str) -> None:
         """The data path could not use `server`: counts at once, without waiting for the next probe."""
         if server.name in self._tracks and self.current(server):
-            self._keep(health.fail(self._tracks[server.name], reason))
+            now = asyncio.get_running_loop().time()
+            self._keep(health.fail(self._tracks[server.name], reason, now))
             self._publish()
             self.look()
 

@@ -197,12 +197,21 @@ class Health(StrEnum):
     DOWN = "down"  # does not answer, or lets nobody in
 
 
+class Circuit(StrEnum):
+    """What the circuit breaker of a server lets through (`topology.breaker`)."""
+
+    CLOSED = "closed"  # everything
+    HALF_OPEN = "half-open"  # the least share of the reads, for a trial
+    OPEN = "open"  # nothing
+
+
 @dataclass(frozen=True, slots=True)
 class ServerState:
     """The verdict on one server, with the reason that an operator reads, and the observation behind it.
 
     A healthy server's reason is what is odd about it all the same. `lag` is in seconds, None if unknown; `late` tells
-    that it is more than is preferred. `share` is what it gets of the reads, compared with the others.
+    that it is more than is preferred. `share` is what it gets of the reads, compared with the others; `circuit` is what
+    its breaks in use leave of that.
     """
 
     server: Server
@@ -212,6 +221,7 @@ class ServerState:
     lag: float | None = None
     late: bool = False
     share: int = 1
+    circuit: Circuit = Circuit.CLOSED
 
     @property
     def usable(self) -> bool:

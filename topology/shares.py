@@ -21,6 +21,10 @@ class Shares:
         """The share of a replica that came back `elapsed` seconds ago."""
         return self.weights.get(name, 1) * part(elapsed, self.slow_start)
 
+    def least(self, name: str) -> int:
+        """The share of a replica that is on trial."""
+        return self.weights.get(name, 1)
+
 
 def part(elapsed: float, slow_start: float) -> int:
     """Of `FULL`, what a replica gets `elapsed` seconds after it came back: more with time, all after `slow_start`."""

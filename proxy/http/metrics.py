@@ -25,7 +25,7 @@ from proxy.routing.policy import routes
 from proxy.session.context import Context
 from proxy.session.overview import pool_figures, server_views
 from proxy.sql.tally import BOUNDS, Histogram
-from topology.servers import Health
+from topology.servers import Circuit, Health
 
 Labels = tuple[str, ...]
 Samples = Iterable[tuple[Labels, float]]
@@ -176,6 +176,13 @@ def _servers(views: list[ServerView]) -> Iterator[Metric]:
 
 def _primary(context: Context) -> Iterator[Metric]:
     snapshot, gate = context.monitor.snapshot, context.gate
+    circuits = [
+        ((state.server.name, circuit), int(state.circuit is circuit))
+        for state in snapshot.states()
+        for circuit in Circuit
+    ]
+    text = "1 for what a server's circuit breaker lets through"
+    yield _gauge("server_circuit", text, circuits, ("server", "circuit"))
     rivals = [((state.server.name,), int(state.server.name in snapshot.rivals)) for state in snapshot.states()]
     yield _gauge("server_split", "1 for each of several servers that accept writes", rivals, ("server",))
     yield _gauge("primary_in_doubt", "1 while it is not certain who is primary", [((), int(bool(snapshot.doubt)))])

@@ -1,7 +1,9 @@
 """Replicas that are drained, and that come back."""
 
+from dataclasses import replace
+
 from topology.duty import Duty
-from topology.servers import Health, Role, Server, ServerState
+from topology.servers import Circuit, Health, Role, Server, ServerState
 from topology.shares import Shares
 
 FIT = ServerState(Server("a", "h", 1, Role.REPLICA), Health.HEALTHY)
@@ -25,6 +27,13 @@ def test_who_comes_back_begins_slowly() -> None:
     duty.drain("a")
     duty.resume("a", 20.0)
     assert duty.state(FIT, 21.0).share == 1
+
+
+def test_who_is_on_trial_gets_the_least() -> None:
+    for slow_start in (0.0, 10.0):
+        duty = Duty(Shares({"a": 3}, slow_start))
+        assert duty.state(replace(FIT, circuit=Circuit.HALF_OPEN), 99.0).share == 3
+        assert duty.state(FIT, 99.0).share == 30
 
 
 def test_a_name_that_is_given_up_means_nothing_any_more() -> None:

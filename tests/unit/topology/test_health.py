@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from topology.health import HEALTH_OF, Cause, Limits, Track, Yardstick, begin, drained, fail, judge, pause
-from topology.servers import Health, Observation, ReplicaStatus, Role, Server, Vendor
+from topology.servers import Circuit, Health, Observation, ReplicaStatus, Role, Server, Vendor
 
 PRIMARY = Server("dbwrite", "h", 1, Role.PRIMARY)
 REPLICA = Server("dbread1", "h", 2, Role.REPLICA)
@@ -90,11 +90,64 @@ def test_nothing_is_known_at_first() -> None:
 
 
 def test_a_failure_in_use_counts_at_once_and_two_good_probes_mend_it() -> None:
-    track = fail(judged(begin(REPLICA), GOOD), "connection reset")
+    track = fail(judged(begin(REPLICA), GOOD), "connection reset", 0.0)
     assert (track.state.health, track.state.reason) == (Health.DOWN, "connection reset")
     track = judged(track, GOOD)
     assert (track.state.health, track.state.reason) == (Health.DOWN, "answers again")
     assert judged(track, GOOD).state.usable
+
+
+def probed(track: Track, at: float) -> Track:
+    return judged(track, replace(GOOD, ended=at))
+
+
+def test_breaks_in_a_row_take_it_out_of_use_for_longer_and_longer() -> None:
+    track, now, outages = judged(begin(REPLICA), GOOD), 100.0, []
+    for _ in range(9):
+        # What else runs there breaks at the same time.
+        track = fail(fail(track, "reset", now), "reset", now)
+        broken = now
+        while not track.state.usable:
+            now += 0.25
+            track = probed(track, now)
+        outages.append(now - broken)
+    assert outages == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert (track.state.circuit, track.state.reason) == (
+        Circuit.HALF_OPEN,
+        "broke 9 times in a row: on trial with few reads",
+    )
+    assert probed(track, now + 59.0).state.circuit is Circuit.HALF_OPEN
+    track = probed(track, now + 60.0)
+    assert (track.state.circuit, track.state.reason) == (Circuit.CLOSED, "")
+    track = probed(probed(fail(track, "reset", now + 61.0), now + 61.1), now + 61.2)
+    assert (track.state.usable, track.state.circuit) == (True, Circuit.CLOSED)
+
+
+def test_why_a_replica_that_breaks_gets_no_reads() -> None:
+    track = judged(begin(REPLICA), GOOD)
+    for _ in range(3):
+        track = fail(track, "reset", 100.0)
+        track = replace(track, state=replace(track.state, health=Health.HEALTHY))
+    track = fail(track, "reset", 100.0)
+    assert (track.state.circuit, track.state.reason) == (
+        Circuit.OPEN,
+        "reset; broke 4 times in a row: no reads for 4 s",
+    )
+    assert probed(track, 101.0).state.reason == "answers again; broke 4 times in a row: no reads for 3 s"
+    lagging = judge(track, replace(LAGGING, ended=101.0), 13.0, Yardstick(OF_PRIMARY, LIMITS))
+    assert lagging.state.circuit is Circuit.OPEN
+    for at in (101.0, 102.0, 103.0):
+        lagging = probed(lagging, at)
+        assert lagging.state.health is Health.CATCHING_UP
+        assert "no reads for" in lagging.state.reason
+    assert probed(lagging, 104.0).state.usable
+
+
+def test_a_primary_is_back_as_soon_as_it_answers() -> None:
+    track = judged(begin(PRIMARY), OF_PRIMARY)
+    for _ in range(4):
+        track = judged(judged(fail(track, "reset", 1.0), OF_PRIMARY), OF_PRIMARY)
+        assert track.state.usable
 
 
 def test_a_healthy_server_remembers_what_was_last_seen_of_it() -> None:
