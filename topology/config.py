@@ -241,6 +241,9 @@ class Settings(BaseModel):
     server_connection_idle: Seconds = Field(60.0, description="time after which other free ones are closed")
     server_connection_lifetime: Seconds = Field(3600.0, description="age at which a server connection is replaced")
     server_connection_wait: Seconds = Field(10.0, description="time that a session waits for a server connection")
+    server_connection_queue: int = Field(
+        0, ge=0, description="sessions that may wait for connections to one server; 0 for all"
+    )
     takeover: Path | None = Field(None, description="unix socket at which the next process takes the ports over")
     drain_timeout: Seconds = Field(30.0, description="time that running statements get when the proxy stops")
     kill_on_disconnect: bool = Field(True, description="kill a statement whose client is gone")

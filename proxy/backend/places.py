@@ -72,7 +72,7 @@ class PoolLimits:
 
     `spare` free ones of each kind are kept however long nobody uses them, and opened ahead of demand as long as a
     session has one of the kind; others are closed after `idle` seconds. Each lives for `lifetime` seconds or so. A
-    session waits `wait` seconds for one.
+    session waits `wait` seconds for one, and no more than `queue` do so at a time (0 for any number).
     """
 
     most: int = 0
@@ -81,6 +81,7 @@ class PoolLimits:
     idle: float = 60.0
     lifetime: float = 3600.0
     wait: float = 10.0
+    queue: int = 0
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ it last until another one needs it, so that a pool that is large enough costs no
 import asyncio
 import logging
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Final
 from weakref import WeakValueDictionary
@@ -17,6 +17,7 @@ from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity
 from proxy.backend.places import FULL, Given, Holder, Kind, Nobody, Pattern, PooledLink, PoolLimits, Ring, Wish
 from proxy.backend.plan import Move, Room, plan
+from proxy.backend.shedding import Shed
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.seen import Seen
 from proxy.routing.told import Fit, Told
@@ -24,7 +25,6 @@ from proxy.wire import constants as c
 from proxy.wire.commands import closing
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
-from proxy.wire.replies import Err
 from topology.servers import ProxyProtocol, Server
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ _BELIEVED: Final = 10
 _LEFT_BEHIND: Final = 2
 # Connections differ by this much of their lifetime, so that they do not all end at once.
 _JITTER: Final = 0.1
+_SETTINGS: Final = "too many want one (server_connections, server_connection_wait, server_connection_queue)"
 _PING: Final = frame(bytes((c.COM_PING,)), 0)
 
 Opener = Callable[[Server, Identity, Owner], Awaitable[BackendConnection]]
@@ -62,6 +63,7 @@ class Pool:
         self._rings: dict[str, Ring] = {}
         self._kinds: WeakValueDictionary[tuple[object, ...], Kind] = WeakValueDictionary()
         self.waiting = 0
+        self.shed = Shed()
 
     def kind(self, server: Server, identity: Identity, account: object) -> Kind:
         """Which connections a session of `identity` can have; `account` is equal where the server's account is, and no
@@ -82,8 +84,21 @@ class Pool:
         """Find a connection, at once or later."""
         ring = self._ring(wish.server)
         wish.kind = self.kind(wish.server, wish.identity, wish.account)
-        if ring.waiting or not self._serve(ring, wish):
+        if not ring.waiting and self._serve(ring, wish):
+            return
+        most = self.limits.queue
+        if most and len(ring.waiting) >= most and self._clear_queue(ring) >= most:
+            wish.end()
+            wish.done(self.shed.at_once(ring.server, most))
+        else:
             self._enqueue(ring, wish)
+
+    def _clear_queue(self, ring: Ring) -> int:
+        """Forget the wishes that nobody has any more; how many are left."""
+        left = [wish for wish in ring.waiting if not wish.over]
+        self.waiting -= len(ring.waiting) - len(left)
+        ring.waiting = deque(left)
+        return len(left)
 
     def enroll(self, link: BackendConnection, identity: Identity, account: object, holder: Holder) -> None:
         """A connection that was opened or changed outside of the pool is one of it now."""
@@ -293,11 +308,7 @@ class Pool:
         if wish.over or wish not in ring.waiting:
             return
         wish.end()
-        message = (
-            f"Too many connections: all {len(ring.places)} server connections to {ring.server} are in use, and none "
-            f"became free within {self.limits.wait:g} s (server_connections, server_connection_wait)"
-        )
-        wish.done(ServerRefused(Err(c.ER_CON_COUNT, message, "08004")))
+        wish.done(self.shed.in_the_end(ring.server, len(ring.places), self.limits.wait))
 
     def _offer(self, ring: Ring) -> None:
         """Serve those that wait, in their order, as far as that goes."""
@@ -322,6 +333,8 @@ class Pool:
             await asyncio.sleep(tick)
             for ring in list(self._rings.values()):
                 ring.believed = max(0, ring.believed - 1)
+                if shed := self.shed.untold(ring.server):
+                    log.warning("%s: %d statements or logins got no connection: %s", ring.server, shed, _SETTINGS)
                 self._look_after(ring, tick)
                 self._offer(ring)
 

@@ -201,6 +201,9 @@ def _pools(context: Context) -> Iterator[Metric]:
     yield _gauge("server_connections", "To each server, by use", opened.items(), ("server", "state"))
     yield _gauge("server_connections_limit", "So many at most; 0 for no limit", limits.items(), ("server",))
     yield _gauge("server_connections_waiting", "Sessions that wait for one", waiting.items(), ("server",))
+    shed = context.pool.shed.counts if context.pool is not None else {}
+    text = "Statements and logins that got none, because too many waited, or it took too long"
+    yield _counter("server_connections_refused", text, shed.items(), ("server", "reason"))
 
 
 def _freshness(context: Context) -> Iterator[Metric]:

@@ -288,6 +288,7 @@ def _limits(settings: Settings) -> PoolLimits:
         idle=settings.server_connection_idle,
         lifetime=settings.server_connection_lifetime,
         wait=settings.server_connection_wait,
+        queue=settings.server_connection_queue,
     )
 
 

@@ -320,7 +320,9 @@ class Servers:
         opened(outcome)
 
     def _note_failure(self, server: Server, error: ServerLost | ServerRefused) -> None:
-        log.warning("%s: %s: %s", self._name, server, error)
+        # Of those that a pool sheds, it tells itself how many there are.
+        shed = self._context.pool is not None and error.err.errno in FULL
+        log.log(logging.DEBUG if shed else logging.WARNING, "%s: %s: %s", self._name, server, error)
         if isinstance(error, ServerLost):
             self._context.monitor.report_failure(server, error.err.message)
         elif not self.is_primary(server) and error.err.errno not in FULL:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import cast
 
+import pytest
+
 from proxy.admin.views import PoolFigure
 from proxy.backend.connection import BackendConnection, Owner, Sink
 from proxy.backend.login import Identity
@@ -503,3 +505,43 @@ def test_figures() -> None:
         ]
 
     run(test)
+
+
+def test_no_more_wait_than_may() -> None:
+    async def test() -> None:
+        bench, busy = Bench(PoolLimits(most=1, queue=2, wait=60.0)), Session()
+        await bench.get(busy)
+        busy.busy = True
+        sessions = [Session() for _ in range(4)]
+        wishes = [await bench.get(session) for session in sessions]
+        refused = [session for session in sessions if session.error is not None]
+        assert refused == sessions[2:]
+        assert refused[0].error is not None
+        assert refused[0].error.err.message == (
+            "Too many connections: 2 sessions wait for a connection to dbwrite (127.0.0.1:1) already "
+            "(server_connection_queue)"
+        )
+        assert (bench.pool.shed.counts["dbwrite", "queue"], bench.pool.waiting) == (2, 2)
+        # Who does not wait any more leaves room for another one.
+        wishes[0].end()
+        last = Session()
+        await bench.get(last)
+        assert (last.error, bench.pool.waiting) == (None, 2)
+
+    asyncio.run(test())
+
+
+def test_what_is_shed_is_told_once_a_tick(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        bench, busy = Bench(PoolLimits(most=1, queue=1, wait=60.0)), Session()
+        await bench.get(busy)
+        busy.busy = True
+        for _ in range(4):
+            await bench.get(Session())
+        await bench.tick(3)
+
+    asyncio.run(test())
+    assert [record.message for record in caplog.records if "got no connection" in record.message] == [
+        "dbwrite (127.0.0.1:1): 3 statements or logins got no connection: too many want one "
+        "(server_connections, server_connection_wait, server_connection_queue)"
+    ]
