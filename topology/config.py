@@ -250,6 +250,9 @@ class Settings(BaseModel):
     max_connections: int = Field(10_000, gt=0, description="clients at the same time")
     statements_per_connection: int = Field(100, gt=0, description="prepared statements kept by each server connection")
     long_data_limit: int = Field(1 << 20, ge=0, description="bytes of long data held for a prepared statement")
+    memory_limit: int = Field(
+        512 << 20, ge=0, description="bytes held for clients and servers before more is refused; 0 for no limit"
+    )
     max_connections_per_address: int = Field(0, ge=0, description="of which from one client address; 0 for all")
     digest_cache_size: int = Field(10_000, gt=0, description="statement digests remembered")
     tls: Literal["off", "preferred", "required"] = Field("preferred", description="TLS towards clients")

@@ -23,6 +23,7 @@ from proxy.admin.traffic import OWN_TIME_SHARE, Traffic
 from proxy.admin.views import ServerView
 from proxy.routing.policy import routes
 from proxy.session.context import Context
+from proxy.session.memory import Memory
 from proxy.session.overview import pool_figures, server_views
 from proxy.sql.tally import BOUNDS, Histogram
 from topology.servers import Circuit, Health
@@ -63,6 +64,7 @@ class _Process(Collector):
         yield from _primary(context)
         yield from _pools(context)
         yield from _freshness(context)
+        yield from _memory(context.memory)
 
 
 def _build() -> dict[str, str]:
@@ -204,6 +206,13 @@ def _pools(context: Context) -> Iterator[Metric]:
     shed = context.pool.shed.counts if context.pool is not None else {}
     text = "Statements and logins that got none, because too many waited, or it took too long"
     yield _counter("server_connections_refused", text, shed.items(), ("server", "reason"))
+
+
+def _memory(memory: Memory) -> Iterator[Metric]:
+    yield _gauge("memory_held_bytes", "Of commands, replies and what else is held for clients", [((), memory.held)])
+    yield _gauge("memory_limit_bytes", "memory_limit", [((), memory.limit)])
+    shed = [((what,), memory.shed[what]) for what in ("login", "statement", "client")]
+    yield _counter("memory_shed", "What was refused or ended because so much is held", shed, ("what",))
 
 
 def _freshness(context: Context) -> Iterator[Metric]:

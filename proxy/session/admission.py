@@ -23,6 +23,8 @@ def admit(context: Context, now: float) -> None:
     """Make sure that there is room for the newest login. Raises ClientFault when there is none."""
     if context.hurrying:
         raise ClientFault(Err(c.ER_SERVER_SHUTDOWN, "The proxy is shutting down", "08S01"))
+    if context.memory.full:
+        raise ClientFault(context.memory.refused("login"))
     if len(context.sessions) + len(context.logins) <= context.settings.max_connections:
         return
     slow = _slowest(context)

@@ -162,6 +162,7 @@ def _status(context: Context) -> Table:
         "reads_that_waited_in_vain": context.waits.in_vain,
         "transactions_promoted": context.promotions.begun,
         "transactions_promoted_in_vain": context.promotions.in_vain,
+        "memory_held": context.memory.held,
         "replicas_healthy": len(context.monitor.snapshot.readers),
         "draining": "yes" if context.draining else "no",
     }

@@ -49,7 +49,15 @@ class Beginning:
         context, identity = self._context, identity_of(response, accept.secret, self._judge.origin)
         state = first_state(response.database, response.collation_id, response.capabilities, primary, context.settings)
         machine = new_machine(
-            cache, state, primary, context.settings, identity.capabilities, context.rules, identity.user, context.forms
+            cache,
+            state,
+            primary,
+            context.settings,
+            identity.capabilities,
+            context.rules,
+            identity.user,
+            context.forms,
+            context.memory,
         )
         session = ClientSession(context, identity, machine, self._channel.name, self._connection_id, changer)
         try:

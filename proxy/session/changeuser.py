@@ -178,6 +178,7 @@ class _Change:
             context.rules,
             identity.user,
             context.forms,
+            context.memory,
         )
         if identity.capabilities & c.CLIENT_IGNORE_SPACE and self._of.primary.vendor is Vendor.MARIADB:
             # Observed: after this MariaDB has a sql_mode without it, as after a reset, and with it after a login.

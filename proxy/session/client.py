@@ -15,14 +15,17 @@ from proxy.parting import part
 from proxy.routing.rules import Rules
 from proxy.session.asking import Asking
 from proxy.session.context import Context
+from proxy.session.gate import in_progress
 from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
 from proxy.session.machine import Machine
+from proxy.session.memory import Holdings
 from proxy.session.passage import Passage
 from proxy.session.phases import CHANGING, CLOSED, DUMPING, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
 from proxy.session.request import Asked, Request
 from proxy.session.runner import Runner
 from proxy.transport.compressed import CompressedToClient
 from proxy.wire import constants as c
+from proxy.wire.commands import EXECUTIONS
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
@@ -35,6 +38,10 @@ log = logging.getLogger(__name__)
 
 # A slow client holds at most about this much of a reply in memory before its server is no longer read.
 _WRITE_HIGH_WATER: Final = 512 * 1024
+# A command of so many bytes is counted in the memory.
+_LONG: Final = 16 * 1024
+# What is refused while that is full.
+_COSTLY: Final = frozenset({c.COM_QUERY, c.COM_STMT_PREPARE, *EXECUTIONS})
 
 
 class Changer(Protocol):
@@ -73,6 +80,7 @@ class ClientSession(asyncio.Protocol):
         self._slow = False
         self._compressed: CompressedToClient | None = None
         self._changer = changer
+        self._memory = context.memory
         self._dialogue: PacketChannel | None = None
         self._change: asyncio.Task[None] | None = None
         self.runner = Runner(context, identity, machine, name, self)
@@ -86,6 +94,7 @@ class ClientSession(asyncio.Protocol):
         """Called when the login is over."""
         self._transport = cast(asyncio.Transport, transport)
         self._gate = ReadGate(self._transport)
+        self._holdings = Holdings(self._memory, self._inbox, self._transport, self._at_work, self._part)
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_WATER)
         self.runner.attach(self._transport.write)
         if isinstance(transport, CompressedToClient):
@@ -101,12 +110,14 @@ class ClientSession(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Called by the event loop: the client does not take its reply."""
         self._slow = True
+        self._holdings.weigh()
         self.runner.client_slow()
         self._asking.client_slow()
 
     def resume_writing(self) -> None:
         """Called by the event loop."""
         self._slow = False
+        self._holdings.weigh()
         self.runner.client_ready()
         self._asking.client_ready()
 
@@ -129,6 +140,7 @@ class ClientSession(asyncio.Protocol):
             return
         under_way = self._phase is WORKING or self._phase is DUMPING
         self._enter(CLOSED)
+        self._holdings.end()
         self._context.leave(self)
         if self._change is not None:
             self._change.cancel()
@@ -159,6 +171,7 @@ class ClientSession(asyncio.Protocol):
             else:
                 self._inbox.add(data)
                 self._proceed()
+                self._holdings.weigh()
         except MalformedPacket as error:
             self.refuse_malformed(error)
 
@@ -173,6 +186,8 @@ class ClientSession(asyncio.Protocol):
                     self._take(packet)
                 elif (large := self._inbox.take_large()) is not None:
                     self._take_large(*large)
+                elif self._memory.full and (begun := self._inbox.take_begun()) is not None:
+                    self._pass_over(*begun, self._memory.refused("statement"))
                 else:
                     break
         except MalformedPacket as error:
@@ -180,7 +195,7 @@ class ClientSession(asyncio.Protocol):
             self.refuse_malformed(error)
         finally:
             self._proceeding = False
-        if self._phase is WORKING and len(self._inbox) > HIGH_WATER:
+        if self._phase is WORKING and len(self._inbox) > (0 if self._memory.full else HIGH_WATER):
             self._gate.hold(Hold.INBOX_FULL)
 
     def _take(self, packet: bytes) -> None:
@@ -198,9 +213,14 @@ class ClientSession(asyncio.Protocol):
         begun = perf_counter()
         request = self._machine.requests.make(packet)
         if isinstance(request, Request):
+            if self._memory.full and self._shed(request):
+                return
             request.begun = begun
             self._statements += 1
             self._enter(WORKING)
+            if len(packet) >= _LONG:
+                self._holdings.command = len(packet)
+                self._holdings.weigh()
             self.runner.start(request)
         elif isinstance(request, Asked):
             self._enter(WORKING)
@@ -208,9 +228,32 @@ class ClientSession(asyncio.Protocol):
         elif code == c.COM_CHANGE_USER:
             self._change_user(packet)
         elif request is not None:
-            self._send_error(request, 1)
-            if self._compressed is not None:
-                self._compressed.reply_over()
+            self._answer(request)
+
+    def _answer(self, err: Err) -> None:
+        """Answer a command with an error at once."""
+        self._send_error(err, 1)
+        if self._compressed is not None:
+            self._compressed.reply_over()
+
+    def _shed(self, request: Request) -> bool:
+        """Whether a command is refused for want of memory: none that ends something, nor what a transaction needs."""
+        if request.code not in _COSTLY or request.kill is not None or in_progress(self._machine.state):
+            return False
+        self._answer(self._memory.refused("statement"))
+        return True
+
+    def _at_work(self) -> bool:
+        """Whether a server has to do something next, and not the client."""
+        return self._phase is WORKING and not self._slow
+
+    def _part(self) -> None:
+        """The memory that is held for the client is needed."""
+        log.warning(
+            "%s: took nothing of its reply, nor sent the rest of a command, for long (memory_limit)", self._name
+        )
+        self.close()
+        self._transport.abort()
 
     def _tell(self, reply: bytes) -> None:
         """Answer with a whole reply of the proxy's own."""
@@ -226,23 +269,33 @@ class ClientSession(asyncio.Protocol):
 
     def _take_large(self, length: int, head: bytes) -> None:
         check_header(length, head[3])
-        request = self._machine.requests.streamed(head)
-        self._enter(STREAMING)
-        # A client that compresses may have counted wrong, and nobody has looked so far.
-        numbers = None if self._compressed is None else PacketNumbers(0)
-        body = BodyStream(length)
-        if not isinstance(request, Request):
-            # To be answered once all of it was read, or to be passed over.
-            self._passage = Passage(body, numbers, wanted=False, refusal=request, skip=c.HEADER_SIZE)
-            self._stream(head)
+        if self._memory.full and not in_progress(self._machine.state):
+            self._pass_over(length, head, self._memory.refused("statement"))
             return
+        request = self._machine.requests.streamed(head)
+        if not isinstance(request, Request):
+            self._pass_over(length, head, request)
+            return
+        self._enter(STREAMING)
         answered = request.reply is not Reply.NONE
-        self._passage = Passage(body, numbers, answered=answered, skip=c.HEADER_SIZE)
+        self._passage = Passage(BodyStream(length), self._numbers(), answered=answered, skip=c.HEADER_SIZE)
         request.begun = perf_counter()
         request.packet, rest = self._passage.feed(head)
         self._inbox.add(rest)
         self._gate.hold(Hold.NO_SERVER_YET)
         self.runner.start(request)
+
+    def _pass_over(self, length: int, head: bytes, refusal: Err | None) -> None:
+        """Have a large command read and not run; it is answered once all of it was read, unless it has no reply."""
+        self._enter(STREAMING)
+        if head[c.HEADER_SIZE] == c.COM_STMT_SEND_LONG_DATA:
+            refusal = None if refusal is None or refusal.errno == c.ER_OUT_OF_RESOURCES else refusal
+        self._passage = Passage(BodyStream(length), self._numbers(), wanted=False, refusal=refusal, skip=c.HEADER_SIZE)
+        self._stream(head)
+
+    def _numbers(self) -> PacketNumbers | None:
+        """A client that compresses may have counted wrong, and nobody has looked so far."""
+        return None if self._compressed is None else PacketNumbers(0)
 
     def _stream(self, data: bytes) -> None:
         """Pass the next bytes of a large command, or of a file, on."""
@@ -333,9 +386,15 @@ class ClientSession(asyncio.Protocol):
         self._gate.release(Hold.INBOX_FULL)
         self._stream(self._inbox.take_all())
 
+    def reply_goes_on(self) -> None:
+        """Called by the runner."""
+        self._holdings.weigh()
+
     def request_over(self) -> None:
         """Called by the runner."""
         self._enter(IDLE)
+        if self._holdings.held:
+            self._holdings.over()
         if self._compressed is not None:
             self._compressed.reply_over()
         # Answered before the whole of it was sent, a large command or a file leaves bytes behind that are no commands.

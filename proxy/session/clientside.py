@@ -16,6 +16,9 @@ class Client(Target, Protocol):
     def file_wanted(self, sequence: int) -> None:
         """The server asks the client for a file, and has its request, packet number `sequence`, passed on."""
 
+    def reply_goes_on(self) -> None:
+        """A part of the reply was written, and more follows."""
+
     def request_over(self) -> None:
         """The reply to the request is complete."""
 

@@ -28,6 +28,7 @@ from proxy.session.configured import limits_of, shares_of
 from proxy.session.gate import Gate
 from proxy.session.journal import Journal
 from proxy.session.kills import Target
+from proxy.session.memory import Memory
 from proxy.session.patience import Waits
 from proxy.session.promotions import Promotions
 from proxy.sql.cache import StatementCache
@@ -160,6 +161,7 @@ class Context:
     reaper: Reaper = field(init=False)
     pool: Pool | None = field(init=False)
     gate: Gate = field(init=False)
+    memory: Memory = field(init=False)
     waits: Waits = field(default_factory=Waits)
     held: HeldReads = field(default_factory=lambda: HeldReads(time.monotonic()))
     promotions: Promotions = field(default_factory=Promotions)
@@ -169,6 +171,7 @@ class Context:
         self.journal = Journal(self.settings)
         self.balancer = self._new_balancer()
         self.gate = Gate(self.settings.primary_wait)
+        self.memory = Memory(self.settings.memory_limit)
         self.reaper = Reaper(self.spawn, self.settings.connect_timeout, self.greetings)
         self.pool = self._new_pool() if self.settings.connection_sharing == "shared" else None
 
@@ -184,6 +187,7 @@ class Context:
         self.monitor.interval = settings.probe_interval
         self.monitor.limits, self.monitor.duty.shares = limits_of(settings), shares_of(settings)
         self.journal.heed(settings)
+        self.memory.limit = settings.memory_limit
         if settings.balance != self.balancer.name:
             self.balancer = self._new_balancer()
         if self.pool is not None:
@@ -223,14 +227,27 @@ class Context:
 
     async def tick(self) -> None:
         """Tell the time to those who count, once a second, and see how punctual that is."""
+        full = False
         while True:
             for traffic in self.traffic.values():
                 traffic.now = time.time()
             begin = time.monotonic()
             if (held := self.held.look(begin)) is not None:
                 log.warning(_HELD, *held)
+            full = self._look_at_memory(begin, full)
             await asyncio.sleep(_TICK)
             self.late = max(0.0, time.monotonic() - begin - _TICK)
+
+    def _look_at_memory(self, now: float, was_full: bool) -> bool:
+        """Count what is held; whether that is too much, of which the log tells when it changes."""
+        self.memory.look(now)
+        if self.memory.full and not was_full:
+            log.warning(
+                "%d bytes are held for clients: more is refused until they are less (memory_limit)", self.memory.held
+            )
+        elif was_full and not self.memory.full:
+            log.info("%d bytes are held for clients: nothing is refused any more", self.memory.held)
+        return self.memory.full
 
     def enter(self, session: Session) -> None:
         """A session begins."""

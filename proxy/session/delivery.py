@@ -102,6 +102,7 @@ class Delivery:
             self._complete(request, connection, exchange, chunk)
             return
         self.write(chunk)
+        self._client.reply_goes_on()
         if exchange.file_wanted:
             exchange.file_wanted = False
             self._client.file_wanted(exchange.sequence)

@@ -6,6 +6,7 @@ from proxy.routing.forms import Forms
 from proxy.routing.rules import Rules
 from proxy.routing.state import Baseline, SessionState
 from proxy.session.machine import Machine
+from proxy.session.memory import Memory
 from proxy.session.statements import Limits
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
@@ -50,7 +51,9 @@ def new_machine(
     rules: Rules | None,
     user: str,
     forms: Forms,
+    memory: Memory,
 ) -> Machine:
     """The machine of a session of `user` that begins with `state`; `capabilities` are those agreed with the client."""
     limits = Limits(settings.statements_per_connection, settings.long_data_limit)
-    return Machine(cache, state, primary.vendor or Vendor.MYSQL, limits, capabilities, forms, rules=rules, user=user)
+    vendor = primary.vendor or Vendor.MYSQL
+    return Machine(cache, state, vendor, limits, capabilities, forms, rules=rules, user=user, memory=memory)

@@ -52,6 +52,10 @@ class Inbox:
             return None
         return payload_length(self._buffer), self.take_all()
 
+    def take_begun(self) -> tuple[int, bytes] | None:
+        """The same of any command that is too long to be waited for without holding much."""
+        return (payload_length(self._buffer), self.take_all()) if len(self._buffer) >= LARGE_HEAD else None
+
     def take_all(self) -> bytes:
         """Everything that is here."""
         data = bytes(self._buffer)

@@ -8,6 +8,7 @@ from proxy.routing.rules import Rules
 from proxy.routing.state import Seen, SessionState
 from proxy.routing.told import Told
 from proxy.session.laststatement import LastStatement
+from proxy.session.memory import Memory
 from proxy.session.outcomes import Outcomes
 from proxy.session.prepared import Prepared
 from proxy.session.request import Prelude, Request
@@ -27,7 +28,8 @@ class Machine:
     """One session. `cache` classifies its texts, `vendor` is that of the servers, `flags` the capabilities agreed.
 
     `rules` are for `user`, whose session it is. `requests` makes requests of packets, `steps` tells what connections
-    lack for them, `outcomes` takes in what replies change, and `last` is about the statement that ran last.
+    lack for them, `outcomes` takes in what replies change, and `last` is about the statement that ran last. `memory` is
+    that of all sessions.
     """
 
     def __init__(
@@ -40,10 +42,11 @@ class Machine:
         forms: Forms | None = None,
         rules: Rules | None = None,
         user: str = "",
+        memory: Memory | None = None,
     ) -> None:
         attributes = bool(flags & c.CLIENT_QUERY_ATTRIBUTES)
         self.state = state
-        self.statements = Statements(vendor, limits or Limits(), forms or Forms(), named=attributes)
+        self.statements = Statements(vendor, limits or Limits(), forms or Forms(), memory or Memory(), named=attributes)
         self.steps = Steps(state, self.statements, attributes)
         self.requests = Requests(cache, state, self.statements, vendor, rules, user, attributes=attributes)
         self.outcomes = Outcomes(state, self.statements, self.requests)

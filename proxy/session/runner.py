@@ -72,7 +72,7 @@ class Runner:
         self._visibility = seen = Visibility(context.monitor, machine.outcomes, servers.consistency)
         caches = bool(identity.capabilities & c.MARIADB_CLIENT_CACHE_METADATA)
         layout = layout_of(identity.capabilities)
-        self._seen_reads = reads = SeenReads(caches=caches)
+        self._seen_reads = reads = SeenReads(context.memory, caches=caches)
         self._promotion = promotion = Promotion(context.promotions, machine, turn, twin, self, layout, name, reads)
         recovery = Recovery(context, machine, name, self)
         self._losses = losses = Losses(
@@ -131,6 +131,8 @@ class Runner:
         self._waiting.end()
         self._summons.end()
         self._servers.close(self._may_leave_behind, self._left)
+        self._seen_reads.end()
+        self._machine.statements.clear()
 
     # --- a request in ------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from proxy.routing.forms import Form, Forms
 from proxy.routing.state import Seen, SessionState
+from proxy.session.memory import Memory
 from proxy.session.prepared import Prepared
 from proxy.session.wording import malformed, unknown_statement
 from proxy.sql.statement import Statement
@@ -44,10 +45,11 @@ class Limits:
 class Statements:
     """Prepared statements by the numbers that the client knows. `named`: executions name their parameters.
 
-    `forms` are those of all sessions.
+    `forms` are those of all sessions, and so is `memory`, in which long data is held.
     """
 
-    def __init__(self, vendor: Vendor, limits: Limits, forms: Forms, *, named: bool = False) -> None:
+    def __init__(self, vendor: Vendor, limits: Limits, forms: Forms, memory: Memory, *, named: bool = False) -> None:
+        self._memory = memory
         self._vendor = vendor
         self._named_parameters = named
         self._limits = limits
@@ -124,6 +126,7 @@ class Statements:
         self._known.clear()
         self._forms.clear()
         self._last = None
+        self._memory.take(-self._held)
         self._remembered = self._held = 0
 
     def hold(self, prepared: Prepared, packet: bytes) -> bool:
@@ -134,16 +137,18 @@ class Statements:
         limit, size = self._limits.long_data, len(packet) + _PIECE
         if prepared.spilled is not None or not prepared.has_parameter(packet):
             return False
-        if prepared.held_size + size > limit or self._held + size > _SESSION_SHARE * limit:
+        if self._memory.full or prepared.held_size + size > limit or self._held + size > _SESSION_SHARE * limit:
             return False
         prepared.held.append(packet)
         prepared.held_size += size
         self._held += size
+        self._memory.take(size)
         return True
 
     def drop(self, prepared: Prepared) -> None:
         """Forget the long data that is held for a statement."""
         self._held -= prepared.held_size
+        self._memory.take(-prepared.held_size)
         prepared.held, prepared.held_size = [], 0
 
     def bound_to(self, texts: int) -> bool:

@@ -108,6 +108,7 @@ PARSEC: Final = "parsec"
 
 # Error numbers that the proxy itself sends or acts on.
 ER_CON_COUNT: Final = 1040
+ER_OUT_OF_RESOURCES: Final = 1041
 ER_HANDSHAKE: Final = 1043
 ER_ACCESS_DENIED: Final = 1045
 ER_UNKNOWN_COM: Final = 1047

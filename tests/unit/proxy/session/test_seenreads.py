@@ -3,6 +3,7 @@
 import pytest
 
 from proxy.routing.policy import IN_TRANSACTION
+from proxy.session.memory import Memory
 from proxy.session.request import Request
 from proxy.session.seenreads import SeenReads
 from tests.support.machines import Session, execute, query
@@ -21,7 +22,7 @@ def prepared(session: Session, **options: bool) -> Request:
 
 
 def test_what_is_kept_is_of_one_transaction() -> None:
-    seen, session = SeenReads(caches=False), Session()
+    seen, session = SeenReads(Memory(), caches=False), Session()
     seen.keep(read(session), 1, (1, 5), IN_TRANSACTION)
     (kept,) = seen.of(1)
     assert (kept.value, kept.request.packet, kept.request.route) == ((1, 5), query("SELECT a FROM t"), IN_TRANSACTION)
@@ -30,7 +31,7 @@ def test_what_is_kept_is_of_one_transaction() -> None:
 
 
 def test_an_execution_is_kept_with_its_types() -> None:
-    seen, session = SeenReads(caches=False), Session()
+    seen, session = SeenReads(Memory(), caches=False), Session()
     request = prepared(session)
     assert seen.repeatable(request, 1)
     seen.keep(request, 1, (0, 0), IN_TRANSACTION)
@@ -42,7 +43,7 @@ def test_an_execution_is_kept_with_its_types() -> None:
 def test_what_cannot_be_repeated() -> None:
     session = Session()
     request = prepared(session)
-    assert not SeenReads(caches=True).repeatable(request, 1)
+    assert not SeenReads(Memory(), caches=True).repeatable(request, 1)
     with_cursor = Request(
         request.packet[:9] + b"\1" + request.packet[10:],
         request.statement,
@@ -50,15 +51,15 @@ def test_what_cannot_be_repeated() -> None:
         request.reply,
         request.prepared,
     )
-    assert not SeenReads(caches=False).repeatable(with_cursor, 1)
+    assert not SeenReads(Memory(), caches=False).repeatable(with_cursor, 1)
     assert request.prepared is not None
     request.prepared.held = [b"long"]
-    assert not SeenReads(caches=False).repeatable(request, 1)
+    assert not SeenReads(Memory(), caches=False).repeatable(request, 1)
 
 
 @pytest.mark.parametrize(("times", "text"), [(1000, "SELECT 1"), (2, "SELECT '" + "x" * 600_000 + "'")])
 def test_there_is_room_for_so_many(times: int, text: str) -> None:
-    seen, session = SeenReads(caches=False), Session()
+    seen, session = SeenReads(Memory(), caches=False), Session()
     kept = 0
     while seen.repeatable(request := read(session, text), 1):
         seen.keep(request, 1, (1, 1), IN_TRANSACTION)
