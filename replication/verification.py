@@ -6,10 +6,18 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from replication.comparison.alignment import Aligned, aligned
+from replication.comparison.chunks import Chunk
 from replication.comparison.definitions import comparable_tables, differing
 from replication.comparison.findings import ChunkDifference, DefinitionDifference
-from replication.comparison.repair import REWRITING, check_repairable, check_unchanged, repairing_session, rewrite
-from replication.comparison.rows import Pace, Pair, compare_table, primary_keys
+from replication.comparison.repair import (
+    REWRITING,
+    batched,
+    check_repairable,
+    check_unchanged,
+    repairing_session,
+    rewrite,
+)
+from replication.comparison.rows import Pace, Pair, compare_table, narrowed, primary_keys
 from replication.copy.catalog import Catalog, Column, Table
 from replication.copy.definitions import read_catalog
 from replication.errors import ExitCode, Refused, ReplicationBroken, SchemaChanged, exit_code
@@ -45,8 +53,9 @@ class Options:
 class Comparison:
     """What was found on one replica as of `gtid`.
 
-    `paused` and `seconds` are how long it was held at most, and all took. `repaired` are the ranges that were written
-    anew; then all others are those of the comparison after that.
+    `paused` and `seconds` are how long it was held at most, and all took. `narrow` are the ranges of a few hundred rows
+    that a repair has to write, looked for only then; `repaired` those that it wrote: then all others are those of the
+    comparison after that.
     """
 
     server: Server
@@ -58,6 +67,7 @@ class Comparison:
     seconds: float = 0.0
     definitions: tuple[DefinitionDifference, ...] = ()
     chunks: tuple[ChunkDifference, ...] = ()
+    narrow: tuple[ChunkDifference, ...] = ()
     repaired: tuple[ChunkDifference, ...] = ()
 
     @property
@@ -182,23 +192,30 @@ async def _look_and_repair(run: _Run, server: Server) -> Comparison:
     found = await _compare_patiently(run, server)
     if not run.options.repair or not found.chunks:
         return found
-    paused = await _repair(run, server, found.chunks)
+    paused = await _repair(run, server, found.narrow)
     proved = await _compare_patiently(run, server)
-    return replace(proved, repaired=found.chunks, paused=max(paused, proved.paused, found.paused))
+    return replace(proved, repaired=found.narrow, paused=max(paused, proved.paused, found.paused))
 
 
 async def _repair(run: _Run, server: Server, different: Sequence[ChunkDifference]) -> float:
-    """Write what differs anew; returns for how many seconds the replica was held."""
-    options = run.options
-    run.reporter.say(server.name, f"{len(different)} ranges differ; writing them anew")
+    """Write what differs anew, a few ranges at a time; returns for how many seconds the replica was held at most."""
+    run.reporter.say(server.name, f"writing anew {len(different)} ranges that differ")
     async with repairing_session(server) as session:
         await check_repairable(session, [each.chunk.table for each in different])
-        async with aligned(run.primary, server, run.vendor, run.turn, options.max_pause) as both:
-            check_unchanged(both.primary, [each.chunk.table for each in different])
-            if not any(each.chunk.table.needs_lock for each in different):
-                await both.primary.release()
-            rows = await rewrite(both.primary.session, session, run.vendor, [each.chunk for each in different])
-        run.reporter.say(server.name, f"wrote {rows:,} rows as of GTID {both.primary.gtid}; comparing again")
+        paused = [await _write_anew(run, server, session, batch) for batch in batched(different)]
+    return max(paused, default=0.0)
+
+
+async def _write_anew(run: _Run, server: Server, session: SqlClient, chunks: Sequence[Chunk]) -> float:
+    """Hold the replica once for these ranges; returns for how many seconds."""
+    tables = [each.table for each in chunks]
+    async with aligned(run.primary, server, run.vendor, run.turn, run.options.max_pause) as both:
+        check_unchanged(both.primary, tables)
+        if not any(table.needs_lock for table in tables):
+            await both.primary.release()
+        rows = await rewrite(both.primary.session, session, run.vendor, chunks)
+        await both.hold.let_go()
+    run.reporter.say(server.name, f"wrote {rows:,} rows as of GTID {both.primary.gtid}")
     return round(both.hold.paused, 3)
 
 
@@ -239,6 +256,7 @@ class _Work:
         self._keys: Mapping[str, tuple[Column, ...]] = {}
         self._definitions: tuple[DefinitionDifference, ...] = ()
         self._chunks: list[ChunkDifference] = []
+        self._narrow: list[ChunkDifference] = []
         self._rows = 0
 
     async def look_at_definitions(self) -> None:
@@ -265,7 +283,10 @@ class _Work:
         """Compare the rows of these tables."""
         for table in tables:
             pair = Pair(self._both.primary.session, self._both.replica)
-            self._chunks += await compare_table(pair, table, self._keys[table.full_name], self._pace, self._progress)
+            found = await compare_table(pair, table, self._keys[table.full_name], self._pace, self._progress)
+            self._chunks += found
+            if self._run.options.repair:
+                self._narrow += [part for each in found for part in await narrowed(pair, each)]
 
     def _progress(self, rows: int) -> None:
         self._rows += rows
@@ -281,4 +302,5 @@ class _Work:
             paused=round(self._both.hold.paused, 3),
             definitions=self._definitions,
             chunks=tuple(self._chunks),
+            narrow=tuple(self._narrow),
         )

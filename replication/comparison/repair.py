@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from itertools import groupby
 
 from replication.comparison.chunks import Chunk, condition, delete
+from replication.comparison.findings import ChunkDifference
 from replication.comparison.rows import checksum_of
 from replication.copy.catalog import Table
 from replication.copy.loading import loading_session
@@ -23,6 +24,7 @@ REWRITING = (
     "INSERT INTO <table> VALUES <the primary's rows of those ranges>",
 )
 """What is run on the replica, in short."""
+BATCH_ROWS = 5_000
 
 
 @asynccontextmanager
@@ -57,6 +59,25 @@ async def check_repairable(client: SqlClient, tables: Iterable[Table]) -> None:
                 f"{table.full_name} on {client.server} {reason}, so that single ranges cannot be written anew",
                 f"copy the replica again: resync {client.server.name} --full",
             )
+
+
+def batched(different: Iterable[ChunkDifference]) -> list[list[Chunk]]:
+    """The ranges that are written while the replica is held once: some thousand rows.
+
+    All of a table with a unique key are in one batch, since a row in one range may be in the way of another one's.
+    """
+    batches: list[list[Chunk]] = []
+    room = 0
+    for table, group in groupby(different, key=lambda each: each.chunk.table):
+        for index, each in enumerate(group):
+            stays = index > 0 and "\n  UNIQUE KEY " in table.create
+            size = max(each.primary_rows, each.replica_rows)
+            if not stays and room < size:
+                batches.append([])
+                room = BATCH_ROWS
+            batches[-1].append(each.chunk)
+            room -= size
+    return batches
 
 
 def check_unchanged(primary: Snapshot, tables: Iterable[Table]) -> None:

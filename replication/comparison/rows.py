@@ -3,10 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from time import monotonic
 
-from replication.comparison.chunks import Chunk, Key, boundary, checksum, key_text, row_hashes, usable_keys
+from replication.comparison.chunks import Chunk, boundary, checksum, key_text, row_hashes, usable_keys
 from replication.comparison.findings import ChunkDifference, difference
 from replication.copy.catalog import Column, Table
 from replication.errors import SchemaChanged
@@ -15,6 +16,7 @@ from topology.errors import StatementRefused
 from topology.sqlclient import SqlClient
 
 CHUNK_ROWS = 20_000
+NARROW_ROWS = 500
 # ER_BAD_FIELD_ERROR, ER_NO_SUCH_TABLE, ER_TABLE_DEF_CHANGED, ER_BAD_DB_ERROR
 _ALTERED = frozenset({1054, 1146, 1412, 1049})
 
@@ -71,13 +73,18 @@ async def compare_table(
     both: Pair, table: Table, keys: tuple[Column, ...], pace: Pace, progress: Progress
 ) -> list[ChunkDifference]:
     """Every key range of `table` that is not the same on both sides. Raises SchemaChanged if it was altered."""
+    async with _reading(both, table):
+        return [each async for each in _differences(both, table, keys, pace, progress)]
+
+
+@asynccontextmanager
+async def _reading(both: Pair, table: Table) -> AsyncIterator[None]:
+    """Give up the metadata lock on the table afterwards, but not the snapshot: an ALTER TABLE waits for no more."""
     sessions = (both.primary, both.replica)
-    # Rolling back to a savepoint gives up the metadata lock on the table but not the snapshot, so that an ALTER TABLE
-    # waits for one table at most.
     for session in sessions:
         await session.execute("SAVEPOINT table_read")
     try:
-        found = [each async for each in _differences(both, table, keys, pace, progress)]
+        yield
     except StatementRefused as error:
         if error.errno in _ALTERED:
             raise SchemaChanged(
@@ -87,36 +94,56 @@ async def compare_table(
         raise
     for session in sessions:
         await session.execute("ROLLBACK TO SAVEPOINT table_read")
-    return found
 
 
 async def _differences(
     both: Pair, table: Table, keys: tuple[Column, ...], pace: Pace, progress: Progress
 ) -> AsyncIterator[ChunkDifference]:
     async for chunk in chunks(both.primary, table, keys):
-        (rows, ours), (_, theirs) = await asyncio.gather(
-            checksum_of(both.primary, chunk), checksum_of(both.replica, chunk)
-        )
-        if ours != theirs:
+        rows, equal = await _compared(both, chunk)
+        if not equal:
             yield await _look_closer(both, chunk)
         progress(rows)
         await pace.keep(rows)
+
+
+async def _compared(both: Pair, chunk: Chunk) -> tuple[int, bool]:
+    """How many rows the primary has in the range, and whether they are equal."""
+    (rows, ours), (_, theirs) = await asyncio.gather(checksum_of(both.primary, chunk), checksum_of(both.replica, chunk))
+    return rows, ours == theirs
 
 
 async def chunks(
     session: SqlClient, table: Table, keys: tuple[Column, ...], size: int = CHUNK_ROWS
 ) -> AsyncIterator[Chunk]:
     """The ranges of `size` rows that a table falls into, as this session sees them; first and last one are open."""
-    after: Key | None = None
-    while keys:
-        found = await session.raw(boundary(Chunk(table, keys, after), size))
+    async for chunk in parts(session, Chunk(table, keys), size):
+        yield chunk
+
+
+async def parts(session: SqlClient, whole: Chunk, size: int) -> AsyncIterator[Chunk]:
+    """The ranges of `size` rows that a range falls into, as this session sees them; together they are all of it."""
+    rest = whole
+    while rest.keys:
+        found = await session.raw(boundary(rest, size))
         upto = tuple(value or b"" for value in found[0]) if found else None
         # Where only the first columns of a key are used, one range may hold any number of rows.
-        if upto is None or upto == after:
+        if upto is None or upto == rest.after:
             break
-        yield Chunk(table, keys, after, upto)
-        after = upto
-    yield Chunk(table, keys, after)
+        yield replace(rest, upto=upto)
+        rest = replace(rest, after=upto)
+    yield rest
+
+
+async def narrowed(both: Pair, found: ChunkDifference) -> list[ChunkDifference]:
+    """The ranges of a few hundred rows in which all of a difference is: what has to be written anew."""
+    closer: list[ChunkDifference] = []
+    async with _reading(both, found.chunk.table):
+        async for part in parts(both.primary, found.chunk, NARROW_ROWS):
+            _, equal = await _compared(both, part)
+            if not equal:
+                closer.append(await _look_closer(both, part))
+    return closer
 
 
 async def checksum_of(session: SqlClient, chunk: Chunk) -> tuple[int, tuple[bytes | None, ...]]:

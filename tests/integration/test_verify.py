@@ -194,8 +194,8 @@ def test_only_what_differs_is_written_anew_under_load(cluster: Cluster) -> None:
         code, found = verify(cluster, "--repair")
     assert code == ExitCode.OK, found
     assert found["equal"]
-    assert len(found["repaired"]) == 3
-    assert sum(each["primary_rows"] for each in found["repaired"]) <= 20_010, "no other ranges"
+    assert {each["table"] for each in found["repaired"]} == {"`zoo`.`numbers`", "`zoo`.`parts`", "`zoo`.`big`"}
+    assert sum(each["primary_rows"] for each in found["repaired"]) <= 2_000, "no more than the rows around them"
     assert transactions(executed(cluster)) - before == len(done), "only the load wrote on the primary"
     assert own_transactions(cluster) == own, "nothing got into the replica's own binary log"
     assert read_only(cluster)
