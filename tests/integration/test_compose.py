@@ -1,10 +1,13 @@
 """docker-compose.yml without Docker: the same processes, with the same commands and environment, in the same order."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pymysql
 import pytest
@@ -20,7 +23,8 @@ from tests.support.waiting import wait_until
 from tests.support.watchers import WatcherProcess
 
 TARGETS = {Flavor.MARIADB: "proxy", Flavor.MYSQL: "mysql_proxy"}
-SECRET = "/run/secrets/root_password"
+SECRETS = "/run/secrets/"
+TOKEN = "token-of-this-test"
 
 
 @pytest.fixture(params=list(Flavor))
@@ -51,13 +55,14 @@ def test_the_services_come_up_in_their_order_and_work(cluster: Cluster, tmp_path
 
 def on_this_machine(cluster: Cluster, names: list[str], directory: Path) -> Local:
     """The sandbox's servers for those of the file, and free ports for the file's own."""
-    assert compose_file()["secrets"]["root_password"]["file"] == "./secrets/root_password"
-    (directory / "root_password").write_text(cluster.servers[0].password + "\n")
+    for secret, content in {"root_password": cluster.servers[0].password, "http_token": TOKEN}.items():
+        assert compose_file()["secrets"][secret]["file"] == f"./secrets/{secret}"
+        (directory / secret).write_text(content + "\n")
     proxy, page = claim_ports(2, directory)
     servers = {name: cluster.server(name.removeprefix("mysql_")) for name in names if is_database(name)}
     return Local(
         {name: (server.host, server.port) for name, server in servers.items()},
-        {SECRET: str(directory / "root_password"), ":6033": f":{proxy}", " 6033": f" {proxy}", ":8080": f":{page}"},
+        {SECRETS: f"{directory}/", ":6033": f":{proxy}", " 6033": f" {proxy}", ":8080": f":{page}"},
     )
 
 
@@ -105,6 +110,21 @@ def until_healthy(name: str, local: Local, directory: Path) -> None:
     wait_until(passes, f"{name} is healthy", lambda: log.read_text() if log.exists() else "")
 
 
+def answer_of(manager: WatcherProcess, token: str) -> int:
+    """The status that a request for a comparison gets with this token."""
+    found = re.search(r"serving http://[^:]+:(\d+)/", manager.log)
+    assert found is not None, manager.log
+    request = Request(
+        f"http://127.0.0.1:{found[1]}/replicas/nobody/verify",
+        method="POST",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request, timeout=30)
+    with refused.value:
+        return refused.value.code
+
+
 def works(cluster: Cluster, manager: WatcherProcess, proxy: ProxyProcess) -> None:
     for replica in ("dbread1", "dbread2"):
         manager.wait_for_log(f"{replica}: repair done")
@@ -115,5 +135,7 @@ def works(cluster: Cluster, manager: WatcherProcess, proxy: ProxyProcess) -> Non
         run(client, "INSERT INTO app.t VALUES (1)")
         wait_until(lambda: spreads(cluster, client, "SELECT id FROM app.t"), "reads go to both replicas")
     assert not any(own_writes(cluster, replica) for replica in cluster.servers[1:])
+    # Whoever may ask is told that there is no such replica.
+    assert [answer_of(manager, token) for token in (TOKEN, "another")] == [404, 401]
     assert proxy.stop() == 0, proxy.log
     assert manager.stop() == 0, manager.log

@@ -75,10 +75,16 @@ def test_the_environment_names_the_servers(name: str, tmp_path: Path) -> None:
 def test_no_password_is_in_the_file() -> None:
     for service in services().values():
         for key, value in service["environment"].items():
-            if "PASSWORD" in key:
+            if "PASSWORD" in key or "TOKEN" in key:
                 assert key.endswith("_FILE")
-                assert value == "/run/secrets/root_password"
-                assert service["secrets"] == ["root_password"]
+                assert value.removeprefix("/run/secrets/") in service["secrets"]
+
+
+@pytest.mark.parametrize("name", ["manager", "mysql_manager"])
+def test_what_listens_for_others_has_a_token(name: str) -> None:
+    assert "0.0.0.0:8080" in services()[name]["command"]
+    assert services()[name]["environment"]["MANYREADS_HTTP_TOKEN_FILE"] == "/run/secrets/http_token"
+    assert "http_token" in services()[name]["secrets"]
 
 
 def test_the_proxy_may_drain_before_it_is_killed() -> None:

@@ -69,3 +69,9 @@ def test_there_are_several_of_each() -> None:
     assert all(manifest("Deployment", name)["spec"]["replicas"] > 1 for name in DEPLOYMENTS)
     budget = manifest("PodDisruptionBudget", "manyreads-proxy")["spec"]
     assert budget["selector"] == manifest("Deployment", "manyreads-proxy")["spec"]["selector"]
+
+
+def test_the_managers_token_is_a_secret() -> None:
+    (variable,) = container("manyreads-manager")["env"]
+    assert variable["name"] == "MANYREADS_HTTP_TOKEN"
+    assert variable["valueFrom"]["secretKeyRef"] == {"name": "manyreads-http", "key": "token", "optional": True}
