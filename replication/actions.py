@@ -17,6 +17,15 @@ class Users(StrEnum):
     KEEP = "keep"
 
 
+class Method(StrEnum):
+    """How rows get to a replica that is copied; AUTO is the fastest one that leaves the server running."""
+
+    AUTO = "auto"
+    STREAM = "stream"
+    DUMP = "dump"
+    CLONE = "clone"
+
+
 class Action(StrEnum):
     """What is done to one replica."""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from replication.actions import Users
+from replication.actions import Method, Users
 from topology.environment import Deployment, deployment, process_environment, read_environment, refuse_shared_addresses
 from topology.errors import ConfigError
 from topology.servers import DEFAULT_PORT, Role, server_from_url
@@ -20,6 +20,9 @@ ReplicaUsers = Annotated[
 PrimaryAddress = Annotated[str, typer.Option(help="HOST:PORT of the primary as the replicas see it")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps and the SQL, change nothing")]
 Parallel = Annotated[int, typer.Option(min=1, help="Ranges of rows copied to a replica at a time")]
+CopyMethod = Annotated[
+    Method, typer.Option(help="How rows get there: SQL alone, the vendor's dump client, or MySQL's clone plugin")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object")]
 
 

@@ -3,12 +3,24 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from replication.actions import Action, ReplicaPlan, Users
+from replication.actions import Action, Method, ReplicaPlan, Users
 from replication.comparison.repair import REWRITING
 from replication.copy.shadow import shadow
 from replication.dataguards import losses
 from replication.facts import Marker, Phase, ServerFacts
-from replication.statements import HIDDEN, LIVE, SHADOW, Dialect, Source, Statement, dialect, write_marker
+from replication.statements import (
+    HIDDEN,
+    LIVE,
+    SHADOW,
+    Dialect,
+    Source,
+    Statement,
+    account,
+    clone_from,
+    dialect,
+    text,
+    write_marker,
+)
 from replication.succession import Succession
 from topology.errors import ManyreadsError
 
@@ -17,7 +29,11 @@ _LATER = "<GTID of the snapshot>"
 
 
 def describe(
-    primary: ServerFacts, decisions: Sequence[ReplicaPlan | ManyreadsError], source: Source, users: Users
+    primary: ServerFacts,
+    decisions: Sequence[ReplicaPlan | ManyreadsError],
+    source: Source,
+    users: Users,
+    method: Method,
 ) -> Iterator[Line]:
     """Pairs of server name and line. Replicas for which nothing may be done are left out: their error is reported."""
     shown = replace(source, password=HIDDEN)
@@ -30,16 +46,18 @@ def describe(
         yield plan.facts.name, f"{plan.action}: {plan.reason}"
         for warning in plan.warnings:
             yield plan.facts.name, f"warning: {warning}"
-        yield from _steps(primary, plan, shown, users, statements)
+        yield from _steps(primary, plan, shown, users, method)
 
 
-def _steps(
-    primary: ServerFacts, plan: ReplicaPlan, source: Source, users: Users, statements: Dialect
-) -> Iterator[Line]:
+def _steps(primary: ServerFacts, plan: ReplicaPlan, source: Source, users: Users, method: Method) -> Iterator[Line]:
+    statements = dialect(primary.vendor)
     name = plan.facts.name
     if plan.new_server_id is not None:
         yield from _sql(name, statements.server_id(plan.new_server_id))
     match plan.action:
+        case Action.COPY if method is Method.CLONE:
+            yield from _cloning(primary, plan.facts, source, statements)
+            yield from _attaching(plan.facts, source, _LATER, statements)
         case Action.COPY:
             yield from _copying(primary, plan.facts, users, statements)
             yield from _attaching(plan.facts, source, _LATER, statements)
@@ -74,6 +92,20 @@ def _copying(primary: ServerFacts, target: ServerFacts, users: Users, statements
     for schema in primary.user_schemas:
         yield name, f"copy schema {schema.name}: {schema.tables} tables, about {schema.rows:,} rows"
     yield from _accounts(primary, name, users)
+    yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
+
+
+def _cloning(primary: ServerFacts, target: ServerFacts, source: Source, statements: Dialect) -> Iterator[Line]:
+    name = target.name
+    yield from _sql(name, statements.forget_source([channel.name for channel in target.channels]))
+    yield from _sql(name, statements.writable())
+    yield from _marking(name, Marker(primary.identity, Phase.COPYING))
+    yield name, f"  SET GLOBAL clone_valid_donor_list = {text(f'{source.host}:{source.port}')};"
+    who = account(primary.server.user, source.host)
+    yield from _sql(name, [clone_from(who, source.port, HIDDEN, tls=primary.has_tls)])
+    if target.user_schemas:
+        yield name, f"with that all its schemas are dropped, losing:\n{losses(target)}"
+    yield name, "wait until its server has started anew"
     yield from _marking(name, Marker(primary.identity, Phase.ATTACHING, _LATER))
 
 

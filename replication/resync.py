@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from replication.actions import Action, Users
+from replication.actions import Action, Method, Users
 from replication.arguments import (
     AsJson,
+    CopyMethod,
     DryRun,
     Environment,
     Parallel,
@@ -48,6 +49,7 @@ def resync(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers, and for catching up")] = 600,
     parallel: Parallel = PARALLEL,
     users: ReplicaUsers = Users.COPY,
+    method: CopyMethod = Method.AUTO,
     replication_user: ReplicationUser = REPLICATION_USER,
     primary_address: PrimaryAddress = "",
     dry_run: DryRun = False,
@@ -58,10 +60,13 @@ def resync(
         servers = find_servers(writer, reader, environment)
         check_names(servers, name, force)
         by = chosen(chunks=chunks, shadow=shadow, full=full)
+        if method is Method.CLONE and by not in (Action.COPY, None):
+            raise ConfigError("a clone replaces all of a replica", "give --full with --method clone")
         options = Options(
             wait=wait,
             users=users,
             parallel=parallel,
+            method=method,
             force=frozenset({force} if force else ()),
             dry_run=dry_run or by is None,
             replication_user=replication_user,

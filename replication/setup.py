@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from replication.actions import Action, ReplicaPlan, Users, Wanted
+from replication.actions import Action, Method, ReplicaPlan, Users, Wanted
 from replication.attach import wait_until_caught_up
-from replication.comparison.renewal import renew_replica
-from replication.copy.beside import copy_beside
 from replication.copy.bulk import BulkEngine
 from replication.copy.engine import Engine
 from replication.copy.job import Copied, CopyJob
-from replication.copy.replica import copy_replica, finish
+from replication.copy.methods import COPYING, engine_for, way_of
+from replication.copy.replica import finish
 from replication.dryrun import describe
 from replication.errors import ExitCode, Refused, SchemaChanged, exit_code
 from replication.facts import Marker, Phase, ServerFacts
@@ -35,8 +34,7 @@ _TURN_SECONDS = 3
 REPLICATION_USER = "manyreads_repl"
 PARALLEL = 4
 _COPY_TRIES = 3
-_COPYING = {Action.COPY: copy_replica, Action.SHADOW: copy_beside, Action.RENEW: renew_replica}
-_LOGGING_IN = (*_COPYING, Action.ATTACH, Action.REPOINT)
+_LOGGING_IN = (*COPYING, Action.ATTACH, Action.REPOINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Options:
     least: Action = Action.LEAVE
     most: Action = Action.COPY
     parallel: int = PARALLEL
-    engine: Engine = field(default_factory=BulkEngine)
+    method: Method = Method.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +103,7 @@ class _Run:
     reporter: Reporter
     primary: ServerFacts
     source: Source
+    engine: Engine = field(default_factory=BulkEngine)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -139,14 +138,15 @@ async def _carry_out(
     targets = [each for each in surveyed.values() if isinstance(each, ServerFacts)]
     decisions |= decide_all(primary, targets, _wanted(options, host, port))
     source = Source(host, port, options.replication_user, "", primary.has_tls)
+    engine = await engine_for(options.method, client, primary.vendor, options.users)
     if options.dry_run:
-        for line in describe(primary, list(decisions.values()), source, options.users):
+        for line in describe(primary, list(decisions.values()), source, options.users, options.method):
             reporter.say(*line)
         return Result(primary.server, tuple(_undone(server, decisions) for server in deployment.replicas))
     if any(_logs_in(decision) for decision in decisions.values()):
         password = await ensure_replicator(client, dialect(primary.vendor), options.replication_user, reporter)
         source = replace(source, password=password)
-    run = _Run(options, reporter, primary, source)
+    run = _Run(options, reporter, primary, source, engine)
     results = await asyncio.gather(*(_guarded(run, server, decisions[server.name]) for server in deployment.replicas))
     return Result(primary.server, tuple(results))
 
@@ -225,7 +225,7 @@ async def _bring_into_step(run: _Run, plan: ReplicaPlan) -> ReplicaResult:
     for warning in plan.warnings:
         run.reporter.warn(plan.facts.name, warning)
     await _renumber(run, plan)
-    copied = await _copy(run, plan) if plan.action in _COPYING else None
+    copied = await _copy(run, plan) if plan.action in COPYING else None
     server = copied.server if copied else plan.facts.server
     await _connect_to_source(run, plan, server, copied)
     if plan.action is not Action.LEAVE:
@@ -250,9 +250,17 @@ async def _renumber(run: _Run, plan: ReplicaPlan) -> None:
 
 async def _copy(run: _Run, plan: ReplicaPlan) -> Copied:
     job = CopyJob(
-        run.primary, plan.facts, run.options.users, run.options.engine, run.reporter, run.turn, run.options.parallel
+        run.primary,
+        plan.facts,
+        run.options.users,
+        run.engine,
+        run.reporter,
+        run.turn,
+        (run.source.host, run.source.port),
+        run.options.parallel,
+        run.options.wait,
     )
-    copy = _COPYING[plan.action]
+    copy = way_of(plan.action, run.options.method)
     for _ in range(_COPY_TRIES - 1):
         try:
             return await copy(job)

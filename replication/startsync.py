@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from replication.actions import Users
+from replication.actions import Method, Users
 from replication.arguments import (
     AsJson,
+    CopyMethod,
     DryRun,
     Environment,
     Parallel,
@@ -35,6 +36,7 @@ def startsync(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers, and for catching up")] = 600,
     parallel: Parallel = PARALLEL,
     users: ReplicaUsers = Users.COPY,
+    method: CopyMethod = Method.AUTO,
     force: Annotated[list[str] | None, typer.Option(help="A replica whose data may be lost; may be repeated")] = None,
     replication_user: ReplicationUser = REPLICATION_USER,
     primary_address: PrimaryAddress = "",
@@ -48,6 +50,7 @@ def startsync(
             wait=wait,
             users=users,
             parallel=parallel,
+            method=method,
             force=frozenset(force or []),
             dry_run=dry_run,
             replication_user=replication_user,

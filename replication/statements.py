@@ -324,6 +324,14 @@ def dialect(vendor: Vendor) -> Dialect:
     return MariaDb() if vendor is Vendor.MARIADB else MySql()
 
 
+def clone_from(who: str, port: int, password: str, *, tls: bool) -> Statement:
+    """Become a clone of the server at this port of the account's host (MySQL 8.0.17 and later)."""
+    return Statement(
+        f"CLONE INSTANCE FROM {who}:{port} IDENTIFIED BY {text(password)} REQUIRE {'SSL' if tls else 'NO SSL'}",
+        secret=password,
+    )
+
+
 LIVE, SHADOW = 1, 2
 """The rows of the marker: about the live tables, and about a copy that is made beside them."""
 

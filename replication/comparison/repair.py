@@ -8,6 +8,7 @@ from replication.comparison.chunks import Chunk, condition, delete
 from replication.comparison.findings import ChunkDifference
 from replication.comparison.rows import checksum_of
 from replication.copy.catalog import Table
+from replication.copy.indexes import has_unique_key
 from replication.copy.loading import loading_session
 from replication.copy.snapshot import Snapshot
 from replication.copy.stream import batches, send
@@ -70,7 +71,7 @@ def batched(different: Iterable[ChunkDifference]) -> list[list[Chunk]]:
     room = 0
     for table, group in groupby(different, key=lambda each: each.chunk.table):
         for index, each in enumerate(group):
-            stays = index > 0 and "\n  UNIQUE KEY " in table.create
+            stays = index > 0 and has_unique_key(table.create)
             size = max(each.primary_rows, each.replica_rows)
             if not stays and room < size:
                 batches.append([])

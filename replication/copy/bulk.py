@@ -43,16 +43,32 @@ class BulkEngine:
         kept: frozenset[str] = frozenset(),
         place: Placed = in_place,
     ) -> None:
-        sources = (snapshot.session, *snapshot.more)
-        for session in sources:
-            await session.execute(f"SET SESSION character_set_results = NULL, group_concat_max_len = {LONGEST_RANGE}")
-        tables = [table for table in snapshot.catalog.tables if table.has_rows]
-        # Writers to the locked tables wait, so these go first.
-        for table in (each for each in tables if each.needs_lock):
-            await move_table(sources[0], targets[0], table, vendor, progress, place)
-        await snapshot.release()
-        rest = [table for table in tables if not table.needs_lock]
-        await _Pool(sources, targets, vendor, progress, kept, place).move(rest)
+        await move_locked(snapshot, targets[0], vendor, progress, place)
+        await move_rest(snapshot, targets, vendor, progress, kept, place)
+
+
+async def move_locked(snapshot: Snapshot, target: SqlClient, vendor: Vendor, progress: Progress, place: Placed) -> None:
+    """Copy the tables that are locked, and release them: writers wait for them."""
+    for session in (snapshot.session, *snapshot.more):
+        await session.execute(f"SET SESSION character_set_results = NULL, group_concat_max_len = {LONGEST_RANGE}")
+    for table in snapshot.catalog.tables:
+        if table.needs_lock:
+            await move_table(snapshot.session, target, table, vendor, progress, place)
+    await snapshot.release()
+
+
+async def move_rest(
+    snapshot: Snapshot,
+    targets: Sequence[SqlClient],
+    vendor: Vendor,
+    progress: Progress,
+    kept: frozenset[str],
+    place: Placed,
+) -> None:
+    """Copy all other tables, of those in `kept` what is not equal."""
+    tables = [table for table in snapshot.catalog.tables if table.has_rows and not table.needs_lock]
+    sources = (snapshot.session, *snapshot.more)
+    await _Pool(sources, targets, vendor, progress, kept, place).move(tables)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ def drop_keys(table: Table, keys: tuple[str, ...]) -> str:
     return f"ALTER TABLE {table.full_name} {', '.join(f'DROP KEY {each}' for each in names)}"
 
 
+def has_unique_key(create: str) -> bool:
+    """Whether a row may be in the way of another one's that has another primary key."""
+    return "\n  UNIQUE KEY " in create
+
+
 def referenced(tables: Iterable[Table]) -> frozenset[str]:
     """Names of tables that foreign keys lead to, of whatever schema: those need their keys from the beginning."""
     return frozenset(each.replace("``", "`") for table in tables for each in _REFERENCES.findall(table.create))

@@ -13,7 +13,11 @@ from topology.servers import Server
 
 @dataclass(frozen=True, slots=True)
 class CopyJob:
-    """What is copied from where to where, and how; all copies from one primary share `turn`."""
+    """What is copied from where to where, and how; all copies from one primary share `turn`.
+
+    `address` is host and port under which the target reaches the primary. `wait` is in seconds, for a server that
+    starts anew.
+    """
 
     primary: ServerFacts
     target: ServerFacts
@@ -21,7 +25,9 @@ class CopyJob:
     engine: Engine
     reporter: Reporter
     turn: asyncio.Lock
+    address: tuple[str, int]
     parallel: int = 4
+    wait: float = 600.0
 
     @property
     def resumes(self) -> bool:

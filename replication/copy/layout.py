@@ -5,7 +5,7 @@ import re
 from replication.comparison.rows import primary_keys
 from replication.copy.bulk import is_cut
 from replication.copy.catalog import Catalog, Table, without_counter
-from replication.copy.indexes import Bare, bare, drop_keys, referenced
+from replication.copy.indexes import Bare, bare, drop_keys, has_unique_key, referenced
 from replication.copy.objects import advance, drop_objects
 from replication.facts import MARKER_SCHEMA
 from replication.statements import name
@@ -81,8 +81,8 @@ async def clear_away(target: SqlClient, found: Catalog, catalog: Catalog) -> fro
 async def _made_bare(target: SqlClient, table: Table, model: Table, plan: Bare) -> bool:
     """Whether rows can be written into the table in any order: no unique key but the primary one is in the way."""
     if table.definition == without_counter(plan.create):
-        return "\n  UNIQUE KEY " not in plan.create
-    if table.definition != model.definition or "\n  UNIQUE KEY " in plan.create:
+        return not has_unique_key(plan.create)
+    if table.definition != model.definition or has_unique_key(plan.create):
         return False
     await target.execute(drop_keys(table, plan.keys))
     return True
