@@ -48,15 +48,16 @@ class Greetings:
             )
 
     async def of(self, server: Server, version: str) -> Greeting:
-        """The server's greeting; it is asked for the first time, and when `version`, as probes see it, is another.
+        """The server's greeting; it is asked for if no login had one of `version`, which is what probes see.
 
         Raises ServerLost, or ServerRefused when the server has an error in the greeting's place.
         """
         async with self._asking:
-            if self._versions.get(server.name) != version:
-                self._newest[server.name] = await self._ask(server)
+            newest = self._newest.get(server.name)
+            if newest is None or version not in (newest.server_version, self._versions.get(server.name)):
+                newest = self._newest[server.name] = await self._ask(server)
                 self._versions[server.name] = version
-            return self._newest[server.name]
+            return newest
 
     async def _ask(self, server: Server) -> Greeting:
         async with reached(server, self.within, introduction(server, None)) as (channel, greeting):

@@ -10,9 +10,11 @@ from proxy.accounts.table import is_local
 from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost
+from proxy.session.absence import Absence
 from proxy.session.admission import admit, admit_address, admit_host, covered
 from proxy.session.context import Context
 from proxy.session.judge import default_plugin
+from proxy.session.settling import login_patience
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
 from proxy.wire.capabilities import offered
@@ -126,7 +128,7 @@ async def arrive(context: Context, channel: ClientChannel) -> Arrival:
     if not channel.balanced:
         await admit_host(context, channel.origin.address, primary.vendor)
     nonce = bytes(secrets.choice(_NONCE_BYTES) for _ in range(NONCE_SIZE))
-    greeting = await _greeting(context, primary, nonce)
+    greeting = await _patient_greeting(context, primary, nonce, channel.since + login_patience(context))
     channel.send(greeting_payload(greeting))
     if channel.balanced:
         await _introduced(channel)
@@ -167,6 +169,17 @@ def _added(context: Context) -> int:
     """What the proxy does by itself."""
     flags = c.CLIENT_SSL if context.tls else 0
     return flags | sum(COMPRESSION_FLAGS[Algorithm(name)] for name in context.settings.compression)
+
+
+async def _patient_greeting(context: Context, primary: Observation, nonce: bytes, until: float) -> Greeting:
+    """The same as `_greeting`, once the primary is there to give its own, or it is `until` by the event loop's time."""
+    absence = Absence(context.monitor, context.settings.primary_wait)
+    while True:
+        try:
+            return await _greeting(context, primary, nonce)
+        except ServerLost:
+            if not await absence.over(until):
+                raise
 
 
 async def _greeting(context: Context, primary: Observation, nonce: bytes) -> Greeting:

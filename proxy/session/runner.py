@@ -389,7 +389,11 @@ class Runner:
 
     def connection_broken(self, connection: BackendConnection, reason: str) -> None:
         """Called by a connection of this session."""
-        self._losses.connection_broken(connection, reason)
+        if self._arriving:
+            # The login hears of it as well, and tries again.
+            self._links.remove(connection)
+        else:
+            self._losses.connection_broken(connection, reason)
 
     def follow(self) -> None:
         """Servers are not what they were: what leads to those of before is given up."""

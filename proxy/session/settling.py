@@ -26,13 +26,17 @@ _OF_LOGIN: Final = 0.8
 _Outcome = BackendConnection | ServerLost | ServerRefused
 
 
+def login_patience(context: Context) -> float:
+    """For how many seconds a login waits for a primary that is away."""
+    return min(context.settings.primary_wait, _OF_LOGIN * context.settings.login_timeout)
+
+
 async def reach_primary(
     context: Context, holder: Holder, servers: Servers, absence: Absence, steps: Steps
 ) -> BackendConnection:
     """A new connection to the primary, once there is one. Raises ServerLost, or ServerRefused with its own error."""
     settings = context.settings
-    patience = min(settings.primary_wait, _OF_LOGIN * settings.login_timeout)
-    until = asyncio.get_running_loop().time() + patience
+    until = asyncio.get_running_loop().time() + login_patience(context)
     while True:
         primary = context.monitor.snapshot.primary.server
         try:

@@ -49,6 +49,19 @@ def greeted(greeting: Greeting) -> bytes:
     return frame(greeting_payload(greeting), 0)
 
 
+def test_a_server_whose_greeting_a_login_had_is_not_asked() -> None:
+    async def questions(greetings: Greetings, server: Server) -> None:
+        greetings.learn(server, GREETING)
+        assert await greetings.of(server, "8.4.0") == GREETING
+        assert fake.greeted == 0
+        await greetings.of(server, "9.0.0")
+        await greetings.of(server, "9.0.0")
+        assert fake.greeted == 1
+
+    fake = FakeServer(greeted(GREETING))
+    ask(fake, questions)
+
+
 def test_a_server_is_asked_once() -> None:
     async def questions(greetings: Greetings, server: Server) -> None:
         answers = await asyncio.gather(*(greetings.of(server, "8.4.0") for _ in range(5)))
