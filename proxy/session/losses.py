@@ -12,7 +12,7 @@ from proxy.session.clientside import Client
 from proxy.session.killer import Killer
 from proxy.session.machine import Machine
 from proxy.session.promotion import Promotion
-from proxy.session.remedies import MOST_REPEATS, may_move, may_start_over, next_sequence
+from proxy.session.remedies import MOST_REPEATS, may_move, may_read_again, may_start_over, next_sequence
 from proxy.session.request import Request
 from proxy.session.sentence import Sentence
 from proxy.session.servers import Servers
@@ -178,11 +178,17 @@ class Losses:
             sequence = next_sequence(self._turn.exchange, self._turn.forwarded)
             self._client.lose(server_lost(link.server, reason), sequence)
 
+    def _may_repeat(self, request: Request) -> bool:
+        movable, forwarded = self._machine.movable, self._turn.forwarded
+        if self._turn.exchange is None:
+            return may_start_over(request, movable)
+        return may_read_again(request, forwarded, movable)
+
     def _runs_again(self, request: Request, link: BackendConnection, *, movable: bool) -> bool:
         on_primary = self._servers.is_primary(link.server)
         if movable and may_move(request, self._turn.forwarded, on_primary):
             request.avoid |= {link.server.name}
-        elif on_primary and self._turn.exchange is None and may_start_over(request, self._machine.movable):
+        elif on_primary and self._may_repeat(request):
             request.repeats += 1
         else:
             return False

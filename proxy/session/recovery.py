@@ -73,7 +73,7 @@ class Recovery:
         return True
 
     def _await_primary(self, request: Request) -> bool:
-        """The primary has become read-only: another one will take its place, or it accepts writes again soon."""
+        """The primary has become read-only, or shuts down: another one takes its place, or it is back soon."""
         context, now = self._context, asyncio.get_running_loop().time()
         request.given_up = request.given_up or now + context.settings.primary_wait
         expected = context.monitor.accepted_writes and context.gate.patient and now < request.given_up

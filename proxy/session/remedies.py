@@ -15,6 +15,7 @@ _MEANT_TO_FAIL: Final = frozenset({1028, 1907, 1969, 3024})
 _PREPARE_AGAIN: Final = frozenset({c.ER_UNKNOWN_STMT_HANDLER, c.ER_NEED_REPREPARE})
 # ER_OPTION_PREVENTS_STATEMENT (read_only), ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE
 _READ_ONLY: Final = frozenset({1290, 1836})
+_ABOUT_STATEMENTS: Final = frozenset({c.COM_STMT_PREPARE, c.COM_STMT_RESET})
 REFUSED_AS_WRITE: Final = frozenset({1290, 1792, 1836})
 
 
@@ -47,6 +48,8 @@ def remedy(request: Request, errno: int, on_primary: bool) -> Remedy:
         return Remedy.PREPARE_AGAIN
     if on_primary and errno in _READ_ONLY and _is_whole(request):
         return Remedy.AWAIT_PRIMARY
+    if on_primary and errno == c.ER_SERVER_SHUTDOWN and _changes_nothing(request):
+        return Remedy.AWAIT_PRIMARY
     if request.route.target is not REPLICA or on_primary or errno in _MEANT_TO_FAIL:
         return Remedy.PASS_ON
     return Remedy.ASK_WHETHER_ALIVE if errno == c.ER_QUERY_INTERRUPTED else Remedy.ASK_PRIMARY
@@ -69,6 +72,19 @@ def may_move(request: Request, forwarded: bool, on_primary: bool) -> bool:
     if forwarded or on_primary:
         return False
     return request.route.target is REPLICA or request.code == c.COM_STMT_RESET
+
+
+def may_read_again(request: Request, forwarded: bool, movable: bool) -> bool:
+    """Whether a request that the primary had, and whose connection is gone, can run once more.
+
+    Only once: whoever killed the connection wanted the statement to end.
+    """
+    return movable and not forwarded and not request.repeats and _changes_nothing(request)
+
+
+def _changes_nothing(request: Request) -> bool:
+    """Whether it changes nothing that outlives its connection."""
+    return not request.streamed and (request.route.target is REPLICA or request.code in _ABOUT_STATEMENTS)
 
 
 def may_start_over(request: Request, movable: bool) -> bool:

@@ -6,7 +6,7 @@ from proxy.routing.forms import Form
 from proxy.routing.policy import Route, Target
 from proxy.routing.state import Seen
 from proxy.session.prepared import Prepared
-from proxy.session.remedies import MOST_REPEATS, Remedy, may_move, may_start_over, next_sequence, remedy
+from proxy.session.remedies import MOST_REPEATS, Remedy, may_move, may_read_again, may_start_over, next_sequence, remedy
 from proxy.session.request import Request
 from proxy.sql.statement import Kind, Statement
 from proxy.wire.capabilities import Layout
@@ -18,7 +18,7 @@ RESET = frame(b"\x1a\1\0\0\0", 0)
 EXECUTE = frame(b"\x17\1\0\0\0\0\1\0\0\0", 0)
 PREPARE = frame(b"\x16SELECT 1", 0)
 UNKNOWN_STATEMENT, TOO_MANY_STATEMENTS, NEEDS_REPREPARE = 1243, 1461, 1615
-NO_SUCH_TABLE, READ_ONLY, INTERRUPTED, TIMED_OUT = 1146, 1290, 1317, 3024
+NO_SUCH_TABLE, READ_ONLY, INTERRUPTED, TIMED_OUT, SHUTS_DOWN = 1146, 1290, 1317, 3024, 1053
 
 
 def request(target: Target, packet: bytes = QUERY) -> Request:
@@ -90,6 +90,27 @@ def test_only_reads_without_a_reply_move() -> None:
     assert not may_move(request(Target.REPLICA), forwarded=False, on_primary=True)
     assert not may_move(request(Target.LAST), forwarded=False, on_primary=False)
     assert may_move(request(Target.PRIMARY, RESET), forwarded=False, on_primary=False)
+
+
+def test_a_plain_read_on_a_primary_that_is_lost_runs_once_more() -> None:
+    assert may_read_again(request(Target.REPLICA), forwarded=False, movable=True)
+    assert not may_read_again(request(Target.REPLICA), forwarded=True, movable=True)
+    assert not may_read_again(request(Target.REPLICA), forwarded=False, movable=False)
+    assert not may_read_again(request(Target.PRIMARY), forwarded=False, movable=True)
+    assert may_read_again(request(Target.PRIMARY, RESET), forwarded=False, movable=True)
+    assert may_read_again(request(Target.PRIMARY, PREPARE), forwarded=False, movable=True)
+    streamed = request(Target.PRIMARY, PREPARE)
+    streamed.streamed = True
+    assert not may_read_again(streamed, forwarded=False, movable=True)
+    again = request(Target.REPLICA)
+    again.repeats = 1
+    assert not may_read_again(again, forwarded=False, movable=True)
+
+
+def test_a_plain_read_waits_for_a_primary_that_shuts_down() -> None:
+    assert remedy(request(Target.REPLICA), SHUTS_DOWN, on_primary=True) is Remedy.AWAIT_PRIMARY
+    assert remedy(execution("write"), SHUTS_DOWN, on_primary=True) is Remedy.PASS_ON
+    assert remedy(request(Target.REPLICA), SHUTS_DOWN, on_primary=False) is Remedy.ASK_PRIMARY
 
 
 def test_an_error_follows_the_last_whole_packet() -> None:
