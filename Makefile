@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage unit lint format fuzz differential suites compiled bench bench-copy bench-verify kills lock clean
+.PHONY: help demo test coverage unit lint format fuzz differential history suites compiled bench bench-copy bench-verify kills lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Show what can be made
@@ -45,6 +45,10 @@ fuzz: $(VENV)/.dev  ## Fuzz every parser for ten minutes (FUZZ_OPTIONS='--target
 differential: $(VENV)/.dev  ## Compare random sequences with a direct connection (DIFFERENTIAL_OPTIONS='--flavor mysql --seed 1')
 	@tools/install-mysql
 	nice $(BIN)/python -m tests.differential $(DIFFERENTIAL_OPTIONS)
+
+history: $(VENV)/.dev  ## Check what 50 clients see while servers fail (HISTORY_OPTIONS='--flavor mysql --seed 1 --seconds 300')
+	@tools/install-mysql
+	$(BIN)/python -m tests.history $(HISTORY_OPTIONS)
 
 kills: $(VENV)/.dev  ## Kill copies at 30 random moments and finish them (KILLS_OPTIONS='--flavor mysql --seed 1')
 	@tools/install-mysql

@@ -38,7 +38,10 @@ class LightClient:
         return client
 
     async def _log_in(self, login: Login) -> None:
-        greeting = parse_greeting((await self._packet())[1])
+        packet = await self._packet()
+        if (error := first_error([packet])) is not None:
+            raise Refused(error)
+        greeting = parse_greeting(packet[1])
         self._capabilities = login.capabilities & greeting.capabilities
         state = ClientLogin(
             secret_of(login.password.encode()), greeting.nonce, greeting.plugin, os.urandom(32), Safety(private=True)

@@ -21,6 +21,9 @@ class Relay:
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.StreamWriter] = set()
+        self._upward, self._downward = asyncio.Event(), asyncio.Event()
+        self._upward.set()
+        self._downward.set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
@@ -35,6 +38,11 @@ class Relay:
 
         asyncio.run_coroutine_threadsafe(change(), self._loop).result()
 
+    def hold(self, *, upward: bool = False, downward: bool = False) -> None:
+        """From now on keep what clients say, or what the server says; what is not named goes on."""
+        for gate, held in ((self._upward, upward), (self._downward, downward)):
+            self._loop.call_soon_threadsafe(gate.clear if held else gate.set)
+
     def close(self) -> None:
         """End everything."""
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
@@ -44,6 +52,8 @@ class Relay:
 
     async def _end(self) -> None:
         self._target = 0
+        self._upward.set()
+        self._downward.set()
         self._server.close()
         # Whatever was accepted last may still be about to become a task.
         await asyncio.sleep(0)
@@ -67,17 +77,23 @@ class Relay:
             self._open.discard(writer)
             return
         self._open.add(there)
-        await asyncio.gather(_copy(reader, there), _copy(there_reader, writer, lambda: self.delay))
+        await asyncio.gather(
+            _copy(reader, there, self._upward), _copy(there_reader, writer, self._downward, lambda: self.delay)
+        )
         self._open -= {writer, there}
 
 
 async def _copy(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: Callable[[], float] = lambda: 0.0
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    gate: asyncio.Event,
+    delay: Callable[[], float] = lambda: 0.0,
 ) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
             if seconds := delay():
                 await asyncio.sleep(seconds)
+            await gate.wait()
             writer.write(data)
             await writer.drain()
     writer.transport.abort()

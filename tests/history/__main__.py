@@ -1,0 +1,39 @@
+"""`python -m tests.history`: look for histories that break a promise."""
+
+import secrets
+import sys
+from typing import Annotated
+
+import typer
+
+from replication.sandbox import Flavor
+from tests.history.run import drawn, play
+from tests.history.site import history_proxy, history_site
+
+
+def main(
+    flavor: Annotated[list[Flavor] | None, typer.Option(help="Whose servers; repeat for more. Both if none.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of which faults are drawn; printed if it is not given.")] = None,
+    seconds: Annotated[float, typer.Option(min=5, help="How long for each vendor.")] = 300,
+    quiet: Annotated[
+        float, typer.Option(min=0, max=1, help="The share of it in which only replicas have faults.")
+    ] = 0.3,
+    log: Annotated[bool, typer.Option(help="Print the proxy's log if something is wrong.")] = False,
+    proxy: Annotated[list[str] | None, typer.Option(help="A further argument of the proxy; repeat for more.")] = None,
+) -> None:
+    """50 clients work while servers are killed, frozen, cut off and changed. Fails if any promise is broken."""
+    chosen = secrets.randbelow(1 << 32) if seed is None else seed
+    failed = False
+    for one in flavor or list(Flavor):
+        print(f"{one}: --seed {chosen} --seconds {seconds:g}", flush=True)
+        with history_site(one) as site, history_proxy(site, *(proxy or ())) as running:
+            result = play(site, running, chosen, drawn(chosen, seconds, quiet))
+            print(f"{one}: {result if result.good else result.details()}", flush=True)
+            if log and not result.good:
+                print(running.log)
+        failed = failed or not result.good
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,112 @@
+"""One run: clients at work while things are done to the servers, and what came of it."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from tests.history.checker import unexcused, violations
+from tests.history.faults import Faults
+from tests.history.record import Failure, History, Outcome
+from tests.history.schedule import of_primary, of_replicas
+from tests.history.site import Site
+from tests.history.workload import Workload
+from tests.support.proxies import ProxyProcess
+from tests.support.waiting import wait_until
+
+CLIENTS = 50
+
+
+@dataclass(slots=True)
+class Result:
+    """`violations` of what is promised, `errors` that nothing excuses, `troubles` of the test itself."""
+
+    seed: int
+    seconds: float
+    history: History
+    violations: list[str] = field(default_factory=list)
+    errors: list[Failure] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        return not (self.violations or self.errors or self.troubles)
+
+    def __str__(self) -> str:
+        history = self.history
+        outcomes = Counter(write.outcome for write in history.writes)
+        kinds = Counter(fault.what.partition(" ")[2].partition(" after")[0] for fault in history.faults)
+        longest = max((read.ended - read.began for read in history.reads), default=0.0)
+        return (
+            f"seed {self.seed}, {self.seconds:.0f} s: {len(history.reads)} reads ({longest:.1f} s at most), "
+            f"{outcomes[Outcome.ACKNOWLEDGED]} writes acknowledged, {outcomes[Outcome.UNKNOWN]} unknown, "
+            f"{outcomes[Outcome.FAILED]} failed; {len(history.faults)} faults "
+            f"({', '.join(f'{kind}: {count}' for kind, count in sorted(kinds.items()))}); "
+            f"{len(self.violations)} violations, {len(history.failures)} errors, {len(self.errors)} not excused"
+        )
+
+    def details(self, most: int = 30) -> str:
+        """All that is wrong, with what was done at the time."""
+        parts = [*self.violations[:most], *map(str, self.errors[:most]), *self.troubles[:most]]
+        return "\n".join([str(self), *parts, "faults:", *map(str, self.history.faults)])
+
+
+Script = Callable[[Faults], Awaitable[None]]
+
+
+def drawn(seed: int, seconds: float, quiet: float) -> Script:
+    """What a seed draws, for so long; only replicas have faults for the first part of the time, which is `quiet`."""
+
+    async def script(faults: Faults) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(faults.of_replicas(of_replicas(seed)))
+            await asyncio.sleep(quiet * seconds)
+            if quiet < 1:
+                group.create_task(faults.of_primary(of_primary(seed)))
+                await asyncio.sleep((1 - quiet) * seconds)
+            faults.stop()
+
+    return script
+
+
+def play(site: Site, proxy: ProxyProcess, seed: int, script: Script, clients: int = CLIENTS) -> Result:
+    """Let clients work while the script is played, mend what is broken, and judge."""
+    workload = Workload(proxy.host, proxy.port, site.login, seed)
+    faults = Faults(site, proxy, workload.history.faults)
+    began = time.monotonic()
+    try:
+        asyncio.run(_play(workload, faults, script, clients))
+    finally:
+        site.mend()
+    taken = time.monotonic() - began
+    history = workload.history
+    history.final = site.contents(site.primary)
+    result = Result(seed, taken, history, violations(history), unexcused(history.failures, history.faults))
+    result.troubles = [*faults.troubles, *_unequal(site, history), *_bugs(proxy)]
+    return result
+
+
+async def _play(workload: Workload, faults: Faults, script: Script, clients: int) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(workload.run(clients))
+        try:
+            await script(faults)
+        finally:
+            workload.stop()
+
+
+def _unequal(site: Site, history: History) -> list[str]:
+    """Replicas that do not come to hold what the primary holds."""
+    found = []
+    for name in site.replicas:
+        try:
+            wait_until(lambda name=name: site.contents(name) == history.final, "it has all")  # type: ignore[misc]
+        except AssertionError:
+            found.append(f"{name} does not come to hold what the primary holds")
+    return found
+
+
+def _bugs(proxy: ProxyProcess) -> list[str]:
+    log = proxy.log
+    return [log[log.index("Traceback") :][:4000]] if "Traceback" in log else []
