@@ -32,7 +32,8 @@ _EFFECTS: Final[Mapping[str, Effect]] = {
     ),
     **dict.fromkeys(
         "compression long_data_limit max_connections max_connections_per_address primary_wait proxy_protocol_networks "
-        "statements_per_connection tls tls_certificate tls_client_ca tls_key transaction_reads".split(),
+        "statements_per_connection tls tls_certificate tls_client_ca tls_key transaction_reads "
+        "statement_timeout user_statement_timeouts".split(),
         Effect.CLIENTS,
     ),
     **dict.fromkeys(

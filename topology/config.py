@@ -91,6 +91,7 @@ def _server_url(url: SecretStr) -> SecretStr:
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Weight = Annotated[str, StringConstraints(pattern=r"^[\w-]+=(100|[1-9][0-9]?)$")]
+Timeout = Annotated[str, StringConstraints(pattern=r"^[^\s,]+=\d{1,5}(\.\d{1,3})?$")]
 ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
 
 
@@ -135,6 +136,9 @@ def _pattern(value: str) -> str:
     return value
 
 
+Duration = Annotated[str, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,3})?(ms|s|m)$")]
+
+
 class ConfiguredRule(BaseModel):
     """Which reads (by user, default schema, digest id, pattern over the digest's text) go elsewhere."""
 
@@ -147,13 +151,14 @@ class ConfiguredRule(BaseModel):
     target: Literal["primary", "replica"] | None = None
     replica: Annotated[str, StringConstraints(min_length=1)] | None = None
     consistency: Level | None = None
-    max_lag: Annotated[str, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,3})?(ms|s|m)$")] | None = None
+    max_lag: Duration | None = None
+    statement_timeout: Duration | None = None
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
         wishes = (self.replica, self.consistency, self.max_lag)
-        if self.target is None and wishes == (None, None, None):
-            raise ValueError("a rule needs a target, replica, consistency or max_lag")
+        if self.target is None and wishes == (None, None, None) and self.statement_timeout is None:
+            raise ValueError("a rule needs a target, replica, consistency, max_lag or statement_timeout")
         if self.target == "primary" and wishes != (None, None, None):
             raise ValueError("a rule with target = 'primary' takes no replica, consistency or max_lag")
         return self
@@ -246,6 +251,10 @@ class Settings(BaseModel):
     )
     takeover: Path | None = Field(None, description="unix socket at which the next process takes the ports over")
     drain_timeout: Seconds = Field(30.0, description="time that running statements get when the proxy stops")
+    statement_timeout: float = Field(0.0, ge=0, le=86400, description="so long a statement may run; 0 for no end")
+    user_statement_timeouts: Annotated[tuple[Timeout, ...], BeforeValidator(_listed)] = Field(
+        (), description="the same for single users: NAME=SECONDS"
+    )
     kill_on_disconnect: bool = Field(True, description="kill a statement whose client is gone")
     max_connections: int = Field(10_000, gt=0, description="clients at the same time")
     statements_per_connection: int = Field(100, gt=0, description="prepared statements kept by each server connection")

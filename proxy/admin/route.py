@@ -22,7 +22,8 @@ class RouteView:
 
     `wish` is what a hint, or the rule of number `rule`, says about the replica. `pins` keep the session on the primary,
     `replicas` are all that there are. A read must see what `level` says; if no replica has that, one is waited for, up
-    to `wait` seconds. `balance` is how one of several replicas is chosen.
+    to `wait` seconds. `balance` is how one of several replicas is chosen,
+    `timeout` for how many seconds it may run.
     """
 
     statement: Statement
@@ -37,6 +38,7 @@ class RouteView:
     level: Level = Level.GLOBAL
     wait: float = 0.0
     balance: str = ""
+    timeout: float = 0.0
 
 
 def explained(view: RouteView) -> Table:
@@ -58,6 +60,7 @@ def explained(view: RouteView) -> Table:
         "wait": f"for a replica, up to {view.wait * 1000:g} ms" if view.wait else None,
         "balance": view.balance or None,
         "replicas": "; ".join(map(_replica, view.replicas)) or "there are none",
+        "statement_timeout": f"{view.timeout:g} s" if view.timeout else None,
         "hint_problems": ", ".join(statement.hint.problems) or None,
     }
     return Table(_COLUMNS, [*items.items()])

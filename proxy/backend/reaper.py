@@ -41,12 +41,12 @@ class Reaper:
         if self._waiting >= _MOST_WAITING:
             link.close()
             return
-        leftover = _Leftover()
+        leftover = Leftover()
         link.redirect(leftover)
         link.resume_reading()
         self._spawn(self._end(link, identity, leftover))
 
-    async def _end(self, link: BackendConnection, identity: Identity, leftover: "_Leftover") -> None:
+    async def _end(self, link: BackendConnection, identity: Identity, leftover: "Leftover") -> None:
         self._waiting += 1
         try:
             async with self._turns:
@@ -58,8 +58,8 @@ class Reaper:
             self._waiting -= 1
             link.close()
 
-    async def _kill(self, link: BackendConnection, identity: Identity, leftover: "_Leftover") -> None:
-        verdict = _Leftover()
+    async def _kill(self, link: BackendConnection, identity: Identity, leftover: "Leftover") -> None:
+        verdict = Leftover()
         async with asyncio.timeout(self.within):
             plain = replace(identity, database="")
             killer = await open_connection(link.server, plain, verdict, self.within, self._greetings)
@@ -74,7 +74,7 @@ class Reaper:
                 killer.close()
 
 
-class _Leftover:
+class Leftover:
     """The sink of a reply that nobody reads. `over` is done with its end."""
 
     def __init__(self) -> None:

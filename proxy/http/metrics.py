@@ -57,6 +57,7 @@ class _Process(Collector):
         )
         yield from _sessions(context)
         yield from _statements(context)
+        yield _timed_out(context)
         yield from _users(context)
         yield from _errors(context.traffic)
         yield from _times(context.traffic)
@@ -119,6 +120,10 @@ def _statements(context: Context) -> Iterator[Metric]:
     yield _gauge("server_at_work", "Commands that a server has yet to answer", at_work, ("server",))
     remembered = len(context.cache) if context.cache is not None else 0
     yield _gauge("digests_remembered", "Statement digests in the cache", [((), remembered)])
+
+
+def _timed_out(context: Context) -> Metric:
+    return _counter("statements_timed_out", "Killed because they ran for too long", [((), context.timed_out)])
 
 
 def _users(context: Context) -> Iterator[Metric]:

@@ -16,7 +16,10 @@ _MOST_REMEMBERED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule, with its number in the file, from 1. What is None fits everything."""
+    """One rule, with its number in the file, from 1. What is None fits everything.
+
+    What it fits may run for `timeout` seconds; 0 for as long as it would otherwise.
+    """
 
     number: int
     user: str | None
@@ -24,6 +27,7 @@ class Rule:
     digest: str | None
     pattern: re.Pattern[str] | None
     wish: Hint
+    timeout: float = 0.0
 
     def fits(self, user: str, schema: str, digest: str) -> bool:
         """Whether it is about a read with the digest text `digest`, empty if that is not known."""
@@ -46,10 +50,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the first rule that fits wants, and its number; 0 when none fits."""
+    """What the first rule that fits wants, and its number; 0 when none fits. `timeout` is as in `Rule`."""
 
     number: int
     wish: Hint
+    timeout: float = 0.0
 
 
 _NONE: Final = Decision(0, NO_HINT)
@@ -75,7 +80,7 @@ class Rules:
     def _first(self, user: str, schema: str, digest: str) -> Decision:
         for rule in self._rules:
             if rule.fits(user, schema, digest):
-                return Decision(rule.number, rule.wish)
+                return Decision(rule.number, rule.wish, rule.timeout)
         return _NONE
 
     def warnings(self, replicas: frozenset[str]) -> list[str]:

@@ -53,13 +53,25 @@ class SessionState:
     """
 
     __slots__ = (
-        *("_settings", "_status", "free", "insert_id", "insert_id_lost", "named", "pins", "reading", "released"),
+        *(
+            "_settings",
+            "_time_limit",
+            "_status",
+            "free",
+            "insert_id",
+            "insert_id_lost",
+            "named",
+            "pins",
+            "reading",
+            "released",
+        ),
         *("resets", "schema", "twins", "variables"),
     )
 
     def __init__(self, schema: str, status: int, baseline: Baseline | None = None, *, optimistic: bool = False) -> None:
         baseline = baseline or Baseline()
         self._settings = SettingLog()
+        self._time_limit: e.SetVariable | None = None
         self.schema = schema
         self.pins = Pins()
         self.named = NamedStatements()
@@ -72,6 +84,12 @@ class SessionState:
         self._status = status
         self.reading = Reading(baseline, status)
         self._judge()
+
+    def limit_time(self, setting: e.SetVariable | None) -> None:
+        """What limits the time of statements, at the operator's wish, also after each reset."""
+        self._time_limit = setting
+        if setting is not None:
+            self._settings.variable(setting)
 
     def begin(self, schema: str, collation_id: int) -> None:
         """What the login has said, as far as a connection that was reset has to be told of it."""
@@ -250,6 +268,7 @@ class SessionState:
     def reset(self) -> None:
         """COM_RESET_CONNECTION: everything but the default schema, the option and the roles is as after the login."""
         self._settings.clear()
+        self.limit_time(self._time_limit)
         self.pins.clear_all_but(_NO_SCHEMA)
         self.named.clear()
         self.variables.clear()

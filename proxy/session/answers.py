@@ -51,6 +51,9 @@ class Asker(Protocol):
     def level_of(self, request: Request) -> Level:
         """What a read must see."""
 
+    def limit_of(self, request: Request) -> float:
+        """For how many seconds it may run; 0 for any number."""
+
     def foresee(self, request: Request) -> Server | None:
         """The server that `request` would go to now."""
 
@@ -103,6 +106,7 @@ def _routed(context: Context, asker: Asker, state: SessionState, asked: Explaine
         asker.level_of(request),
         context.settings.freshness_wait if request.waits else 0.0,
         _balance(context) if request.route.target is REPLICA else "",
+        asker.limit_of(request),
     )
     return explained(view)
 

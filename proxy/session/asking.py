@@ -95,6 +95,10 @@ class Asking:
         """What a read must see."""
         return self._runner.level_of(request)
 
+    def limit_of(self, request: Request) -> float:
+        """For how many seconds it may run; 0 for any number."""
+        return self._runner.limit_of(request)
+
     def foresee(self, request: Request) -> Server | None:
         """The server that `request` would go to now; None when it could not run."""
         return self._runner.foresee(request)

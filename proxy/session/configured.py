@@ -28,6 +28,12 @@ def shares_of(settings: Settings) -> Shares:
     return Shares({name: int(weight) for name, _, weight in weights}, settings.slow_start)
 
 
+def timeout_of(settings: Settings, user: str) -> float:
+    """For how many seconds a statement of `user` may run; 0 for no end."""
+    timeouts = (each.rpartition("=") for each in settings.user_statement_timeouts)
+    return next((float(seconds) for name, _, seconds in timeouts if name == user), settings.statement_timeout)
+
+
 def _rule(number: int, rule: ConfiguredRule) -> Rule:
     wish = Hint(
         primary=rule.target == "primary",
@@ -37,4 +43,5 @@ def _rule(number: int, rule: ConfiguredRule) -> Rule:
         level=rule.consistency,
     )
     pattern = None if rule.pattern is None else re.compile(rule.pattern, re.IGNORECASE)
-    return Rule(number, rule.user, rule.schema_, rule.digest, pattern, wish)
+    timeout = 0.0 if rule.statement_timeout is None else seconds_of(rule.statement_timeout) or 0.0
+    return Rule(number, rule.user, rule.schema_, rule.digest, pattern, wish, timeout)

@@ -127,7 +127,9 @@ class Context:
     `usages` what users ran; `journal` is the log of statements.
     `accepting` tells whether clients are let in, `draining` that the process stops, `hurrying` that half its time for
     that is over, `late` by how many seconds the event loop's last timer was late.
-    `since` is when the process began, `waits` counts reads that waited for a replica, `promotions`
+    `timed_out` counts statements that were
+    killed because they ran for longer than they may. `since` is when the process began, `waits` counts reads that
+    waited for a replica, `promotions`
     transactions that went from a replica to the primary; `held` notices reads that replicas could serve. Without `pool`
     each session has server connections of its own.
     """
@@ -154,6 +156,7 @@ class Context:
     draining: bool = False
     hurrying: bool = False
     late: float = 0.0
+    timed_out: int = 0
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     verifying: asyncio.Lock = field(default_factory=asyncio.Lock)
     refusing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_REFUSALS_AT_ONCE))

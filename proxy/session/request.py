@@ -30,7 +30,8 @@ class Request:
     the connection or the server that it must go to, None when its route decides. `named` is the name of the statement,
     prepared as text, that it executes as text. `kill` is what a KILL asks for. `streamed` says that `packet` is only
     its beginning, or that the client may send more while it is answered. `avoid` holds the names of servers that could
-    not serve it. `wish` is what a hint, or the rule of number `rule`, says about the replica. `repeats` counts what was
+    not serve it. `wish` is what a hint, or the rule of number `rule`, says about the replica, `limit` for how
+    many seconds a rule lets it run (0: for any). `repeats` counts what was
     tried again on one server. Of a COM_STMT_PREPARE, `made` is the statement that it made, and `definitions` are its
     columns', if the client keeps them. `need` is the number (`topology.freshness`) up to which a replica must have
     everything, `waits` that one is waited for, until the event loop's time is `until`, and `waited` that this is over.
@@ -50,6 +51,7 @@ class Request:
     repeats: int = 0
     wish: Hint | None = None
     rule: int = 0
+    limit: float = 0.0
     need: int | None = None
     waits: bool = False
     until: float = 0.0

@@ -101,9 +101,11 @@ class Requests:
             return
         statement = request.statement
         wish = statement.hint
-        if not wish.decides and self.rules is not None:
+        if self.rules is not None:
             rule = self.rules.decide(self._user, self._state.schema, statement.tally)
-            wish, request.rule = rule.wish, rule.number
+            request.limit = rule.timeout
+            if not wish.decides:
+                wish, request.rule = rule.wish, rule.number
         if wish.primary:
             request.route = route_to(Target.PRIMARY, "rule")
         elif wish.decides:

@@ -16,6 +16,7 @@ from proxy.routing.told import Told
 from proxy.session.clientside import Client
 from proxy.session.context import Context
 from proxy.session.counting import Ledger
+from proxy.session.deadline import Deadline
 from proxy.session.delivery import Delivery
 from proxy.session.gate import Admission, in_progress
 from proxy.session.killer import Killer
@@ -64,6 +65,9 @@ class Runner:
         self._links = servers.links
         self._sentence = sentence = Sentence()
         self._waiting = Waiting(context, turn, self.dispatch)
+        self._deadline = deadline = Deadline(context, identity, turn, sentence, self._kill_over)
+        # Not before the servers know what a new connection has by itself.
+        machine.state.limit_time(deadline.setting)
         within = context.settings.connect_timeout
         self._lending = Lending(self, servers, machine, sentence, name, self._go_on, within)
         self._summons = Summons(context.monitor, servers, self, self._go_on)
@@ -84,7 +88,7 @@ class Runner:
         )
         metadata = Metadata(layout) if caches else None
         self._sending = Sending(
-            turn, machine, servers, client, twin, promotion, recovery, seen, delivery, metadata, self, name
+            turn, machine, servers, client, twin, promotion, recovery, seen, delivery, metadata, deadline, self, name
         )
 
     def attach(self, write: Callable[[bytes], None]) -> None:
@@ -128,6 +132,7 @@ class Runner:
         self._turn.over()
         self._postponed = None
         self._lending.end()
+        self._deadline.end()
         self._waiting.end()
         self._summons.end()
         self._servers.close(self._may_leave_behind, self._left)
@@ -138,7 +143,8 @@ class Runner:
 
     def start(self, request: Request) -> None:
         """Run a request; the one before must be over."""
-        if self._lending.under_way is not None or self._summons.pending or self._twin.ending:
+        waits = self._lending.under_way is not None or self._summons.pending or self._twin.ending
+        if waits or self._deadline.under_way:
             # What this asks for is just being taken from its connection, or a connection is being got or put in order.
             request.delayed = request.delayed or perf_counter()
             self._postponed = functools.partial(self.start, request)
@@ -282,6 +288,11 @@ class Runner:
             self._postponed = None
             postponed()
 
+    def _kill_over(self, link: BackendConnection) -> None:
+        """The KILL of a statement that ran for too long is answered, and `link` may be used again."""
+        self._go_on()
+        self._servers.over(link)
+
     # --- KILL --------------------------------------------------------------------------------------------------------
 
     def summon(self, done: Callable[[Err | None], None]) -> None:
@@ -345,6 +356,10 @@ class Runner:
     def level_of(self, request: Request) -> Level:
         """What a read must see."""
         return self._servers.level_of(request)
+
+    def limit_of(self, request: Request) -> float:
+        """For how many seconds it may run; 0 for any number."""
+        return self._deadline.limit_of(request)
 
     def foresee(self, request: Request) -> Server | None:
         """The server that `request` would go to now; None when it could not run."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
 from proxy.session.clientside import Client
+from proxy.session.deadline import Deadline
 from proxy.session.delivery import REMEMBERED, Delivery
 from proxy.session.machine import Machine
 from proxy.session.metadata import Metadata
@@ -49,6 +50,7 @@ class Sending:
         visibility: Visibility,
         delivery: Delivery,
         metadata: Metadata | None,
+        deadline: Deadline,
         dispatcher: Dispatcher,
         name: str,
     ) -> None:
@@ -63,6 +65,7 @@ class Sending:
         self._visibility = visibility
         self._delivery = delivery
         self._metadata = metadata
+        self._deadline = deadline
         self._dispatcher = dispatcher
         self._name = name
 
@@ -151,6 +154,8 @@ class Sending:
         else:
             request.delayed = now
         link.send(packet, exchange, sink)
+        if self._deadline.seconds or request.limit:
+            self._deadline.begin(request)
         if request.streamed:
             self._client.request_sent()
         elif exchange.done:

@@ -53,6 +53,12 @@ def test_the_first_decides_and_is_remembered_by_user_schema_and_digest() -> None
     assert rules.decide("u", "s", Tally(digest(b"SELECT 1"))).wish.server == "r1"
 
 
+def test_a_rule_may_only_say_for_how_long_reads_run() -> None:
+    rules = made({"pattern": "FROM `t`", "statement_timeout": "500ms"}, {"replica": "r1", "statement_timeout": "1m"})
+    decided = [rules.decide("u", "s", Tally(digest(text))) for text in (TEXT, b"SELECT 1")]
+    assert [(one.number, one.timeout, one.wish.decides) for one in decided] == [(1, 0.5, False), (2, 60.0, True)]
+
+
 def test_of_texts_that_are_not_remembered_only_the_session_counts() -> None:
     rules = made({"pattern": ".", "target": "primary"}, {"user": "u", "target": "primary"})
     assert rules.decide("u", "", Tally(b"")).number == 2

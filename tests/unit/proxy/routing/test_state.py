@@ -2,8 +2,10 @@
 
 import pytest
 
+from proxy.routing.settings import LOGIN
 from proxy.routing.state import Baseline, Seen, SessionState
 from proxy.routing.told import Fit
+from proxy.sql.effects import SetVariable
 from proxy.sql.meaning import DEFAULT_MEANING, Meaning
 from tests.support.statements import classified
 
@@ -395,3 +397,19 @@ def test_a_set_that_fails_half_way() -> None:
     assert Session().fail("SET @a = 1, last_insert_id = DEFAULT", errno=1230).state.private
     assert not Session().fail("SET @a = 1, last_insert_id = DEFAULT", errno=1230).state.knows(classified("SELECT @a"))
     assert "set-unknown" in Session().fail("SET NAMES latin1, insert_id = DEFAULT", errno=1230).state.pins.reasons()
+
+
+def test_what_limits_the_time_of_statements_is_told_again_behind_a_reset() -> None:
+    state = Session().state
+    assert state.missing(LOGIN) is None
+    state.limit_time(SetVariable("max_statement_time", "2.5"))
+    setting = state.missing(LOGIN)
+    assert setting is not None
+    assert setting.text == "SET @@session.max_statement_time = 2.5"
+    state.reset()
+    again = state.missing(setting.version)
+    assert again is not None
+    assert again.text == setting.text
+    state.limit_time(None)
+    state.reset()
+    assert state.missing(again.version) is None
