@@ -23,14 +23,15 @@ class Effect(StrEnum):
 # All others need a restart.
 _EFFECTS: Final[Mapping[str, Effect]] = {
     **dict.fromkeys(
-        "accounts admin_users audit_log balance connect_timeout consistency drain_timeout environment "
-        "errant_transactions find_replicas freshness_wait http_token http_token_file kill_on_disconnect log_format "
-        "log_level log_sample login_timeout long_query_time max_lag memory_limit preferred_lag primary_reads "
-        "probe_interval readers readers_file rules server_connection_idle server_connection_queue "
-        "server_connection_wait slow_start spare_connections statement_texts weights".split(),
+        "accounts admin_users allowed_users audit_log balance connect_timeout consistency drain_timeout environment "
+        "errant_transactions failed_logins find_replicas freshness_wait http_token http_token_file kill_on_disconnect "
+        "log_format log_level log_sample login_timeout long_query_time max_lag memory_limit preferred_lag "
+        "primary_reads probe_interval readers readers_file rules server_connection_idle "
+        "server_connection_queue server_connection_wait slow_start spare_connections statement_texts weights".split(),
         Effect.AT_ONCE,
     ),
     **dict.fromkeys(
+        "allowed_networks "
         "compression long_data_limit max_connections max_connections_per_address primary_wait proxy_protocol_networks "
         "statements_per_connection tls tls_certificate tls_client_ca tls_key transaction_reads "
         "statement_timeout user_statement_timeouts".split(),

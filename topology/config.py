@@ -263,6 +263,15 @@ class Settings(BaseModel):
         512 << 20, ge=0, description="bytes held for clients and servers before more is refused; 0 for no limit"
     )
     max_connections_per_address: int = Field(0, ge=0, description="of which from one client address; 0 for all")
+    allowed_networks: Annotated[tuple[Network, ...], BeforeValidator(_listed)] = Field(
+        (), description="networks that clients may come from; all unless given"
+    )
+    allowed_users: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="users that may log in; all unless given"
+    )
+    failed_logins: int = Field(
+        0, ge=0, description="wrong passwords of a user from one address, after which both have to wait; 0 for all"
+    )
     digest_cache_size: int = Field(10_000, gt=0, description="statement digests remembered")
     tls: Literal["off", "preferred", "required"] = Field("preferred", description="TLS towards clients")
     tls_certificate: Path | None = Field(None, description="PEM file with the proxy's certificate and its chain")

@@ -25,6 +25,7 @@ from proxy.routing.policy import routes
 from proxy.session.context import Context
 from proxy.session.memory import Memory
 from proxy.session.overview import pool_figures, server_views
+from proxy.session.refused import REASONS
 from proxy.sql.tally import BOUNDS, Histogram
 from topology.servers import Circuit, Health
 
@@ -93,6 +94,8 @@ def _sessions(context: Context) -> Iterator[Metric]:
     yield _gauge("sessions", "Clients that are logged in, by what they do", phases.items(), ("phase",))
     yield _gauge("sessions_pinned", "Those that read on the primary only, by reason", pins.items(), ("reason",))
     yield _gauge("sessions_limit", "max_connections", [((), context.settings.max_connections)])
+    refused = [((why,), context.logins_refused[why]) for why in REASONS]
+    yield _counter("logins_refused", "Logins that were not let in, by reason", refused, ("reason",))
     yield _gauge("logins_under_way", "Clients that are logging in", [((), len(context.logins))])
 
 

@@ -8,7 +8,8 @@ from typing import Final
 from proxy.accounts.table import host_names
 from proxy.errors import ClientFault
 from proxy.session.context import Context, Login
-from proxy.session.wording import host_not_allowed
+from proxy.session.refused import BLOCKED, BY_ADDRESS
+from proxy.session.wording import host_is_blocked, host_not_allowed
 from proxy.wire import constants as c
 from proxy.wire.replies import Err
 from topology.servers import Vendor
@@ -43,6 +44,19 @@ def covered(networks: Iterable[IPv4Network | IPv6Network], address: str) -> bool
     """Whether one of the networks has the IP address."""
     plain = ip_address(host_names(address)[-1])
     return any(plain in network for network in networks)
+
+
+def admit_client(context: Context, address: str, now: float) -> None:
+    """Raise ClientFault where nobody is let in from `address`, or not yet."""
+    host, networks = host_names(address)[0], context.settings.allowed_networks
+    if networks and address and not covered(networks, address):
+        log.info("%s is in none of allowed_networks", address)
+        context.logins_refused[BY_ADDRESS] += 1
+        observation = context.monitor.snapshot.primary.observation
+        raise ClientFault(host_not_allowed(host, None if observation is None else observation.vendor))
+    if rest := context.failures.rest_of_address(address, now):
+        context.logins_refused[BLOCKED] += 1
+        raise ClientFault(host_is_blocked(host, rest))
 
 
 def admit_address(context: Context, address: str) -> None:

@@ -11,7 +11,7 @@ from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost
 from proxy.session.absence import Absence
-from proxy.session.admission import admit, admit_address, admit_host, covered
+from proxy.session.admission import admit, admit_address, admit_client, admit_host, covered
 from proxy.session.context import Context
 from proxy.session.judge import default_plugin
 from proxy.session.settling import login_patience
@@ -72,7 +72,8 @@ class ClientChannel(PacketChannel):
         self._task.cancel()
 
     def count(self) -> None:
-        """Count the connection for its client's address. Raises ClientFault for one too many."""
+        """Count the connection for its client's address. Raises ClientFault for one too many, or not allowed."""
+        admit_client(self._context, self.origin.address, asyncio.get_running_loop().time())
         admit_address(self._context, self.origin.address)
         self._counted = True
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.accounts.directory import Directory
+from proxy.accounts.failures import Failures
 from proxy.admin.traffic import Traffic, Usage
 from proxy.admin.views import PoolFigure, SessionView
 from proxy.backend.connection import BackendConnection, Owner
@@ -123,7 +124,8 @@ class Context:
 
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in, in the order
     of their arrival. `openings` are those of each reply layout. `certificate` is what clients meet. `rules` are
-    those of the configuration. `addresses` counts connections by client, `traffic` what each server (by name) got,
+    those of the configuration. `failures` are those of logins, `logins_refused` counts why.
+    `addresses` counts connections by client, `traffic` what each server (by name) got,
     `usages` what users ran; `journal` is the log of statements.
     `accepting` tells whether clients are let in, `draining` that the process stops, `hurrying` that half its time for
     that is over, `late` by how many seconds the event loop's last timer was late.
@@ -152,6 +154,8 @@ class Context:
     sessions: set[Session] = field(default_factory=set)
     logins: dict[asyncio.Task[None], Login] = field(default_factory=dict)
     addresses: Counter[str] = field(default_factory=Counter)
+    failures: Failures = field(init=False)
+    logins_refused: Counter[str] = field(default_factory=Counter)
     accepting: bool = False
     draining: bool = False
     hurrying: bool = False
@@ -173,6 +177,7 @@ class Context:
     def __post_init__(self) -> None:
         self.journal = Journal(self.settings)
         self.balancer = self._new_balancer()
+        self.failures = Failures(self.settings.failed_logins)
         self.gate = Gate(self.settings.primary_wait)
         self.memory = Memory(self.settings.memory_limit)
         self.reaper = Reaper(self.spawn, self.settings.connect_timeout, self.greetings)
@@ -191,6 +196,7 @@ class Context:
         self.monitor.limits, self.monitor.duty.shares = limits_of(settings), shares_of(settings)
         self.journal.heed(settings)
         self.memory.limit = settings.memory_limit
+        self.failures.limit = settings.failed_logins
         if settings.balance != self.balancer.name:
             self.balancer = self._new_balancer()
         if self.pool is not None:

@@ -14,7 +14,8 @@ from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerRefused, SessionError
 from proxy.session.context import Context
-from proxy.session.wording import product_name
+from proxy.session.refused import BLOCKED, BY_PASSWORD, BY_USER
+from proxy.session.wording import product_name, user_is_blocked
 from proxy.wire import constants as c
 from proxy.wire.dialogues import Accept, Deny, Send, Step, Surroundings, Verify
 from proxy.wire.handshake import HandshakeResponse
@@ -75,15 +76,47 @@ class Judge:
         return Deny(_has_password(outcome))
 
     async def _outcome(self, login: ServerLogin, step: Step, user: str, methods: tuple[Method, ...]) -> Accept | Deny:
+        self._check_blocked(user)
         step = await self._dialogue(login, step)
         if isinstance(step, Deny):
             step = await self._second_look(login, user, methods, step)
         if isinstance(step, Err):
             raise ClientFault(step)
         assert isinstance(step, Accept | Deny)
-        if isinstance(step, Accept) and (account := self.context.directory.find(user, self.address)):
+        # Who tries many at the same time learns nothing from those that end after the first few.
+        self._check_blocked(user)
+        self._note(user, step)
+        if isinstance(step, Accept) and (account := self._known(user)):
             self.context.directory.learn(account, step.stored, step.secret)
         return step
+
+    def _check_blocked(self, user: str) -> None:
+        if rest := self.context.failures.rest(self.address, user, asyncio.get_running_loop().time()):
+            self.context.logins_refused[BLOCKED] += 1
+            raise ClientFault(user_is_blocked(user, host_names(self.address)[0], rest))
+
+    def _note(self, user: str, outcome: Accept | Deny) -> None:
+        """Count how a login has gone. Raises ClientFault for who was judged without having a chance."""
+        context = self.context
+        if isinstance(outcome, Accept):
+            context.failures.succeeded(self.address, user)
+            return
+        context.failures.failed(self.address, user, asyncio.get_running_loop().time())
+        if self._allowed(user):
+            context.logins_refused[BY_PASSWORD] += 1
+            return
+        context.logins_refused[BY_USER] += 1
+        log.info("%s: '%s' is not among allowed_users", self.address, user)
+        # The primary is not asked to refuse it: it would count a wrong password.
+        raise access_denied(user, host_names(self.address)[0], outcome.used_password)
+
+    def _allowed(self, user: str) -> bool:
+        allowed = self.context.settings.allowed_users
+        return not allowed or user in allowed
+
+    def _known(self, user: str) -> Account | None:
+        """The account of a client; none of who is not allowed to have one here."""
+        return self.context.directory.find(user, self.address) if self._allowed(user) else None
 
     async def _meets(self, user: str) -> bool:
         """Whether the connection is what the account demands; a demand that it fails is looked up once more."""
@@ -93,7 +126,7 @@ class Judge:
         return self._fits(user)
 
     def _fits(self, user: str) -> bool:
-        account = self.context.directory.find(user, self.address)
+        account = self._known(user)
         return account is not None and is_met(account.requirement, self.shown)
 
     def _insufficient(self, user: str, outcome: Accept) -> SessionError:
@@ -108,10 +141,10 @@ class Judge:
 
     async def _find(self, user: str) -> Account | None:
         await self.context.directory.refresh_if_old()
-        account = self.context.directory.find(user, self.address)
+        account = self._known(user)
         if account is None or not account.supported:
             await self.context.directory.refresh_quietly()
-            account = self.context.directory.find(user, self.address)
+            account = self._known(user)
         if account is not None and (error := self._refusal(account, user)) is not None:
             raise ClientFault(error)
         return account
@@ -142,7 +175,7 @@ class Judge:
     async def _second_look(self, login: ServerLogin, user: str, methods: tuple[Method, ...], denied: Deny) -> Step:
         """Judge again if the account has changed meanwhile."""
         await self.context.directory.refresh_quietly()
-        account = self.context.directory.find(user, self.address)
+        account = self._known(user)
         if account is None or account.methods == methods:
             return denied
         if (error := self._refusal(account, user)) is not None:

@@ -3,6 +3,7 @@
 The texts were taken from MariaDB 10.11 and MySQL 9.7.
 """
 
+import math
 from typing import Final
 
 from proxy.wire import constants as c
@@ -47,6 +48,18 @@ def host_not_allowed(host: str, vendor: Vendor | None) -> Err:
     """There is no account for clients from `host`."""
     message = f"Host '{host}' is not allowed to connect to this {product_name(vendor)} server"
     return Err(c.ER_HOST_NOT_PRIVILEGED, message)
+
+
+def host_is_blocked(host: str, seconds: float) -> Err:
+    """There were too many wrong passwords from `host`."""
+    message = f"Host '{host}' is blocked because of too many failed logins; try again in {math.ceil(seconds)} s"
+    return Err(c.ER_HOST_IS_BLOCKED, message)
+
+
+def user_is_blocked(user: str, host: str, seconds: float) -> Err:
+    """There were too many wrong passwords of `user` from `host`; nobody has looked at this one."""
+    message = f"Access denied for user '{user}'@'{host}': too many failed logins; try again in {math.ceil(seconds)} s"
+    return Err(c.ER_ACCESS_DENIED, message, "28000")
 
 
 def unknown_statement(code: int, number: int, vendor: Vendor) -> Err:

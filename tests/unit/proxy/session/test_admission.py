@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from proxy.errors import ClientFault
-from proxy.session.admission import admit, admit_address, covered
+from proxy.session.admission import admit, admit_address, admit_client, covered
 from proxy.session.context import Context
 from topology.config import Settings
 
@@ -109,3 +110,29 @@ def test_without_a_limit_there_is_none() -> None:
 )
 def test_which_addresses_networks_cover(networks: list[str], address: str, expected: bool) -> None:
     assert covered([ip_network(network) for network in networks], address) is expected
+
+
+def refused(context: Context, address: str, now: float = 0.0) -> int:
+    """The error that a client from `address` gets, 0 for none."""
+    try:
+        admit_client(context, address, now)
+    except ClientFault as error:
+        return error.err.errno
+    return 0
+
+
+def test_only_allowed_networks_are_let_in() -> None:
+    context = House().context(allowed_networks=["10.0.0.0/8", "::1/128"])
+    context.monitor = SimpleNamespace(snapshot=SimpleNamespace(primary=SimpleNamespace(observation=None)))  # type: ignore[assignment]
+    assert [refused(context, address) for address in ("10.1.2.3", "::1", "11.0.0.1")] == [0, 0, 1130]
+    assert context.logins_refused == {"address": 1}
+
+
+def test_an_address_that_guesses_passwords_is_blocked_for_some_time() -> None:
+    context = House().context(failed_logins=1)
+    for number in range(12):
+        context.failures.failed("10.0.0.1", f"user{number}", 0.0)
+    assert refused(context, "10.0.0.1", 19.9) == 1129
+    assert refused(context, "10.0.0.2", 19.9) == 0
+    assert refused(context, "10.0.0.1", 20.0) == 0
+    assert context.logins_refused == {"blocked": 1}
