@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pymysql
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from replication.errors import ExitCode
+from replication.resync import app as resync_command
 from replication.sandbox import Cluster, Flavor, LocalServer
 from replication.startsync import app as startsync_command
 from tests.support.clients import direct, run
@@ -56,7 +58,12 @@ def small_disk(server: LocalServer, room: int) -> Iterator[None]:
 
 
 def startsync(cluster: Cluster) -> tuple[int, str]:
-    result = CliRunner().invoke(startsync_command, ["--environment", str(cluster.environment_file), "--json"])
+    return command(startsync_command, cluster)
+
+
+def command(app: typer.Typer, cluster: Cluster, *arguments: str) -> tuple[int, str]:
+    """Exit code, and the result as a line of JSON."""
+    result = CliRunner().invoke(app, [*arguments, "--environment", str(cluster.environment_file), "--json"])
     print(result.output)
     return result.exit_code, next(line for line in result.output.splitlines() if line.startswith("{"))
 
@@ -75,11 +82,29 @@ def test_a_full_disk_is_named_and_the_copy_is_gone_on_with(flavor: Flavor, tmp_p
             (found,) = json.loads(line)["replicas"]
             assert "app" in found["error"]
             assert "is full" in found["error"]
-            options = f"remount,size={1 << 30}"
-            subprocess.run(["mount", "-o", options, str(replica.datadir)], check=True)
+            give_room(replica, 1 << 30)
             assert startsync(cluster)[0] == ExitCode.OK
-            with direct(cluster, replica) as connection:
-                assert run(connection, "SELECT COUNT(*) FROM app.t") == ((_ROWS_OF_A_THOUSAND * 1000,),)
+            check_whole(cluster, replica)
+            give_room(replica, _ROOM)
+            code, line = command(
+                resync_command, cluster, "dbread1", "--shadow", "--users", "keep", "--force", "dbread1"
+            )
+            assert code == ExitCode.INTERNAL
+            assert "is full" in json.loads(line)["replicas"][0]["error"]
+            check_whole(cluster, replica)
+
+
+def give_room(server: LocalServer, room: int) -> None:
+    """Let the file system have so many bytes left."""
+    used = shutil.disk_usage(server.datadir).used
+    subprocess.run(["mount", "-o", f"remount,size={used + room}", str(server.datadir)], check=True)
+
+
+def check_whole(cluster: Cluster, replica: LocalServer) -> None:
+    """All rows are there, and nothing of a copy beside them."""
+    with direct(cluster, replica) as connection:
+        assert run(connection, "SELECT COUNT(*) FROM app.t") == ((_ROWS_OF_A_THOUSAND * 1000,),)
+        assert run(connection, "SHOW DATABASES LIKE 'manyreads_shadow%'") == ()
 
 
 def _fill(connection: pymysql.Connection) -> None:
