@@ -5,9 +5,9 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
-from proxy.listener import Listener
 from proxy.session.context import Context
 from proxy.sockets import CLIENTS, HTTP, SERVING, Sockets, bound, listening, of_systemd, take_over
 from proxy.takeover import offer
@@ -16,14 +16,42 @@ from topology.config import host_and_port
 log = logging.getLogger(__name__)
 
 
-class Doors:
-    """The ports for clients and for HTTP, of a process with these `variables`; `hangup` has the settings read again."""
+class Entrance(Protocol):
+    """The port for clients, as `proxy.listener.Listener` has it."""
 
-    def __init__(self, context: Context, variables: Mapping[str, str], hangup: asyncio.Event) -> None:
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """What is listened on."""
+
+    async def open(self, host: str, port: int, inherited: list[socket.socket]) -> tuple[str, int]:
+        """Take the port, or else use what was `inherited`; returns the address in use. Raises ConfigError."""
+
+    async def serve(self) -> None:
+        """Accept clients."""
+
+    async def drain(self, patience: float) -> None:
+        """Accept nobody any more, and let the clients go within `patience` seconds."""
+
+
+class Doors:
+    """The ports for clients and for HTTP, of a process with these `variables`; `hangup` has the settings read again.
+
+    `entrance` is where clients come in, `metrics` gives those of Prometheus.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        entrance: Entrance,
+        metrics: Callable[[], Awaitable[bytes]],
+        variables: Mapping[str, str],
+        hangup: asyncio.Event,
+    ) -> None:
         self._context = context
+        self._metrics = metrics
         self._hangup = hangup
         self._variables = variables
-        self._listener = Listener(context)
+        self._listener = entrance
         self._predecessor: socket.socket | None = None
         self._http = contextlib.AsyncExitStack()
         self._http_sockets: list[socket.socket] = []
@@ -65,7 +93,9 @@ class Doors:
         from proxy.http.service import serving
 
         sockets = self._http_sockets = self._fitting(inherited, port) or [bound(host, port, "--http")]
-        address, number = await self._http.enter_async_context(serving(self._context, self._hangup, sockets))
+        address, number = await self._http.enter_async_context(
+            serving(self._context, self._hangup, self._metrics, sockets)
+        )
         scheme = "https" if self._context.settings.http_tls else "http"
         log.info("dashboard, metrics and health on %s://%s:%d/", scheme, address, number)
 

@@ -40,18 +40,19 @@ class Listener:
         try:
             if inherited:
                 opened = [
-                    await loop.create_server(self._welcome, sock=each, backlog=1024, start_serving=False)
+                    await loop.create_server(self.welcome, sock=each, backlog=1024, start_serving=False)
                     for each in inherited
                 ]
             else:
-                opened = [await loop.create_server(self._welcome, host, port, backlog=1024, start_serving=False)]
+                opened = [await loop.create_server(self.welcome, host, port, backlog=1024, start_serving=False)]
         except OSError as error:
             raise cannot_listen(host, port, "--listen", error) from None
         self._servers = opened
         name = self.sockets[0].getsockname()
         return name[0], name[1]
 
-    def _welcome(self) -> ClientChannel:
+    def welcome(self) -> ClientChannel:
+        """What a connection of a client's is served by."""
         return ClientChannel(self._context, serve_login)
 
     @property

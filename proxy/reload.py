@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -18,6 +19,7 @@ from topology.config import Settings
 from topology.discovery import replicas_of
 from topology.environment import Deployment
 from topology.errors import ConfigError, ServerError
+from topology.monitor import Monitor
 from topology.servers import Server, ServerTls
 from topology.servertls import server_context
 from topology.tlsfiles import WatchedContext, stamp
@@ -31,15 +33,24 @@ _SEARCH_PAUSE: Final = 30.0
 
 
 class Reloader:
-    """Looks after the settings of `context`, which come from `origin`."""
+    """Looks after the settings of `context`, which come from `origin`; `heeded` is called when they were read again."""
 
-    def __init__(self, context: Context, origin: Origin, notifier: Notifier) -> None:
+    def __init__(
+        self,
+        context: Context,
+        monitor: Monitor,
+        origin: Origin,
+        notifier: Notifier,
+        heeded: Callable[[Settings], None] = lambda _: None,
+    ) -> None:
         self._context = context
+        self._monitor = monitor
+        self._heeded = heeded
         self._origin = origin
         self._notifier = notifier
         # As they were read: some of it needs a restart, and is not in force.
         self._read = context.settings
-        self._names = {server.address: server.name for server in context.monitor.deployment.servers}
+        self._names = {server.address: server.name for server in monitor.deployment.servers}
         self._found: dict[str, Server] = {}
 
     async def watch(self, hangup: asyncio.Event) -> None:
@@ -63,7 +74,7 @@ class Reloader:
         try:
             new = await asyncio.to_thread(self._origin.settings)
             settings = in_force(self._context.settings, new)
-            certificate = self._certificate(settings)
+            certificate = certificate_for(self._context, settings)
             replicas = tuple(settled(self._deployment(settings).replicas, self._names))
         except ConfigError as error:
             log.error("the settings cannot be used, so nothing changes: %s", error)
@@ -71,15 +82,9 @@ class Reloader:
         for change in changes(self._read, new):
             log.info("settings: %s", change)
         self._read = new
-        if settings.max_connections != self._context.settings.max_connections:
-            raise_file_limit(settings.max_connections)
-        configured, self._context.directory.configured = self._context.directory.configured, settings.accounts
-        self._context.heed(settings, rules(settings, [each.name for each in replicas]), certificate)
-        set_up_logs(settings.log_level, settings.log_format, audit=settings.audit_log)
-        self._look_at_certificates(certificate)
-        self._follow(Deployment(self._context.monitor.deployment.primary, replicas))
-        if settings.accounts != configured:
-            await self._context.directory.refresh_quietly()
+        await heed(self._context, settings, rules(settings, [each.name for each in replicas]), certificate)
+        self._follow(Deployment(self._monitor.deployment.primary, replicas))
+        self._heeded(settings)
 
     async def search(self) -> None:
         """Ask the primary for its replicas again and again, until cancelled, if the settings name none.
@@ -92,7 +97,7 @@ class Reloader:
 
     async def search_once(self) -> None:
         """Ask once. What hinders it is logged."""
-        settings, running = self._context.settings, self._context.monitor.deployment
+        settings, running = self._context.settings, self._monitor.deployment
         if not settings.searches:
             return
         try:
@@ -105,26 +110,15 @@ class Reloader:
             self._follow(Deployment(running.primary, tuple(settled(tuple(self._found.values()), self._names))))
 
     def _deployment(self, settings: Settings) -> Deployment:
-        found, running = self._origin.deployment(settings), self._context.monitor.deployment
+        found, running = self._origin.deployment(settings), self._monitor.deployment
         if found.primary != running.primary:
             log.warning(
                 "settings: the primary is %s, not before a restart; until then %s", found.primary, running.primary
             )
         return replace(found, replicas=tuple(self._found.values())) if settings.searches else found
 
-    def _certificate(self, settings: Settings) -> WatchedContext | None:
-        keys = ("tls", "tls_certificate", "tls_key", "tls_client_ca", "http_tls")
-        if all(getattr(settings, key) == getattr(self._context.settings, key) for key in keys):
-            return self._context.certificate
-        return certificate_of(settings)
-
-    def _look_at_certificates(self, certificate: WatchedContext | None) -> None:
-        for watched in (certificate, towards_servers(self._context.settings)):
-            if watched is not None:
-                watched.look()
-
     def _follow(self, after: Deployment) -> None:
-        monitor, pool = self._context.monitor, self._context.pool
+        monitor, pool = self._monitor, self._context.pool
         before = monitor.deployment
         for move in moves(before, after.replicas):
             log.info("settings: %s", move)
@@ -144,6 +138,28 @@ async def _within(seconds: float, event: asyncio.Event) -> bool:
         return False
     event.clear()
     return True
+
+
+async def heed(context: Context, settings: Settings, rules: Rules | None, certificate: WatchedContext | None) -> None:
+    """Have a process go by other settings from now on."""
+    if settings.max_connections != context.settings.max_connections:
+        raise_file_limit(settings.max_connections)
+    configured, context.directory.configured = context.directory.configured, settings.accounts
+    context.heed(settings, rules, certificate)
+    set_up_logs(settings.log_level, settings.log_format, audit=settings.audit_log)
+    for watched in (certificate, towards_servers(settings)):
+        if watched is not None:
+            watched.look()
+    if settings.accounts != configured:
+        await context.directory.refresh_quietly()
+
+
+def certificate_for(context: Context, settings: Settings) -> WatchedContext | None:
+    """What clients meet with other settings: the same as before, if these say the same of it. Raises ConfigError."""
+    keys = ("tls", "tls_certificate", "tls_key", "tls_client_ca", "http_tls")
+    if all(getattr(settings, key) == getattr(context.settings, key) for key in keys):
+        return context.certificate
+    return certificate_of(settings)
 
 
 def certificate_of(settings: Settings) -> WatchedContext | None:

@@ -1,5 +1,6 @@
 """The sockets that this process listens on: its own, systemd's, or those of the process that it takes over from."""
 
+import asyncio
 import errno
 import json
 import logging
@@ -37,6 +38,19 @@ def bound(host: str, port: int, flag: str) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise cannot_listen(host, port, flag, error) from None
+
+
+async def listened(host: str, port: int) -> list[socket.socket]:
+    """Sockets of our own that listen on all addresses of a host, as asyncio's servers do. Raises ConfigError."""
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
+    except OSError as error:
+        raise cannot_listen(host, port, "--listen", error) from None
+    found = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
+    server.close()
+    for each in found:
+        each.listen(_BACKLOG)
+    return found
 
 
 def cannot_listen(host: str, port: int, flag: str, error: OSError) -> ConfigError:

@@ -4,6 +4,7 @@ Every key has one name everywhere: `probe_interval` in the file is MANYREADS_PRO
 --probe-interval on the command line. `topology.settings` reads these sources.
 """
 
+import os
 import re
 import tomllib
 from dataclasses import replace
@@ -170,6 +171,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     listen: ListenAddress = Field("127.0.0.1:6033", description="host:port on which clients are served")
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="processes that serve the clients; auto for one per CPU"
+    )
     http_token: Annotated[SecretStr, Field(min_length=16)] | None = Field(
         None, description="token that HTTP clients have to show, but for health"
     )
@@ -318,6 +322,11 @@ class Settings(BaseModel):
         if key is not None and info.data.get(certificate, key) is None:
             raise ValueError(f"belongs to {certificate}, which is not set")
         return key
+
+    @property
+    def processes(self) -> int:
+        """How many processes serve the clients; with 1 that is the only one."""
+        return len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers
 
     @property
     def searches(self) -> bool:

@@ -9,7 +9,7 @@ other; anything else counts for all.
 import bisect
 import functools
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from topology.gtid import covers
 from topology.servers import Vendor
@@ -44,15 +44,30 @@ def _holds(position: str, token: str) -> bool:
     return mysql == (":" in token) and covers(Vendor.MYSQL if mysql else Vendor.MARIADB, position, token)
 
 
+class Audience(Protocol):
+    """Who is told what was learnt of servers: numbers and definitions are those of the `Freshness` that tells."""
+
+    def confirmed(self, replica: str, number: int) -> None:
+        """As `Freshness.confirm`."""
+
+    def located(self, number: int, position: str) -> None:
+        """As `Freshness.locate`."""
+
+    def learnt(self, ordinary: frozenset[Table] | None, definitions: int) -> None:
+        """As `Freshness.learn`, when it was believed."""
+
+
 class Freshness:
     """The numbers of the last writes, and up to which of them each replica (by name) is known to be.
 
     `number` is the last that was given, `written` that of the last write, and `writes` counts these. `definitions`
     counts what may have changed the tables' definitions. `wanted` is called when a replica is to be confirmed up to
-    `number` without delay.
+    `number` without delay. `others` notes what other processes have written since it was called last.
     """
 
-    def __init__(self, wanted: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, wanted: Callable[[], None] = lambda: None, others: Callable[[], None] | None = None) -> None:
+        self.audience: Audience | None = None
+        self._others = others
         self.number = 0
         self.written = 0
         self.writes = 0
@@ -69,8 +84,12 @@ class Freshness:
 
     def note_write(self, tables: Tables = None, *, defines: bool = False) -> None:
         """A write to `tables` (resolved) was acknowledged, or is about to be. `defines`: it may have been DDL."""
-        self.number += 1
         self.writes += 1
+        self.note_elsewhere(tables, defines=defines)
+
+    def note_elsewhere(self, tables: Tables, *, defines: bool) -> None:
+        """The same of a write that another process has counted."""
+        self.number += 1
         self.written = self.number
         if defines:
             self._forget_definitions()
@@ -83,6 +102,11 @@ class Freshness:
         while len(self._by_table) > _MOST_TABLES:
             oldest = next(iter(self._by_table))
             self._elsewhere = max(self._elsewhere, self._by_table.pop(oldest))
+
+    def catch_up(self) -> None:
+        """What other processes have had acknowledged until now counts for the reads that come from now on."""
+        if self._others is not None:
+            self._others()
 
     def mark(self) -> int:
         """A number as if there were a write: who is confirmed up to it has all that the primary has acknowledged.
@@ -115,6 +139,8 @@ class Freshness:
             return
         self._ordinary = ordinary
         self._elsewhere = self.written
+        if self.audience is not None:
+            self.audience.learnt(ordinary, definitions)
 
     def confirm(self, replica: str, written: int) -> None:
         """`replica` has all writes up to number `written`."""
@@ -122,11 +148,15 @@ class Freshness:
         for wake in [wake for wake, number in self._waiters.items() if number <= written]:
             del self._waiters[wake]
             wake()
+        if self.audience is not None:
+            self.audience.confirmed(replica, written)
 
     def locate(self, number: int, position: str) -> None:
         """The primary has told its GTID position after number `number` was given; empty when it keeps none."""
         self._positions.append((number, position))
         del self._positions[:-_MOST_POSITIONS]
+        if self.audience is not None:
+            self.audience.located(number, position)
 
     def position_after(self, number: int) -> str | None:
         """A position of the primary that holds everything up to `number`; None when it was not asked since then."""
@@ -159,6 +189,11 @@ class Freshness:
     def wait_no_more(self, wake: Callable[[], object]) -> None:
         """Forget it. Safe to call twice."""
         self._waiters.pop(wake, None)
+
+    @property
+    def ordinary(self) -> frozenset[Table] | None:
+        """The tables that are known to be ordinary; None while that is not known of any."""
+        return self._ordinary
 
     @property
     def waiters(self) -> int:

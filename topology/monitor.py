@@ -70,10 +70,14 @@ class Monitor:
         self._first_round = asyncio.Event()
         self._unseen = {server.name for server in deployment.servers}
         self._looked: Counter[str] = Counter()
-        self.freshness = Freshness(self._want)
+        self.freshness = Freshness(self.wanted)
         self._confirming = Confirming(self, within)
         self._learning = Learning(lambda: self.primary, self.freshness, within)
         self.snapshot = self._judged()
+
+    def heed(self, interval: float, limits: health.Limits, shares: Shares) -> None:
+        """Watch in another way from now on."""
+        self.interval, self.limits, self.duty.shares = interval, limits, shares
 
     async def run(self) -> None:
         """Probe until cancelled."""
@@ -180,15 +184,32 @@ class Monitor:
         """Call `listener` with each server that went down because its probes were not answered."""
         self._silence_listeners.append(listener)
 
+    def begin_definition(self) -> None:
+        """A statement that may be DDL is on its way."""
+        self.freshness.begin_definition()
+
+    def end_definition(self) -> None:
+        """It is over, and is noted next as a write that defines."""
+        self.freshness.end_definition()
+
     def note_write(self, tables: Tables, *, defines: bool) -> None:
         """A write to `tables` (resolved) was acknowledged by the primary; `defines`: it may have been DDL."""
         self.freshness.note_write(tables, defines=defines)
+        self.written(defines=defines)
+
+    def written(self, *, defines: bool) -> None:
+        """Something new was noted that replicas are to be confirmed up to; `defines` as in `note_write`."""
         self._confirming.written()
         if defines:
             self._learning.defined()
 
-    def _want(self) -> None:
+    def wanted(self) -> None:
+        """The same, and a read may wait for it."""
         self._confirming.wanted()
+
+    def same(self, server: Server) -> bool:
+        """Whether no other server has answered at the address since `server` was published."""
+        return self._seating.same(server)
 
     async def locate(self) -> None:
         """Have a position of the primary that holds all acknowledged writes, unless the primary is silent."""

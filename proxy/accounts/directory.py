@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from proxy.accounts.table import (
     MARIADB_ACCOUNTS,
@@ -35,12 +36,15 @@ _REFRESH_PAUSE = 0.2
 # that were read longer ago. It costs one query of the primary for all logins of this time.
 _OLD = 5.0
 
+# Whose secret it is: user, host, stored string.
+SecretKey: TypeAlias = tuple[str, str, bytes]
+
 
 class Directory:
     """The accounts, and the secrets of those that have logged in. Those that are `configured` count from a refresh on.
 
     A secret learnt in a full login is kept for its account until the account's stored string changes: it spares the
-    client the next full login, and it is what the proxy logs itself in with.
+    client the next full login, and it is what the proxy logs itself in with. `learnt` is called with each.
     """
 
     def __init__(self, primary: Server, configured: Sequence[ConfiguredAccount], within: float) -> None:
@@ -48,7 +52,8 @@ class Directory:
         self.configured = configured
         self._within = within
         self._accounts: list[Account] = []
-        self._secrets: dict[tuple[str, str, bytes], Secret] = {}
+        self._secrets: dict[SecretKey, Secret] = {}
+        self.learnt: Callable[[SecretKey, Secret], None] = lambda *_: None
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
 
@@ -80,7 +85,14 @@ class Directory:
 
     def learn(self, account: Account, stored: Stored, secret: Secret) -> None:
         """Keep the secret that a login has proved for one of the account's stored strings."""
-        self._secrets[account.user, account.host, stored.text] = secret
+        key = account.user, account.host, stored.text
+        if key not in self._secrets:
+            self._secrets[key] = secret
+            self.learnt(key, secret)
+
+    def adopt(self, key: SecretKey, secret: Secret) -> None:
+        """Keep the secret that a login elsewhere has proved."""
+        self._secrets[key] = secret
 
     def _with_secrets(self, account: Account) -> Account:
         def known(stored: Stored) -> Stored:

@@ -4,6 +4,7 @@ What is counted is what a client says, not what accounts there are, so that noth
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -49,15 +50,22 @@ class _Ledger:
         if len(self._records) > _MOST:
             self._records.popitem(last=False)
 
+    def knows(self, key: tuple[str, ...]) -> bool:
+        return key in self._records
+
     def forgive(self, key: tuple[str, ...]) -> None:
         self._records.pop(key, None)
 
 
 class Failures:
-    """Those of one process. `limit` failures of one user from one address are free; 0 for all."""
+    """Those of one proxy. `limit` failures of one user from one address are free; 0 for all.
+
+    `told` is called with address, user and whether the login was right, so that other processes can note it, too.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.told: Callable[[str, str, bool], None] = lambda *_: None
         self._addresses = _Ledger()
         self._users = _Ledger()
 
@@ -73,13 +81,22 @@ class Failures:
 
     def failed(self, address: str, user: str, now: float) -> None:
         """A login was refused for its password."""
-        if self.limit:
+        self.note(address, user, False, now)
+        self.told(address, user, False)
+
+    def note(self, address: str, user: str, right: bool, now: float) -> None:
+        """How a login has gone, here or elsewhere."""
+        if right:
+            self._users.forgive((_origin(address), user))
+        elif self.limit:
             self._users.failed((_origin(address), user), self.limit, now)
             self._addresses.failed((_origin(address),), self.limit * _USERS_OF_ADDRESS, now)
 
     def succeeded(self, address: str, user: str) -> None:
         """A login was right. That says nothing of the other users that this address has tried."""
-        self._users.forgive((_origin(address), user))
+        if self._users.knows((_origin(address), user)):
+            self.note(address, user, True, 0.0)
+            self.told(address, user, True)
 
     @property
     def remembered(self) -> int:

@@ -1,12 +1,13 @@
 """The tables of SHOW PROXY."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from proxy.admin.figures import Way
 from proxy.admin.tables import Table, columns
 from proxy.admin.views import DigestView, PoolFigure, ServerView, SessionView
-from proxy.routing.policy import Route
+from proxy.routing.policy import Target
 from proxy.sql.digest import digest_id, digest_text
 from proxy.sql.tally import Histogram, Tally
 from proxy.wire.resultset import Cell
@@ -82,12 +83,17 @@ def servers(views: Iterable[ServerView]) -> Table:
     return Table(_SERVERS, [*rows])
 
 
-def digests(tallies: Iterable[Tally]) -> Table:
+def digests(views: Iterable[DigestView]) -> Table:
     """SHOW PROXY DIGESTS. No text holds a literal."""
+    ordered = sorted(views, key=lambda view: view.primary + view.replicas, reverse=True)
+    return Table(_DIGESTS, [_digest_row(view) for view in ordered[:MOST_DIGESTS]], key=1)
+
+
+def most_frequent(tallies: Iterable[Tally]) -> list[DigestView]:
+    """The digests that ran most often."""
     ran = [tally for tally in tallies if tally.primary + tally.replicas]
     ran.sort(key=lambda tally: tally.primary + tally.replicas, reverse=True)
-    rows = [_digest_row(view) for view in merged(ran[:MOST_DIGESTS])]
-    return Table(_DIGESTS, [*rows], key=1)
+    return merged(ran[:MOST_DIGESTS])
 
 
 def merged(tallies: Iterable[Tally]) -> list[DigestView]:
@@ -121,16 +127,11 @@ def _digest_row(view: DigestView) -> tuple[Cell, ...]:
     return digest_id(view.digest), text[:_LONGEST_DIGEST], *counts, view.reason, seen, *times, view.example or None
 
 
-def routes(found: Iterable[Route]) -> Table:
+def routes(ways: Mapping[tuple[Target, str], Way]) -> Table:
     """SHOW PROXY ROUTES."""
-    ran = [route for route in found if route.on_primary + route.on_replicas]
-    ran.sort(key=lambda route: (route.reason, route.target))
     rows = [
-        (
-            *(route.reason, route.target.name.lower(), route.on_primary + route.on_replicas),
-            *(route.on_primary, route.on_replicas),
-        )
-        for route in ran
+        (reason, target.name.lower(), way.on_primary + way.on_replicas, way.on_primary, way.on_replicas)
+        for (target, reason), way in sorted(ways.items(), key=lambda item: (item[0][1], item[0][0]))
     ]
     return Table(_ROUTES, [*rows])
 

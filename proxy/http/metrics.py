@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from itertools import accumulate
 from math import inf
+from typing import cast
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -37,13 +38,29 @@ class Metrics:
     """Those of one process."""
 
     def __init__(self, context: Context) -> None:
-        self._registry = CollectorRegistry()
-        self._registry.register(_Process(context))
-        ProcessCollector(registry=self._registry)
+        self._process = _Process(context)
+        self._system = ProcessCollector(registry=None)
 
-    def exposition(self) -> bytes:
-        """The text that Prometheus reads (version 0.0.4 of its format)."""
-        return generate_latest(self._registry)
+    def families(self) -> list[Metric]:
+        """All of them now."""
+        return [*self._process.collect(), *self._system.collect()]
+
+    async def exposition(self) -> bytes:
+        """The text that Prometheus reads."""
+        return text_of(self.families())
+
+
+class _Now(Collector):
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families
+
+
+def text_of(families: list[Metric]) -> bytes:
+    """Version 0.0.4 of Prometheus's format."""
+    return generate_latest(cast(CollectorRegistry, _Now(families)))
 
 
 class _Process(Collector):
@@ -62,7 +79,7 @@ class _Process(Collector):
         yield from _users(context)
         yield from _errors(context.traffic)
         yield from _times(context.traffic)
-        yield from _servers(server_views(context))
+        yield from _servers(server_views(context, {}))
         yield from _primary(context)
         yield from _pools(context)
         yield from _freshness(context)

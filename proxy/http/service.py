@@ -5,7 +5,7 @@ With a token all but health and the empty page is for those who show it; changes
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Final
@@ -13,20 +13,22 @@ from typing import Final
 from aiohttp import web
 
 from proxy.http.access import for_http, guard, secure
-from proxy.http.metrics import Metrics
-from proxy.http.views import Heaviest, status
+from proxy.http.views import PARTS, status
 from proxy.logs import audit
 from proxy.session.context import Context
 
+# The text that Prometheus reads (version 0.0.4 of its format).
+Exposition = Callable[[], Awaitable[bytes]]
 _EXPOSITION: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 @asynccontextmanager
 async def serving(
-    context: Context, hangup: asyncio.Event, sockets: list[socket.socket]
+    context: Context, hangup: asyncio.Event, metrics: Exposition, sockets: list[socket.socket]
 ) -> AsyncIterator[tuple[str, int]]:
-    """Serve on these while the block runs; yields host and port. `hangup` has the settings read again."""
-    runner = web.AppRunner(_Service(context, hangup).application(), access_log=None, shutdown_timeout=1.0)
+    """Serve on these while the block runs; yields host and port. `hangup` has the settings read again, `metrics`
+    gives those of Prometheus."""
+    runner = web.AppRunner(_Service(context, hangup, metrics).application(), access_log=None, shutdown_timeout=1.0)
     tls = for_http(lambda: context.certificate) if context.settings.http_tls else None
     await runner.setup()
     try:
@@ -39,11 +41,10 @@ async def serving(
 
 
 class _Service:
-    def __init__(self, context: Context, hangup: asyncio.Event) -> None:
+    def __init__(self, context: Context, hangup: asyncio.Event, metrics: Exposition) -> None:
         self._context = context
         self._hangup = hangup
-        self._metrics = Metrics(context)
-        self._heaviest = Heaviest(context)
+        self._metrics = metrics
         self._page = files("proxy.http").joinpath("page.html").read_text(encoding="utf-8")
 
     def application(self) -> web.Application:
@@ -69,10 +70,11 @@ class _Service:
         return web.json_response({"ok": not problem, "problem": problem}, status=503 if problem else 200)
 
     async def _scrape(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.exposition(), headers=_EXPOSITION)
+        return web.Response(body=await self._metrics(), headers=_EXPOSITION)
 
     async def _status(self, _: web.Request) -> web.Response:
-        return web.json_response(status(self._context, self._heaviest))
+        figures = await self._context.colleagues.figures(PARTS)
+        return web.json_response(status(self._context, figures))
 
     async def _reload(self, request: web.Request) -> web.Response:
         audit("reload", by=request.remote)
@@ -81,11 +83,10 @@ class _Service:
 
     async def _kill(self, request: web.Request) -> web.Response:
         number = int(request.match_info["number"])
-        session = self._context.session(number)
+        session = await self._context.colleagues.end_session(number)
         if session is None:
             raise web.HTTPNotFound(text="there is no such session\n")
-        audit("session killed", by=request.remote, session=number, user=session.user, client=session.address)
-        session.close()
+        audit("session killed", by=request.remote, session=number, user=session.user, client=session.client)
         return web.json_response({"ok": True})
 
 

@@ -2,80 +2,59 @@
 
 import heapq
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from itertools import islice
 from typing import Any, Final
 
+from proxy.admin.figures import Digest, Figures, Given, Parts, Times, Way, digest_views, summed
 from proxy.admin.reasons import sentence
-from proxy.admin.shows import merged
 from proxy.admin.views import DigestView, PoolFigure, ServerView, SessionView
-from proxy.logs import RECENT
-from proxy.routing.policy import routes
+from proxy.routing.policy import Target
 from proxy.session.context import Context
-from proxy.session.overview import pool_figures, server_views
+from proxy.session.heaviest import MOST_DIGESTS
+from proxy.session.overview import server_views
 from proxy.sql.digest import digest_id
-from proxy.sql.tally import BOUNDS, Histogram, Tally
+from proxy.sql.tally import BOUNDS
 
-MOST_DIGESTS: Final = 20
 MOST_SESSIONS: Final = 100
-# To look at one takes some microseconds, and meanwhile no statement is passed on.
-_LOOKED_AT: Final = 1000
+MOST_EVENTS: Final = 100
 _MOST_ROUTES: Final = 20
-_RANKING_SECONDS: Final = 5.0
+# Of the sessions so many are looked at: that takes some microseconds for each, and meanwhile no statement is passed on.
+PARTS: Final = Parts(sessions=1000, pools=True, heaviest=True, events=True)
 
 
-class Heaviest:
-    """The digests that servers spent most time on; which ones these are is looked up every few seconds at most.
-
-    Among 10,000 that takes 10 ms.
-    """
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._found: list[Tally] = []
-        self._until = 0.0
-
-    def views(self) -> list[DigestView]:
-        """They, with what is counted of them by now."""
-        now = time.monotonic()
-        if now >= self._until:
-            self._found, self._until = self._look(), now + _RANKING_SECONDS
-        return merged(self._found)
-
-    def _look(self) -> list[Tally]:
-        tallies: list[Tally] = self._context.cache.tallies() if self._context.cache is not None else []
-        ran = heapq.nlargest(MOST_DIGESTS, tallies, key=lambda tally: tally.served.seconds)
-        return [tally for tally in ran if tally.primary + tally.replicas]
-
-
-def status(context: Context, heaviest: Heaviest) -> dict[str, Any]:
+def status(context: Context, figures: Figures) -> dict[str, Any]:
     """The whole proxy now. Times are in seconds, counts are since the start."""
-    sessions = [session.view() for session in islice(context.sessions, _LOOKED_AT)]
-    pools = list(pool_figures(context))
+    pools = list(summed(figures.pools))
     return {
         "version": version("manyreads"),
         "uptime": time.monotonic() - context.since,
         "draining": context.draining,
-        "event_loop_late": context.late,
+        "event_loop_late": figures.late,
         "consistency": str(context.settings.consistency),
         "bounds": BOUNDS,
-        "servers": [_server(context, view, pools) for view in server_views(context)],
-        "freshness": _freshness(context),
-        "routes": _routes(),
-        "digests": [_digest(view) for view in heaviest.views()],
+        "servers": [
+            _server(figures.given.get(view.server.name) or Given(), view, pools)
+            for view in server_views(context, figures.given)
+        ],
+        "freshness": _freshness(figures),
+        "routes": _routes(figures.ways),
+        "digests": [_digest(view) for view in _heaviest(figures.digests)],
         "sessions": {
-            "all": len(context.sessions),
+            "all": figures.levels["sessions"],
             "limit": context.settings.max_connections,
-            "logging_in": len(context.logins),
-            "shown": [_session(view) for view in sorted(sessions, key=_interest)[:MOST_SESSIONS]],
+            "logging_in": figures.levels["logins"],
+            "shown": [_session(view) for view in sorted(figures.sessions, key=_interest)[:MOST_SESSIONS]],
         },
-        "events": list(reversed(RECENT.lines)),
+        "events": sorted(figures.events, key=lambda event: str(event["at"]), reverse=True)[:MOST_EVENTS],
     }
 
 
-def _server(context: Context, view: ServerView, pools: Iterable[PoolFigure]) -> dict[str, Any]:
-    traffic = context.traffic[view.server.name]
+def _heaviest(digests: Iterable[Digest]) -> list[DigestView]:
+    return heapq.nlargest(MOST_DIGESTS, digest_views(digests), key=lambda view: view.served.seconds)
+
+
+def _server(given: Given, view: ServerView, pools: Iterable[PoolFigure]) -> dict[str, Any]:
     own = [figure for figure in pools if figure.server == view.server.name]
     return {
         "name": view.server.name,
@@ -85,10 +64,10 @@ def _server(context: Context, view: ServerView, pools: Iterable[PoolFigure]) -> 
         "reason": view.reason,
         "lag": view.lag,
         "fresh": view.fresh,
-        "reads": traffic.reads,
-        "others": traffic.others,
-        "errors": traffic.errors,
-        "served": _histogram(traffic.served),
+        "reads": given.reads,
+        "others": given.others,
+        "errors": given.errors,
+        "served": _histogram(given.served),
         "connections": {
             **{key: sum(getattr(figure, key) for figure in own) for key in ("in_use", "idle", "free", "waiting")},
             "limit": max((figure.most for figure in own), default=0),
@@ -96,31 +75,21 @@ def _server(context: Context, view: ServerView, pools: Iterable[PoolFigure]) -> 
     }
 
 
-def _histogram(of: Histogram) -> dict[str, Any]:
+def _histogram(of: Times) -> dict[str, Any]:
     return {"counts": of.counts, "seconds": of.seconds}
 
 
-def _freshness(context: Context) -> dict[str, int]:
-    freshness, waits = context.monitor.freshness, context.waits
-    return {
-        "writes": freshness.writes,
-        "waiting": freshness.waiters,
-        "waited": waits.begun,
-        "in_vain": waits.in_vain,
+def _freshness(figures: Figures) -> dict[str, int]:
+    return {"writes": figures.counts["writes"], "waiting": figures.levels["waiting"]} | {
+        name: figures.counts[name] for name in ("waited", "in_vain")
     }
 
 
-def _routes() -> list[dict[str, Any]]:
-    often = heapq.nlargest(_MOST_ROUTES, routes(), key=lambda route: route.on_primary + route.on_replicas)
+def _routes(ways: Mapping[tuple[Target, str], Way]) -> list[dict[str, Any]]:
+    often = heapq.nlargest(_MOST_ROUTES, ways.items(), key=lambda item: item[1].on_primary + item[1].on_replicas)
     return [
-        {
-            "reason": route.reason,
-            "means": sentence(route.reason),
-            "primary": route.on_primary,
-            "replicas": route.on_replicas,
-        }
-        for route in often
-        if route.on_primary + route.on_replicas
+        {"reason": reason, "means": sentence(reason), "primary": way.on_primary, "replicas": way.on_replicas}
+        for (_, reason), way in often
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from proxy.session.request import Request
-from topology.monitor import Monitor
+from topology.watch import Watch
 
 # How often the monitor's verdict is looked at; asking it costs nothing.
 _PAUSE: Final = 0.1
@@ -14,7 +14,7 @@ _PAUSE: Final = 0.1
 class Absence:
     """What one session waits for, `seconds` at most. `waiting` is the statement that does."""
 
-    def __init__(self, monitor: Monitor, seconds: float) -> None:
+    def __init__(self, monitor: Watch, seconds: float) -> None:
         self._monitor = monitor
         self._seconds = seconds
         self.waiting: Request | None = None

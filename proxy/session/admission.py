@@ -26,7 +26,7 @@ def admit(context: Context, now: float) -> None:
         raise ClientFault(Err(c.ER_SERVER_SHUTDOWN, "The proxy is shutting down", "08S01"))
     if context.memory.full:
         raise ClientFault(context.memory.refused("login"))
-    if len(context.sessions) + len(context.logins) <= context.settings.max_connections:
+    if context.clients <= context.settings.max_connections:
         return
     slow = _slowest(context)
     if slow is None or now - slow.since < _GRACE:
@@ -59,13 +59,19 @@ def admit_client(context: Context, address: str, now: float) -> None:
         raise ClientFault(host_is_blocked(host, rest))
 
 
-def admit_address(context: Context, address: str) -> None:
+async def admit_address(context: Context, address: str) -> None:
     """Count one more connection from `address`, until `leave_address`. Raises ClientFault for one too many."""
+    context.addresses[address] += 1
     most = context.settings.max_connections_per_address
-    if most and context.addresses[address] >= most:
+    try:
+        elsewhere = await context.colleagues.from_address(address) if most else 0
+    except BaseException:
+        context.leave_address(address)
+        raise
+    if most and context.addresses[address] + elsewhere > most:
+        context.leave_address(address)
         message = f"Too many connections from {address} (max_connections_per_address is {most})"
         raise ClientFault(Err(c.ER_CON_COUNT, message, "08004"))
-    context.addresses[address] += 1
 
 
 async def admit_host(context: Context, address: str, vendor: Vendor | None) -> None:

@@ -1,22 +1,23 @@
 """Answers what the proxy is asked itself, with what it knows of its sessions and servers at that moment."""
 
+import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final, Protocol
 
 from proxy.admin import shows
+from proxy.admin.figures import Figures, Parts, digest_views, summed
 from proxy.admin.route import RouteView, explained
 from proxy.admin.tables import Table
-from proxy.routing.policy import REPLICA, routes
+from proxy.routing.policy import REPLICA
 from proxy.routing.state import SessionState
 from proxy.session.context import Context
-from proxy.session.overview import pool_figures, server_views
+from proxy.session.overview import server_views
 from proxy.session.request import Explained, Request
 from proxy.session.rights import NO_PROCESS, NO_SUPER, may_command, may_see_all
 from proxy.sql.own import Order, Show, Topic
 from proxy.sql.statement import OWN
-from proxy.sql.tally import UNREMEMBERED
 from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
@@ -58,40 +59,47 @@ class Asker(Protocol):
         """The server that `request` would go to now."""
 
 
-def asks_primary(asked: Show | Order | Explained) -> bool:
+def asks_primary(asked: Show | Explained) -> bool:
     """Whether the primary's position should be asked for before this is answered."""
     return isinstance(asked, Show) and asked.topic is Topic.POSITION
 
 
+def asks_others(asked: Show | Explained) -> Parts | None:
+    """What of the figures of all processes is needed to answer this; None when nothing is."""
+    return _PARTS.get(asked.topic) if isinstance(asked, Show) else None
+
+
 def answer(
-    context: Context, asker: Asker, state: SessionState, asked: Show | Order | Explained, capabilities: int
+    context: Context, asker: Asker, state: SessionState, asked: Show | Explained, figures: Figures, capabilities: int
 ) -> bytes:
     """The whole reply to what `asker` asks, numbered from 1."""
-    found = _found(context, asker, state, asked)
+    if isinstance(asked, Explained):
+        return told(_routed(context, asker, state, asked), state, capabilities)
+    return told(_shown(context, asker, asked, figures), state, capabilities)
+
+
+def told(found: Table | Err, state: SessionState, capabilities: int) -> bytes:
+    """A reply, numbered from 1."""
     if isinstance(found, Err):
         return frame(err_payload(found), 1)
     form = ResultForm(capabilities, state.reading.charset, state.reading.meaning.python_codec, state.status)
     return result_set(found.columns, found.rows, form)
 
 
-def _found(context: Context, asker: Asker, state: SessionState, asked: Show | Order | Explained) -> Table | Err:
-    if isinstance(asked, Explained):
-        return _routed(context, asker, state, asked)
-    return _ordered(context, asker, asked) if isinstance(asked, Order) else _shown(context, asker, asked)
-
-
-def _ordered(context: Context, asker: Asker, order: Order) -> Table | Err:
+async def ordered(context: Context, asker: Asker, order: Order) -> Table | Err:
+    """Have a replica drained or put back, and tell how it is then."""
     if not may_command(context, asker.user, asker.address):
         return NO_SUPER
-    if not context.monitor.order(order.server, drain=order.drain):
+    if not await context.colleagues.order(order.server, drain=order.drain):
         return Err(c.ER_UNKNOWN_ERROR, f"There is no replica '{order.server}'; SHOW PROXY SERVERS has their names")
-    return shows.servers(view for view in server_views(context) if view.server.name == order.server)
+    figures = await context.colleagues.figures(Parts())
+    return shows.servers(view for view in server_views(context, figures.given) if view.server.name == order.server)
 
 
 def _routed(context: Context, asker: Asker, state: SessionState, asked: Explained) -> Table:
     request = asked.request
     own = request.statement.kind is OWN
-    _, *replicas = server_views(context)
+    _, *replicas = server_views(context, {})
     server = None if own else asker.foresee(request)
     view = RouteView(
         request.statement,
@@ -118,16 +126,15 @@ def _balance(context: Context) -> str:
     return f"{balancer.name}: {'; '.join(standing)}" if standing else balancer.name
 
 
-def _shown(context: Context, asker: Asker, show: Show) -> Table | Err:
+def _shown(context: Context, asker: Asker, show: Show, figures: Figures) -> Table | Err:
     all_ = may_see_all(context, asker.user, asker.address)
     if show.topic in _ABOUT_OTHERS and not all_:
         return NO_PROCESS
     if show.topic is Topic.POSITION:
         return _position(context, asker)
     if show.topic is Topic.SESSIONS:
-        views = (one.view() for one in context.sessions if all_ or one.user == asker.user)
-        return shows.sessions(views).like(show.like)
-    return _TABLES[show.topic](context).like(show.like)
+        return shows.sessions(view for view in figures.sessions if all_ or view.user == asker.user).like(show.like)
+    return _TABLES[show.topic](context, figures).like(show.like)
 
 
 def _position(context: Context, asker: Asker) -> Table | Err:
@@ -140,45 +147,44 @@ def _position(context: Context, asker: Asker) -> Table | Err:
     return shows.position(own, everybody)
 
 
-def _pools(context: Context) -> Table:
-    return shows.pools(pool_figures(context))
-
-
-def _digests(context: Context) -> Table:
-    known = context.cache.tallies() if context.cache is not None else []
-    return shows.digests([*known, UNREMEMBERED])
-
-
-def _status(context: Context) -> Table:
-    traffic = context.traffic.values()
-    figures: dict[str, Cell] = {
+def _status(context: Context, figures: Figures) -> Table:
+    counts, levels, given = figures.counts, figures.levels, figures.given.values()
+    shown: dict[str, Cell] = {
         "version": version("manyreads"),
         "uptime_seconds": int(time.monotonic() - context.since),
-        "sessions": len(context.sessions),
-        "logins_under_way": len(context.logins),
-        "digests_remembered": len(context.cache) if context.cache is not None else 0,
-        "reads": sum(one.reads for one in traffic),
-        "other_statements": sum(one.others for one in traffic),
-        "writes_acknowledged": context.monitor.freshness.writes,
+        "sessions": levels["sessions"],
+        "logins_under_way": levels["logins"],
+        "digests_remembered": levels["digests"],
+        "reads": sum(one.reads for one in given),
+        "other_statements": sum(one.others for one in given),
+        "writes_acknowledged": counts["writes"],
         "consistency": context.settings.consistency,
-        "reads_that_wait": context.monitor.freshness.waiters,
-        "reads_that_waited": context.waits.begun,
-        "reads_that_waited_in_vain": context.waits.in_vain,
-        "transactions_promoted": context.promotions.begun,
-        "transactions_promoted_in_vain": context.promotions.in_vain,
-        "memory_held": context.memory.held,
+        "reads_that_wait": levels["waiting"],
+        "reads_that_waited": counts["waited"],
+        "reads_that_waited_in_vain": counts["in_vain"],
+        "transactions_promoted": counts["promoted"],
+        "transactions_promoted_in_vain": counts["promoted_in_vain"],
+        "memory_held": levels["memory"],
         "replicas_healthy": len(context.monitor.snapshot.readers),
         "draining": "yes" if context.draining else "no",
     }
-    return shows.status(figures)
+    return shows.status(shown)
 
 
-_TABLES: Final[dict[Topic, Callable[[Context], Table]]] = {
-    Topic.POOLS: _pools,
-    Topic.SERVERS: lambda context: shows.servers(server_views(context)),
-    Topic.DIGESTS: _digests,
-    Topic.ROUTES: lambda context: shows.routes(routes()),
+_TABLES: Final[dict[Topic, Callable[[Context, Figures], Table]]] = {
+    Topic.POOLS: lambda _, figures: shows.pools(summed(figures.pools)),
+    Topic.SERVERS: lambda context, figures: shows.servers(server_views(context, figures.given)),
+    Topic.DIGESTS: lambda _, figures: shows.digests(digest_views(figures.digests)),
+    Topic.ROUTES: lambda _, figures: shows.routes(figures.ways),
     Topic.STATUS: _status,
-    Topic.VERSION: lambda context: shows.version(version("manyreads")),
-    Topic.HELP: lambda context: shows.explanation(),
+    Topic.VERSION: lambda *_: shows.version(version("manyreads")),
+    Topic.HELP: lambda *_: shows.explanation(),
+}
+_PARTS: Final = {
+    Topic.SESSIONS: Parts(sessions=sys.maxsize),
+    Topic.POOLS: Parts(pools=True),
+    Topic.SERVERS: Parts(),
+    Topic.DIGESTS: Parts(digests=True),
+    Topic.ROUTES: Parts(),
+    Topic.STATUS: Parts(),
 }

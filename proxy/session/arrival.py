@@ -60,10 +60,12 @@ class ClientChannel(PacketChannel):
         self.since = asyncio.get_running_loop().time()
         self._task = self._context.spawn(self._serve(self._context, self))
         self._context.logins[self._task] = self
+        self._context.count_clients()
         self._task.add_done_callback(self._over)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         del self._context.logins[task]
+        self._context.count_clients()
         if self._counted and not self.handed_over:
             self._context.leave_address(self.origin.address)
 
@@ -71,10 +73,10 @@ class ClientChannel(PacketChannel):
         """End the login."""
         self._task.cancel()
 
-    def count(self) -> None:
+    async def count(self) -> None:
         """Count the connection for its client's address. Raises ClientFault for one too many, or not allowed."""
         admit_client(self._context, self.origin.address, asyncio.get_running_loop().time())
-        admit_address(self._context, self.origin.address)
+        await admit_address(self._context, self.origin.address)
         self._counted = True
 
     @property
@@ -124,7 +126,7 @@ async def arrive(context: Context, channel: ClientChannel) -> Arrival:
     """
     admit(context, asyncio.get_running_loop().time())
     if not channel.balanced:
-        channel.count()
+        await channel.count()
     primary, cache = _served(context)
     if not channel.balanced:
         await admit_host(context, channel.origin.address, primary.vendor)
@@ -145,7 +147,7 @@ async def _introduced(channel: ClientChannel) -> None:
     header = await channel.proxy_header()
     if header.source is not None:
         channel.comes_from(header.source)
-    channel.count()
+    await channel.count()
 
 
 async def _encrypted(context: Context, channel: ClientChannel, payload: bytes) -> bytes:

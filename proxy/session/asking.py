@@ -1,9 +1,11 @@
 """What one client asks of the proxy itself, answered when the client takes answers."""
 
 from collections.abc import Callable
+from typing import Final
 
+from proxy.admin.figures import Figures, Parts
 from proxy.routing.state import SessionState
-from proxy.session.answers import answer, asks_primary
+from proxy.session.answers import answer, asks_others, asks_primary, ordered, told
 from proxy.session.context import Context
 from proxy.session.holding import hold
 from proxy.session.request import Asked, Explained, Request
@@ -14,6 +16,8 @@ from proxy.wire.replies import Ok, err_payload, ok_payload
 from topology.consistency import Level
 from topology.freshness import NOTHING
 from topology.servers import Server
+
+_NO_FIGURES: Final = Figures()
 
 
 class Asking:
@@ -45,11 +49,15 @@ class Asking:
         self._slow = False
 
     def ask(self, asked: Asked) -> None:
-        """Answer; what asks for the primary's position, once that is known."""
+        """Answer, once that is known which this process does not know by itself."""
         if isinstance(asked, Writes):
             self._context.spawn(self._hold(asked))
+        elif isinstance(asked, Order):
+            self._context.spawn(self._order(asked))
         elif asks_primary(asked):
             self._context.spawn(self._locate(asked))
+        elif (parts := asks_others(asked)) is not None:
+            self._context.spawn(self._collect(asked, parts))
         else:
             self._answer(asked)
 
@@ -57,19 +65,30 @@ class Asking:
         err = await hold(self._context, writes, self.user, self.address, lambda: self._runner.closed)
         if self._runner.closed:
             if err is None and writes.seconds:
-                self._context.gate.resume()
+                await self._context.colleagues.resume()
             return
         done = ok_payload(Ok(status=self._state.status)) if err is None else err_payload(err)
         self._send(frame(done, 1))
 
-    async def _locate(self, asked: Show | Order | Explained) -> None:
+    async def _order(self, order: Order) -> None:
+        found = await ordered(self._context, self, order)
+        if not self._runner.closed:
+            self._send(told(found, self._state, self._capabilities))
+
+    async def _locate(self, asked: Show | Explained) -> None:
+        self._context.monitor.freshness.catch_up()
         self.located = self._context.monitor.freshness.written
         await self._context.monitor.locate()
         if not self._runner.closed:
             self._answer(asked)
 
-    def _answer(self, asked: Show | Order | Explained) -> None:
-        self._send(answer(self._context, self, self._state, asked, self._capabilities))
+    async def _collect(self, asked: Show | Explained, parts: Parts) -> None:
+        figures = await self._context.colleagues.figures(parts)
+        if not self._runner.closed:
+            self._answer(asked, figures)
+
+    def _answer(self, asked: Show | Explained, figures: Figures = _NO_FIGURES) -> None:
+        self._send(answer(self._context, self, self._state, asked, figures, self._capabilities))
 
     def _send(self, answer: bytes) -> None:
         self._postponed = answer if self._slow else None

@@ -1,12 +1,11 @@
 """What all sessions share, handed to each of them."""
 
 import asyncio
-import itertools
 import logging
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,27 +24,29 @@ from proxy.routing.balance import RoundRobin, balancer
 from proxy.routing.forms import Forms
 from proxy.routing.held import HeldReads
 from proxy.routing.rules import Rules
+from proxy.session.colleagues import Colleagues
 from proxy.session.configured import limits_of, shares_of
 from proxy.session.gate import Gate
+from proxy.session.heaviest import Heaviest
 from proxy.session.journal import Journal
 from proxy.session.kills import Target
 from proxy.session.memory import Memory
+from proxy.session.numbers import numbers
 from proxy.session.patience import Waits
 from proxy.session.promotions import Promotions
 from proxy.sql.cache import StatementCache
+from proxy.sql.tally import Tally
 from proxy.wire.capabilities import Layout
 from proxy.wire.openings import Openings
 from proxy.wire.rsakey import RsaKey
 from topology.config import Settings
 from topology.consistency import Level
-from topology.monitor import Monitor
 from topology.servers import Server
 from topology.tlsfiles import WatchedContext
+from topology.watch import Watch
 
 log = logging.getLogger(__name__)
 
-# Far above the ids that servers hand out, so that a KILL with a proxy's id cannot hit a stranger's server connection.
-_FIRST_CONNECTION_ID = 1 << 30
 # Until a server has told how many connections it takes.
 _UNTOLD_CONNECTIONS = 100
 _LONGEST_SILENCE = 30.0
@@ -127,6 +128,8 @@ class Context:
     those of the configuration. `failures` are those of logins, `logins_refused` counts why.
     `addresses` counts connections by client, `traffic` what each server (by name) got,
     `usages` what users ran; `journal` is the log of statements.
+    `processes` share the limits. `colleagues` are all of them; `others` tells how many clients they have beside this
+    one, and `counted` is called with how many this one has.
     `accepting` tells whether clients are let in, `draining` that the process stops, `hurrying` that half its time for
     that is over, `late` by how many seconds the event loop's last timer was late.
     `timed_out` counts statements that were
@@ -137,7 +140,7 @@ class Context:
     """
 
     settings: Settings
-    monitor: Monitor
+    monitor: Watch
     directory: Directory
     greetings: Greetings
     key: RsaKey
@@ -150,12 +153,17 @@ class Context:
     traffic: dict[str, Traffic] = field(default_factory=lambda: defaultdict(lambda: Traffic(time.time())))
     usages: dict[str, Usage] = field(default_factory=dict)
     journal: Journal = field(init=False)
+    heaviest: Heaviest = field(init=False)
     since: float = field(default_factory=time.monotonic)
     sessions: set[Session] = field(default_factory=set)
     logins: dict[asyncio.Task[None], Login] = field(default_factory=dict)
     addresses: Counter[str] = field(default_factory=Counter)
     failures: Failures = field(init=False)
     logins_refused: Counter[str] = field(default_factory=Counter)
+    processes: int = 1
+    colleagues: Colleagues = field(init=False)
+    others: Callable[[], int] = lambda: 0
+    counted: Callable[[int], None] = lambda _: None
     accepting: bool = False
     draining: bool = False
     hurrying: bool = False
@@ -172,14 +180,15 @@ class Context:
     waits: Waits = field(default_factory=Waits)
     held: HeldReads = field(default_factory=lambda: HeldReads(time.monotonic()))
     promotions: Promotions = field(default_factory=Promotions)
-    connection_ids: Iterator[int] = field(default_factory=lambda: itertools.count(_FIRST_CONNECTION_ID))
+    connection_ids: Iterator[int] = field(default_factory=numbers)
 
     def __post_init__(self) -> None:
+        self.heaviest = Heaviest(self.tallies)
         self.journal = Journal(self.settings)
         self.balancer = self._new_balancer()
         self.failures = Failures(self.settings.failed_logins)
         self.gate = Gate(self.settings.primary_wait)
-        self.memory = Memory(self.settings.memory_limit)
+        self.memory = Memory(self._part(self.settings.memory_limit))
         self.reaper = Reaper(self.spawn, self.settings.connect_timeout, self.greetings)
         self.pool = self._new_pool() if self.settings.connection_sharing == "shared" else None
 
@@ -188,19 +197,22 @@ class Context:
         """What clients are offered TLS with; None when they are not."""
         return None if self.settings.tls == "off" else self.certificate
 
+    def tallies(self) -> list[Tally]:
+        """What is counted of each digest that is remembered."""
+        return self.cache.tallies() if self.cache is not None else []
+
     def heed(self, settings: Settings, rules: Rules | None, certificate: WatchedContext | None) -> None:
         """Go by other settings from now on: all that is read where it is used, and what others have of them."""
         self.settings, self.rules, self.certificate = settings, rules, certificate
         self.reaper.within = self.greetings.within = settings.connect_timeout
-        self.monitor.interval = settings.probe_interval
-        self.monitor.limits, self.monitor.duty.shares = limits_of(settings), shares_of(settings)
+        self.monitor.heed(settings.probe_interval, limits_of(settings), shares_of(settings))
         self.journal.heed(settings)
-        self.memory.limit = settings.memory_limit
         self.failures.limit = settings.failed_logins
+        self.memory.limit = self._part(settings.memory_limit)
         if settings.balance != self.balancer.name:
             self.balancer = self._new_balancer()
         if self.pool is not None:
-            self.pool.limits = _limits(settings)
+            self.pool.limits = self._limits()
         for session in self.sessions:
             session.heed(settings.consistency, rules)
 
@@ -211,13 +223,36 @@ class Context:
         def open_link(server: Server, identity: Identity, owner: Owner) -> Awaitable[BackendConnection]:
             return open_connection(server, identity, owner, self.settings.connect_timeout, self.greetings)
 
-        return Pool(_limits(self.settings), open_link, self.spawn, self._connections_of, self._keepalive_of)
+        return Pool(self._limits(), open_link, self.spawn, self._connections_of, self._keepalive_of)
 
     def _connections_of(self, server: Server) -> int:
         """How many connections to `server` the proxy takes: some are left to others."""
         observation = self.monitor.snapshot.observation_of(server)
         most = observation.max_connections if observation is not None else 0
-        return max(1, most * 9 // 10) if most else _UNTOLD_CONNECTIONS
+        return self._part(max(1, most * 9 // 10) if most else _UNTOLD_CONNECTIONS)
+
+    def share(self, processes: int) -> None:
+        """So many processes share the limits."""
+        self.processes = processes
+        self.memory.limit = self._part(self.settings.memory_limit)
+        if self.pool is not None:
+            self.pool.limits = self._limits()
+
+    def _part(self, limit: int) -> int:
+        """This process's part of what is a limit for the whole proxy; 0 stays none."""
+        return max(1, limit // self.processes) if limit else 0
+
+    def _limits(self) -> PoolLimits:
+        settings = self.settings
+        return PoolLimits(
+            most=self._part(settings.server_connections),
+            per_user=self._part(settings.server_connections_per_user),
+            spare=self._part(settings.spare_connections),
+            idle=settings.server_connection_idle,
+            lifetime=settings.server_connection_lifetime,
+            wait=settings.server_connection_wait,
+            queue=self._part(settings.server_connection_queue),
+        )
 
     def _keepalive_of(self, server: Server) -> float:
         """After how many seconds of silence a free connection to `server` is used, so that it is not closed there."""
@@ -258,6 +293,15 @@ class Context:
             log.info("%d bytes are held for clients: nothing is refused any more", self.memory.held)
         return self.memory.full
 
+    @property
+    def clients(self) -> int:
+        """How many clients there are, also those that log in; of all processes."""
+        return len(self.sessions) + len(self.logins) + self.others()
+
+    def count_clients(self) -> None:
+        """A client has come or gone."""
+        self.counted(len(self.sessions) + len(self.logins))
+
     def enter(self, session: Session) -> None:
         """A session begins."""
         audit("logged in", user=session.user, client=session.address, session=session.number)
@@ -270,6 +314,7 @@ class Context:
         """A session has ended; `empty` is set with the last one."""
         audit("logged out", user=session.user, client=session.address, session=session.number)
         self.sessions.discard(session)
+        self.count_clients()
         self.leave_address(session.address)
         if not self.sessions:
             self.empty.set()
@@ -304,18 +349,6 @@ class Context:
         """`server` takes no more prepared statements: have idle ones closed; whether there were any."""
         relieved = self.pool is not None and self.pool.relieve(server)
         return any([session.relieve(server) for session in self.sessions]) or relieved
-
-
-def _limits(settings: Settings) -> PoolLimits:
-    return PoolLimits(
-        most=settings.server_connections,
-        per_user=settings.server_connections_per_user,
-        spare=settings.spare_connections,
-        idle=settings.server_connection_idle,
-        lifetime=settings.server_connection_lifetime,
-        wait=settings.server_connection_wait,
-        queue=settings.server_connection_queue,
-    )
 
 
 async def _contained(work: Coroutine[None, None, None]) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Final
 
+from proxy.session.colleagues import Gone, Held
 from proxy.session.context import Context
 from proxy.session.rights import NO_SUPER, may_command
 from proxy.sql.own import Writes
@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 _PAUSE: Final = 0.01
 # Who is primary by now is waited for so long, in seconds; servers may be away.
 _LONGEST_LOOK: Final = 10.0
-Gone = Callable[[], bool]
 
 
 async def hold(context: Context, writes: Writes, user: str, address: str, gone: Gone) -> Err | None:
@@ -35,6 +34,16 @@ async def hold(context: Context, writes: Writes, user: str, address: str, gone: 
 
 async def _pause(context: Context, seconds: float, gone: Gone) -> Err | None:
     """Hold writes; it is done when nothing is under way any more that had begun before."""
+    held = await context.colleagues.hold(seconds, gone)
+    if held.held:
+        return None
+    log.warning("writes are not held any more: %d sessions were in the middle of something", held.left)
+    message = f"{held.left} sessions were still in a transaction or at a write after {seconds:g} s; writes go on"
+    return Err(c.ER_LOCK_WAIT_TIMEOUT, message)
+
+
+async def hold_here(context: Context, seconds: float, gone: Gone) -> Held:
+    """Hold the writes of this process's sessions."""
     gate, clock = context.gate, asyncio.get_running_loop().time
     until = clock() + seconds
     log.warning("writes and new transactions are held for %g s at most", seconds)
@@ -43,11 +52,7 @@ async def _pause(context: Context, seconds: float, gone: Gone) -> Err | None:
         if gone() or clock() >= until:
             gate.resume()
         await asyncio.sleep(_PAUSE)
-    if left or not gate.paused:
-        log.warning("writes are not held any more: %d sessions were in the middle of something", left)
-        message = f"{left} sessions were still in a transaction or at a write after {seconds:g} s; writes go on"
-        return Err(c.ER_LOCK_WAIT_TIMEOUT, message)
-    return None
+    return Held(left, gate.paused and not left)
 
 
 async def _resume(context: Context) -> None:
@@ -57,5 +62,5 @@ async def _resume(context: Context) -> None:
             await context.monitor.look_twice()
     except TimeoutError:
         log.warning("not all servers could be asked how they are")
-    context.gate.resume()
+    await context.colleagues.resume()
     log.warning("writes go on at %s", context.monitor.snapshot.primary.server)

@@ -36,6 +36,7 @@ class Killer:
         self._own = own
         self._attempts = attempts
         self._killing: Killing | None = None
+        self._looking: Request | None = None
 
     @property
     def busy(self) -> bool:
@@ -46,10 +47,27 @@ class Killer:
         """Have a KILL of one of the proxy's sessions hit its thread."""
         own = self._own
         target = own if kill.target is None else self._context.session(kill.target)
+        if target is None and kill.target is not None:
+            self._looking = request
+            self._context.spawn(self._look_elsewhere(request, kill, kill.target))
+        elif target is not None:
+            self._begin(request, kill, target)
+
+    async def _look_elsewhere(self, request: Request, kill: Kill, number: int) -> None:
+        target = await self._context.colleagues.find(number, connection=kill.connection)
+        if self._looking is not request:
+            if target is not None:
+                target.pardon(struck=False)
+            return
+        self._looking = None
         if target is None:
             # A thread of the primary's that is none of ours, or none at all.
             self._attempts.dispatch(request)
-            return
+        else:
+            self._begin(request, kill, target)
+
+    def _begin(self, request: Request, kill: Kill, target: Target) -> None:
+        own = self._own
         self._killing = Killing(kill, target, target is own, self._identity.user, self._identity.capabilities)
         self._aim(request, self._killing, None)
 
@@ -74,5 +92,6 @@ class Killer:
 
     def over(self, errno: int) -> None:
         """The statement at work will not be answered by a server: if it is a KILL, nothing comes of that."""
+        self._looking = None
         if self._killing is not None:
             self.answered().over(errno)

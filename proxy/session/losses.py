@@ -23,8 +23,8 @@ from proxy.session.wording import MOVED
 from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
-from topology.monitor import Monitor
 from topology.servers import Server
+from topology.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Losses:
 
     def __init__(
         self,
-        monitor: Monitor,
+        monitor: Watch,
         turn: Turn,
         machine: Machine,
         servers: Servers,

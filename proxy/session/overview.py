@@ -1,10 +1,16 @@
 """The servers and their connections as the whole process sees them, as values to be shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 
+from proxy.admin import shows
+from proxy.admin.figures import Figures, Given, Parts, Way, digest_of, summed, times
 from proxy.admin.views import PoolFigure, PoolFigures, ServerView
+from proxy.logs import RECENT
+from proxy.routing.policy import routes
 from proxy.session.context import Context
+from proxy.sql.tally import UNREMEMBERED
 from topology.servers import ServerState
 
 # The state of each of several servers that accept writes.
@@ -22,35 +28,20 @@ class SessionFigures:
         return summed(figure for session in self._context.sessions for figure in session.figures())
 
 
-def summed(figures: Iterable[PoolFigure]) -> Iterable[PoolFigure]:
-    """One for each server and user."""
-    found: dict[tuple[str, str], PoolFigure] = {}
-    for one in figures:
-        key = one.server, one.user
-        sum_ = found.get(key) or PoolFigure(*key)
-        found[key] = PoolFigure(
-            *key,
-            sum_.opened + one.opened,
-            sum_.in_use + one.in_use,
-            sum_.idle + one.idle,
-            sum_.waiting + one.waiting,
-        )
-    return found.values()
-
-
 def pool_figures(context: Context) -> Iterable[PoolFigure]:
     """Server connections, one for each server and user."""
     source: PoolFigures = context.pool or SessionFigures(context)
     return source.figures()
 
 
-def server_views(context: Context) -> list[ServerView]:
-    """All servers, the primary first."""
-    return [_server(context, state) for state in context.monitor.snapshot.states()]
+def server_views(context: Context, given: Mapping[str, Given]) -> list[ServerView]:
+    """All servers, the primary first, with what they were `given` by all processes."""
+    return [_server(context, state, given) for state in context.monitor.snapshot.states()]
 
 
-def _server(context: Context, state: ServerState) -> ServerView:
-    name, traffic = state.server.name, context.traffic[state.server.name]
+def _server(context: Context, state: ServerState, given: Mapping[str, Given]) -> ServerView:
+    name = state.server.name
+    traffic = given.get(name) or Given()
     snapshot = context.monitor.snapshot
     on_primary = state is snapshot.primary
     health, reason = str(state.health), state.reason
@@ -58,3 +49,44 @@ def _server(context: Context, state: ServerState) -> ServerView:
         health, reason = SPLIT, "several servers accept writes"
     fresh = on_primary or context.monitor.freshness.fresh(name)
     return ServerView(state.server, health, reason, state.lag, fresh, traffic.reads, traffic.others)
+
+
+def figures(context: Context, parts: Parts) -> Figures:
+    """What this process has counted, and the parts that are wanted."""
+    found = Figures(_counts(context), _levels(context), context.late)
+    found.given = {
+        name: Given(one.reads, one.others, one.errors, times(one.served)) for name, one in context.traffic.items()
+    }
+    found.ways = {
+        (route.target, route.reason): Way(route.on_primary, route.on_replicas)
+        for route in routes()
+        if route.on_primary + route.on_replicas
+    }
+    found.sessions = [session.view() for session in islice(context.sessions, parts.sessions)]
+    found.pools = list(pool_figures(context)) if parts.pools else []
+    if parts.digests:
+        found.digests = [digest_of(view) for view in shows.most_frequent([*context.tallies(), UNREMEMBERED])]
+    if parts.heaviest:
+        found.digests = [digest_of(view) for view in context.heaviest.views()]
+    found.events = list(RECENT.lines) if parts.events else []
+    return found
+
+
+def _counts(context: Context) -> dict[str, int]:
+    return {
+        "writes": context.monitor.freshness.writes,
+        "waited": context.waits.begun,
+        "in_vain": context.waits.in_vain,
+        "promoted": context.promotions.begun,
+        "promoted_in_vain": context.promotions.in_vain,
+    }
+
+
+def _levels(context: Context) -> dict[str, int]:
+    return {
+        "sessions": len(context.sessions),
+        "logins": len(context.logins),
+        "digests": len(context.cache) if context.cache is not None else 0,
+        "waiting": context.monitor.freshness.waiters,
+        "memory": context.memory.held,
+    }

@@ -156,6 +156,8 @@ class Runner:
                 return
         if request.route.twin and self._promotion.on and not self._promotion.keeps(request):
             request.route = IN_TRANSACTION
+        if self._twin.open or request.route.twin:
+            self._context.monitor.freshness.catch_up()
         if self._twin.open:
             # What can be promoted is in no conflict yet.
             err = None if self._promotion.on else self._twin.conflict(request, self._context.monitor.freshness.written)

@@ -154,6 +154,7 @@ class Servers:
         balancer, freshness = self._context.balancer, self._context.monitor.freshness
         need = request.need
         if need is None:
+            freshness.catch_up()
             reads, schema = self._reads(request)
             if request.wish is None and self.consistency.level is GLOBAL:
                 picked = balancer.pick(snapshot, freshness, request.avoid, reads, schema)

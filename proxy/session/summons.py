@@ -8,7 +8,7 @@ from proxy.errors import ServerLost, ServerRefused
 from proxy.session.servers import Servers
 from proxy.session.wording import session_over
 from proxy.wire.replies import Err
-from topology.monitor import Monitor
+from topology.watch import Watch
 
 Summoned = Callable[[Err | None], None]
 
@@ -16,7 +16,7 @@ Summoned = Callable[[Err | None], None]
 class Summons:
     """One session's; `holder` gets the connection. `over` is called when nobody waits any more."""
 
-    def __init__(self, monitor: Monitor, servers: Servers, holder: Holder, over: Callable[[], None]) -> None:
+    def __init__(self, monitor: Watch, servers: Servers, holder: Holder, over: Callable[[], None]) -> None:
         self._monitor = monitor
         self._servers = servers
         self._holder = holder

@@ -5,14 +5,14 @@ from proxy.session.outcomes import Outcomes
 from proxy.session.request import Request
 from proxy.sql.statement import SESSION
 from proxy.wire import constants as c
-from topology.monitor import Monitor
 from topology.servers import Server
+from topology.watch import Watch
 
 
 class Visibility:
     """Tells the monitor. A statement that defines something may show in any table from when it is sent on."""
 
-    def __init__(self, monitor: Monitor, outcomes: Outcomes, consistency: Consistency) -> None:
+    def __init__(self, monitor: Watch, outcomes: Outcomes, consistency: Consistency) -> None:
         self._monitor = monitor
         self._outcomes = outcomes
         self._consistency = consistency
@@ -22,7 +22,7 @@ class Visibility:
         """A request is on its way to a server."""
         if request.statement.defines and not self._defining and request.code != c.COM_STMT_PREPARE:
             self._defining = True
-            self._monitor.freshness.begin_definition()
+            self._monitor.begin_definition()
 
     def wrote(self, request: Request) -> None:
         """What the request has written may be seen from now on."""
@@ -44,4 +44,4 @@ class Visibility:
     def _end_definition(self) -> None:
         if self._defining:
             self._defining = False
-            self._monitor.freshness.end_definition()
+            self._monitor.end_definition()

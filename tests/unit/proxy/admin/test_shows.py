@@ -3,9 +3,10 @@
 import pytest
 
 from proxy.admin import shows
+from proxy.admin.figures import Way
 from proxy.admin.tables import Table, columns
 from proxy.admin.views import PoolFigure, SessionView
-from proxy.routing.policy import Route, Target
+from proxy.routing.policy import Target
 from proxy.sql.lexer import digest
 from proxy.sql.tally import Tally
 
@@ -41,7 +42,7 @@ def test_digests_hold_no_literals_and_equal_ones_are_one() -> None:
         tally.served.counts[3], tally.served.seconds = 4, 0.004
     tallies[1].example = "an example"
     tallies[1].primary, tallies[1].errors, tallies[1].seen, tallies[1].reason = 3, 1, 61.0, "in-transaction"
-    table = shows.digests([*tallies, Tally(b"never")])
+    table = shows.digests(shows.most_frequent([*tallies, Tally(b"never")]))
     rows = {row[1]: row[2:] for row in table.rows}
     assert len(rows) == 2
     assert "secret" not in str(rows)
@@ -49,9 +50,9 @@ def test_digests_hold_no_literals_and_equal_ones_are_one() -> None:
     assert (7, 3, 4, 1, "in-transaction", "1970-01-01 00:01:01", *times, "an example") in rows.values()
 
 
-def test_routes_that_nothing_took_are_left_out() -> None:
-    read, write = Route(Target.REPLICA, "read", 1, 2), Route(Target.PRIMARY, "write")
-    assert shows.routes([write, read]).rows == [("read", "replica", 3, 1, 2)]
+def test_routes_come_by_their_reasons() -> None:
+    ways = {(Target.PRIMARY, "write"): Way(5, 0), (Target.REPLICA, "read"): Way(1, 2)}
+    assert shows.routes(ways).rows == [("read", "replica", 3, 1, 2), ("write", "primary", 5, 5, 0)]
 
 
 def test_sessions_and_pools() -> None:

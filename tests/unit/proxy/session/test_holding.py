@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+from proxy.session.alone import Alone
 from proxy.session.gate import Gate
 from proxy.session.holding import hold
 from proxy.sql.own import Writes
@@ -22,6 +23,8 @@ class Around:
         account = SimpleNamespace(superuser=superuser)
         self.directory = SimpleNamespace(find=lambda user, address: account if user == "known" else None)
         self.looks = 0
+        own: Any = self
+        self.colleagues = Alone(own, own)
         self.monitor = SimpleNamespace(
             look_twice=self._look, snapshot=SimpleNamespace(primary=SimpleNamespace(server="dbwrite"))
         )

@@ -1,12 +1,9 @@
 """Which digests the dashboard shows."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
-from proxy.http import views
-from proxy.http.views import MOST_DIGESTS, Heaviest
+from proxy.session import heaviest as ranking
+from proxy.session.heaviest import MOST_DIGESTS, Heaviest
 from proxy.sql.lexer import digest
 from proxy.sql.tally import Tally
 
@@ -28,9 +25,8 @@ class Cache:
         return self.made
 
 
-def heaviest(cache: Cache | None) -> Heaviest:
-    context: Any = SimpleNamespace(cache=cache)
-    return Heaviest(context)
+def heaviest(cache: Cache) -> Heaviest:
+    return Heaviest(cache.tallies)
 
 
 def test_those_that_took_most_time_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,12 +39,8 @@ def test_those_that_took_most_time_come_first(monkeypatch: pytest.MonkeyPatch) -
     cache.made[98].replicas = 7
     assert found.views()[0].replicas == 7
     assert cache.looks == 1
-    monkeypatch.setattr(views, "_RANKING_SECONDS", 0.0)
+    monkeypatch.setattr(ranking, "_RANKING_SECONDS", 0.0)
     again = heaviest(cache)
     again.views()
     again.views()
     assert cache.looks == 3
-
-
-def test_before_the_vendor_is_known_there_are_none() -> None:
-    assert heaviest(None).views() == []

@@ -1,0 +1,62 @@
+"""Puts together what a process of the proxy is made of."""
+
+import asyncio
+
+from proxy.accounts.directory import Directory
+from proxy.backend.greetings import Greetings
+from proxy.origin import Origin
+from proxy.reload import certificate_of, towards_servers
+from proxy.routing.rules import Rules
+from proxy.session.configured import limits_of, shares_of
+from proxy.session.context import Context
+from proxy.sql.cache import StatementCache
+from proxy.sql.classify import Classifier
+from proxy.sql.comments import server_version
+from proxy.wire.rsakey import RsaKey
+from topology.config import Settings
+from topology.monitor import Monitor
+from topology.servers import Snapshot
+from topology.watch import Watch
+
+
+def monitor_of(origin: Origin, settings: Settings) -> Monitor:
+    """What watches the servers of the settings, which come from `origin`. Raises ConfigError."""
+    deployment = origin.deployment(settings)
+    # Files that cannot be used shall stop the start, not each login.
+    towards_servers(settings)
+    return Monitor(
+        deployment,
+        interval=settings.probe_interval,
+        within=settings.probe_timeout,
+        limits=limits_of(settings),
+        shares=shares_of(settings),
+        tie=deployment.primary.name if settings.on_two_primaries == "configured" else "",
+    )
+
+
+async def context_of(settings: Settings, monitor: Watch, tasks: asyncio.TaskGroup, rules: Rules | None) -> Context:
+    """What the sessions of a process share; it goes by what `monitor` finds."""
+    context = Context(
+        settings=settings,
+        monitor=monitor,
+        directory=Directory(monitor.snapshot.primary.server, settings.accounts, settings.probe_timeout),
+        greetings=Greetings(settings.connect_timeout),
+        key=await asyncio.to_thread(RsaKey),
+        tasks=tasks,
+        rules=rules,
+        certificate=certificate_of(settings),
+    )
+    monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))
+    monitor.on_change(context.gate.look)
+    monitor.on_move(context.follow)
+    monitor.on_silence(context.abandon)
+    _learn_vendor(context, monitor.snapshot)
+    context.gate.look(monitor.snapshot)
+    return context
+
+
+def _learn_vendor(context: Context, snapshot: Snapshot) -> None:
+    observation = snapshot.primary.observation
+    if context.cache is None and observation is not None and observation.vendor is not None:
+        version = server_version(observation.vendor, observation.version)
+        context.cache = StatementCache(Classifier(version), context.settings.digest_cache_size)
