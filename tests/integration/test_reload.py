@@ -68,10 +68,11 @@ def text_of(cluster: Cluster, lines: tuple[str, ...], readers: tuple[int, ...]) 
 
 
 @pytest.fixture
-def configured(shared_cluster: Cluster, tmp_path: Path) -> Iterator[Configured]:
+def configured(request: pytest.FixtureRequest, shared_cluster: Cluster, tmp_path: Path) -> Iterator[Configured]:
+    """With one process, or as many workers as the parameter says."""
     file = tmp_path / "manyreads.toml"
     file.write_text(text_of(shared_cluster, (), (1, 2)), encoding="utf-8")
-    with started_proxy("--config", str(file)) as proxy:
+    with started_proxy("--config", str(file), "--workers", getattr(request, "param", "1")) as proxy:
         proxy.wait_for_log("serving on")
         proxy.wait_for_log("-> healthy", 3)
         with connect(shared_cluster, proxy) as client:
@@ -90,6 +91,7 @@ def reads_by(configured: Configured, client: Connection, read: str) -> dict[str,
     return counters.difference()
 
 
+@pytest.mark.parametrize("configured", ["1", "2"], indirect=True)
 def test_changes_under_load_go_unnoticed(configured: Configured, tmp_path: Path) -> None:
     pair = Authority(tmp_path).named("proxy")
     load = Load([configured.work() for _ in range(CLIENTS)])

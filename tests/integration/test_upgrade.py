@@ -53,9 +53,13 @@ def worker(engine: sqlalchemy.Engine, who: int) -> tuple[Callable[[], None], Cal
     return once, lambda: None
 
 
-def test_upgrades_under_load_are_unnoticed_by_pools(table: Cluster, tmp_path: Path) -> None:
+# Of the three processes, one after the other.
+@pytest.mark.parametrize("workers", [("1", "1", "1"), ("2", "2", "1")])
+def test_upgrades_under_load_are_unnoticed_by_pools(
+    table: Cluster, tmp_path: Path, workers: tuple[str, str, str]
+) -> None:
     primary = table.servers[0]
-    with generation(table, tmp_path / "takeover") as first:
+    with generation(table, tmp_path / "takeover", "--workers", workers[0]) as first:
         first.wait_for_log("serving on")
         port = first.port
         url = sqlalchemy.URL.create("mysql+pymysql", primary.user, primary.password, first.host, port)
@@ -63,12 +67,12 @@ def test_upgrades_under_load_are_unnoticed_by_pools(table: Cluster, tmp_path: Pa
         load = Load([worker(engine, who) for who in range(CLIENTS)])
         try:
             load.wait_for_progress(10)
-            with generation(table, tmp_path / "takeover") as second:
+            with generation(table, tmp_path / "takeover", "--workers", workers[1]) as second:
                 second.wait_for_log(f"serving on 127.0.0.1:{port}")
                 first.wait_for_log("another process takes over")
                 assert first.process.wait(DEADLINE) == 0
                 load.wait_for_progress(10)
-                with generation(table, tmp_path / "takeover") as third:
+                with generation(table, tmp_path / "takeover", "--workers", workers[2]) as third:
                     assert second.process.wait(DEADLINE) == 0
                     load.wait_for_progress(10)
                     load.stop()
