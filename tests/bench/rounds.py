@@ -25,6 +25,13 @@ _FILLED = (
 @contextmanager
 def bench(flavor: Flavor, compiled: Path | None) -> Iterator[tuple[str, list[Target]]]:
     """A cluster with data and all targets in front of it: the servers' version and the targets."""
+    with filled(flavor) as (version, cluster), all_targets(cluster, compiled) as targets:
+        yield version, targets
+
+
+@contextmanager
+def filled(flavor: Flavor) -> Iterator[tuple[str, Cluster]]:
+    """A cluster with data: the servers' version, and the cluster."""
     with replicating_cluster(flavor) as cluster:
         primary = cluster.servers[0]
         with direct(cluster, primary) as connection:
@@ -32,8 +39,7 @@ def bench(flavor: Flavor, compiled: Path | None) -> Iterator[tuple[str, list[Tar
             version = str(run(connection, "SELECT VERSION()")[0][0])
         fill(Address(primary.host, primary.port, primary.user, primary.password))
         wait_until(lambda: _everywhere(cluster), "all replicas have the data")
-        with all_targets(cluster, compiled) as targets:
-            yield version, targets
+        yield version, cluster
 
 
 def _everywhere(cluster: Cluster) -> bool:
