@@ -5,8 +5,10 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from replication.sandbox import Flavor
+from tests.history.pauses import CLIENTS, measure, table
 from tests.history.run import drawn, play
 from tests.history.site import history_proxy, history_site
 
@@ -20,8 +22,13 @@ def main(
     ] = 0.3,
     log: Annotated[bool, typer.Option(help="Print the proxy's log if something is wrong.")] = False,
     proxy: Annotated[list[str] | None, typer.Option(help="A further argument of the proxy; repeat for more.")] = None,
+    pauses: Annotated[int, typer.Option(min=0, help="Measure clients' pauses instead, in so many rounds.")] = 0,
 ) -> None:
     """50 clients work while servers are killed, frozen, cut off and changed. Fails if any promise is broken."""
+    if pauses:
+        for one in flavor or list(Flavor):
+            _measure(one, pauses, *(proxy or ()))
+        return
     chosen = secrets.randbelow(1 << 32) if seed is None else seed
     failed = False
     for one in flavor or list(Flavor):
@@ -33,6 +40,13 @@ def main(
                 print(running.log)
         failed = failed or not result.good
     sys.exit(failed)
+
+
+def _measure(flavor: Flavor, rounds: int, *arguments: str) -> None:
+    """Print the pauses of clients in so many rounds of each occasion."""
+    with history_site(flavor) as site, history_proxy(site, *arguments) as running:
+        lines = list(measure(site, running, rounds))
+    Console().print(table(f"{flavor}, {CLIENTS} clients, {rounds} rounds", lines))
 
 
 if __name__ == "__main__":

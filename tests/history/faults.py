@@ -11,6 +11,8 @@ from tests.support.proxies import ProxyProcess
 
 # In seconds: the proxy notices by then that a connection broke; what was sent before that was in flight.
 NOTICE = 2.0
+# What breaks connections.
+_LOSES = frozenset({Kind.KILL, Kind.RESTART, Kind.CUT})
 _now = time.monotonic
 
 
@@ -45,14 +47,14 @@ class Faults:
             await asyncio.sleep(plan.rest)
             if plan.kind is Kind.SWITCHOVER:
                 async with self._replicas:
-                    await self._switch(self._site.replicas[plan.which])
+                    await self.switch(self._site.replicas[plan.which])
             else:
-                await self._do(plan, self._site.primary, loses=plan.kind in (Kind.KILL, Kind.RESTART, Kind.CUT))
+                await self._do(plan, self._site.primary, loses=plan.kind in _LOSES)
 
-    async def restart(self, name: str) -> None:
-        """A plain restart, until the proxy uses the server again."""
-        plan = Plan(Kind.RESTART, rest=0.0, lasts=0.5, which=0, lag=0, line=0.0)
-        await self._do(plan, name, loses=name == self._site.primary)
+    async def once(self, kind: Kind, name: str, lasts: float = 0.5) -> None:
+        """Do this to a server, until the proxy uses it again."""
+        plan = Plan(kind, rest=0.0, lasts=lasts, which=0, lag=0, line=0.0)
+        await self._do(plan, name, loses=name == self._site.primary and kind in _LOSES)
         await asyncio.to_thread(self._site.wait_until_healthy, self._proxy)
 
     async def _do(self, plan: Plan, name: str, *, loses: bool) -> None:
@@ -95,7 +97,7 @@ class Faults:
         relay.hold()
         relay.delay = 0.0
 
-    async def _switch(self, to: str) -> None:
+    async def switch(self, to: str) -> None:
         """Make `to` the primary, as an operator does: once all is well."""
         for name in self._site.replicas:
             await asyncio.to_thread(self._site.delay, name, 0)

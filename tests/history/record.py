@@ -73,7 +73,10 @@ class Fault:
 
 @dataclass(slots=True)
 class History:
-    """One run. `final` is what each key holds at the end, on the primary; keys of `registers` are such."""
+    """One run. `final` is what each key holds at the end, on the primary; keys of `registers` are such.
+
+    `progress` tells of each client when it came further: when something that it did had succeeded.
+    """
 
     writes: list[Write] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
@@ -81,3 +84,4 @@ class History:
     faults: list[Fault] = field(default_factory=list)
     final: dict[str, tuple[int, ...]] = field(default_factory=dict)
     registers: frozenset[str] = frozenset()
+    progress: dict[int, list[float]] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from tests.support.proxies import ProxyProcess
 from tests.support.waiting import wait_until
 
 CLIENTS = 50
+PAUSE = 0.05
 
 
 @dataclass(slots=True)
@@ -70,9 +71,14 @@ def drawn(seed: int, seconds: float, quiet: float) -> Script:
     return script
 
 
-def play(site: Site, proxy: ProxyProcess, seed: int, script: Script, clients: int = CLIENTS) -> Result:
-    """Let clients work while the script is played, mend what is broken, and judge."""
-    workload = Workload(proxy.host, proxy.port, site.login, seed)
+def play(
+    site: Site, proxy: ProxyProcess, seed: int, script: Script, clients: int = CLIENTS, pause: float = PAUSE
+) -> Result:
+    """Let clients work while the script is played, mend what is broken, and judge.
+
+    Each client rests for `pause` seconds on the average between two statements or transactions.
+    """
+    workload = Workload(proxy.host, proxy.port, site.login, seed, pause)
     faults = Faults(site, proxy, workload.history.faults)
     began = time.monotonic()
     try:

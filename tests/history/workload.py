@@ -27,7 +27,7 @@ _now = time.monotonic
 class Workload:
     """`going` until `stop`. Each client has one register of its own, and keeps to one level."""
 
-    def __init__(self, host: str, port: int, login: Login, seed: int, pause: float = 0.05) -> None:
+    def __init__(self, host: str, port: int, login: Login, seed: int, pause: float) -> None:
         self.history = History(registers=frozenset(f"register {number}" for number in range(REGISTERS)))
         self._address = host, port
         self._login = login
@@ -96,6 +96,7 @@ class _Session:
             (step,) = self._chance.choices(steps, (20, 15, 5, 60))
             if not await step():
                 return
+            self._of.history.progress.setdefault(self._number, []).append(_now())
             await self._of._rest()
 
     async def _set(self) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from replication.sandbox import Flavor
 from tests.history.faults import Faults
 from tests.history.run import drawn, play
+from tests.history.schedule import Kind
 from tests.history.site import SCHEMA, Site, history_proxy, history_site
 from tests.support.clients import Connection, connect, run
 from tests.support.load import reading
@@ -61,7 +62,7 @@ def test_sessions_outlive_a_restart_of_each_server(site: Site, proxy: ProxyProce
 
     async def each_in_turn(faults: Faults) -> None:
         for name in (*site.replicas, site.primary):
-            await faults.restart(name)
+            await faults.once(Kind.RESTART, name)
 
     with ExitStack() as stack:
         sessions = idle_sessions(site, proxy, stack)
