@@ -11,7 +11,7 @@ from proxy.http.metrics import Metrics
 from proxy.listener import Listener
 from proxy.notify import Notifier
 from proxy.origin import Origin
-from proxy.reload import Reloader, rules
+from proxy.reload import Reloader, rules, warn_of_weights
 from proxy.session.alone import Alone
 from proxy.session.context import Context
 from proxy.workers.parent import Parent
@@ -26,6 +26,8 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
     notifier = Notifier(origin.variables)
     monitor = monitor_of(origin, settings)
     replicas = [server.name for server in monitor.deployment.replicas]
+    if not settings.searches:
+        warn_of_weights(settings, monitor.deployment)
     async with asyncio.TaskGroup() as tasks:
         context = await context_of(settings, monitor, tasks, rules(settings, replicas))
         parent = Parent(context, monitor) if settings.processes > 1 else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy.origin import Origin
-from proxy.session.configured import rules_of
+from proxy.session.configured import rules_of, shares_of
 from topology.config import Settings
 from topology.environment import Deployment
 from topology.errors import ConfigError
@@ -39,7 +39,7 @@ def findings(file: Path | None, variables: Mapping[str, str], flags: Mapping[str
     except ConfigError as error:
         return Findings((*faults, _servers_fault(loaded, error)), doubts)
     return Findings(
-        tuple(faults), (*doubts, *_of_rules(loaded.settings, deployment)), _summary(loaded.settings, deployment)
+        tuple(faults), (*doubts, *_of_names(loaded.settings, deployment)), _summary(loaded.settings, deployment)
     )
 
 
@@ -73,7 +73,10 @@ def _uses_of_files(settings: Settings) -> Iterator[tuple[str, Callable[[], objec
         yield "server_tls", lambda: server_context(settings.server_tls_policy)
 
 
-def _of_rules(settings: Settings, deployment: Deployment) -> Iterator[str]:
+def _of_names(settings: Settings, deployment: Deployment) -> Iterator[str]:
+    """What names servers that there are not, or does less than it seems to."""
     rules = rules_of(settings.rules)
     if rules is not None:
         yield from rules.warnings(frozenset(server.name for server in deployment.replicas))
+    if not settings.searches:
+        yield from shares_of(settings).warnings([server.name for server in deployment.servers])

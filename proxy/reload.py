@@ -12,7 +12,7 @@ from proxy.logs import set_up as set_up_logs
 from proxy.notify import Notifier
 from proxy.origin import Origin
 from proxy.routing.rules import Rules
-from proxy.session.configured import rules_of
+from proxy.session.configured import rules_of, shares_of
 from proxy.session.context import Context
 from proxy.tls.context import client_facing
 from topology.config import Settings
@@ -85,6 +85,7 @@ class Reloader:
         await heed(self._context, settings, rules(settings, [each.name for each in replicas]), certificate)
         self._follow(Deployment(self._monitor.deployment.primary, replicas))
         self._heeded(settings)
+        warn_of_weights(settings, self._monitor.deployment)
 
     async def search(self) -> None:
         """Ask the primary for its replicas again and again, until cancelled, if the settings name none.
@@ -108,6 +109,7 @@ class Reloader:
         self._found |= {server.address: server for server in found}
         if self._found.keys() != {server.address for server in running.replicas}:
             self._follow(Deployment(running.primary, tuple(settled(tuple(self._found.values()), self._names))))
+            warn_of_weights(settings, self._monitor.deployment)
 
     def _deployment(self, settings: Settings) -> Deployment:
         found, running = self._origin.deployment(settings), self._monitor.deployment
@@ -170,6 +172,12 @@ def certificate_of(settings: Settings) -> WatchedContext | None:
 def towards_servers(settings: Settings) -> WatchedContext | None:
     """How servers are spoken to. Raises ConfigError when files cannot be used."""
     return None if settings.server_tls is ServerTls.OFF else server_context(settings.server_tls_policy)
+
+
+def warn_of_weights(settings: Settings, deployment: Deployment) -> None:
+    """Log which weights are for servers that there are not."""
+    for warning in shares_of(settings).warnings([server.name for server in deployment.servers]):
+        log.warning("%s", warning)
 
 
 def rules(settings: Settings, replicas: list[str]) -> Rules | None:

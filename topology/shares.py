@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,8 +22,12 @@ class Shares:
         return self.weights.get(name, 1) * part(elapsed, self.slow_start)
 
     def least(self, name: str) -> int:
-        """The share of a replica that is on trial."""
+        """The share of a replica that is on trial: its weight, of which others have `FULL`."""
         return self.weights.get(name, 1)
+
+    def warnings(self, names: Collection[str]) -> list[str]:
+        """Which weights are of no use; `names` are those of all servers."""
+        return [f"weights names the replica {name!r}, which there is not" for name in self.weights if name not in names]
 
 
 def part(elapsed: float, slow_start: float) -> int:

@@ -20,7 +20,7 @@ _SESSIONS: Final = columns(
     "id# user client schema phase pinned in_transaction server connections statements#",
 )
 _POOLS: Final = columns("server user open# in_use# idle# free# waiting# most#")
-_SERVERS: Final = columns("server address role state reason lag fresh reads# others#")
+_SERVERS: Final = columns("server address role state reason lag fresh reads# others# weight# share")
 _DIGESTS: Final = columns(
     "digest_id digest count# primary# replicas# errors# reason last_seen total_ms mean_ms p95_ms example"
 )
@@ -77,6 +77,7 @@ def servers(views: Iterable[ServerView]) -> Table:
         (
             *(view.server.name, view.server.address, str(view.server.role), view.health, view.reason or None),
             *(None if view.lag is None else f"{round(view.lag, 2):g}", _yes(view.fresh), view.reads, view.others),
+            *(view.weight, None if view.share is None else f"{view.share:.0%}"),
         )
         for view in views
     ]

@@ -51,7 +51,10 @@ class PoolFigures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """One server: its state with the reason, how far it is behind in seconds, and what it was given."""
+    """One server: its state with the reason, how far it is behind in seconds, and what it was given.
+
+    A replica has a `weight`, and while it is used gets the part `share` of that.
+    """
 
     server: Server
     health: str
@@ -60,6 +63,8 @@ class ServerView:
     fresh: bool
     reads: int
     others: int
+    weight: int | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

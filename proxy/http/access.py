@@ -40,6 +40,15 @@ def guard(settings: Callable[[], Settings]) -> Middleware:
     return guarded
 
 
+def trusts(request: web.Request, settings: Settings) -> bool:
+    """Whether who asks may see more than health."""
+    try:
+        _check(request, settings.http_token)
+    except (web.HTTPForbidden, web.HTTPUnauthorized):
+        return False
+    return True
+
+
 def _check(request: web.Request, secret: SecretStr | None) -> None:
     """Raises the response of a refusal."""
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):

@@ -12,10 +12,11 @@ from typing import Final
 
 from aiohttp import web
 
-from proxy.http.access import for_http, guard, secure
+from proxy.http.access import for_http, guard, secure, trusts
 from proxy.http.views import PARTS, status
 from proxy.logs import audit
 from proxy.session.context import Context
+from proxy.session.overview import server_views
 
 # The text that Prometheus reads (version 0.0.4 of its format).
 Exposition = Callable[[], Awaitable[bytes]]
@@ -62,12 +63,22 @@ class _Service:
     async def _index(self, _: web.Request) -> web.Response:
         return web.Response(text=self._page, content_type="text/html", charset="utf-8")
 
-    async def _healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"ok": True})
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "servers": self._servers(request)})
 
-    async def _readyz(self, _: web.Request) -> web.Response:
+    async def _readyz(self, request: web.Request) -> web.Response:
         problem = not_ready(self._context)
-        return web.json_response({"ok": not problem, "problem": problem}, status=503 if problem else 200)
+        body = {"ok": not problem, "problem": problem, "servers": self._servers(request)}
+        return web.json_response(body, status=503 if problem else 200)
+
+    def _servers(self, request: web.Request) -> list[dict[str, str]]:
+        """The state of each, with the reason for those who may see it: addresses and accounts can be in it."""
+        trusted = trusts(request, self._context.settings)
+        found = []
+        for view in server_views(self._context, {}):
+            state = {"name": view.server.name, "role": str(view.server.role), "state": view.health}
+            found.append({**state, "reason": view.reason} if trusted else state)
+        return found
 
     async def _scrape(self, _: web.Request) -> web.Response:
         return web.Response(body=await self._metrics(), headers=_EXPOSITION)

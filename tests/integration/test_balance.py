@@ -55,8 +55,11 @@ def spread(client: Connection, count: int) -> dict[str, int]:
 
 
 def test_reads_follow_the_weights(cluster: Cluster) -> None:
-    with proxied(cluster, "--weights", "dbread1=3") as (_, client):
+    with proxied(cluster, "--weights", "dbread1=3,dbread7=2") as (proxy, client):
         assert spread(client, 80) == {"dbwrite": 0, "dbread1": 60, "dbread2": 20}
+        weights = {name: (row["weight"], row["share"]) for name, row in shown(client).items()}
+        assert weights == {"dbwrite": (None, None), "dbread1": (3, "100%"), "dbread2": (1, "100%")}
+        proxy.wait_for_log("weights names the replica 'dbread7', which there is not")
 
 
 def test_without_weights_all_get_the_same(cluster: Cluster) -> None:
@@ -72,7 +75,8 @@ def test_a_drained_replica_ends_what_it_does_and_gets_no_more(cluster: Cluster) 
         thread.start()
         wait_until(lambda: shown_at_work(client, "dbread1"), "the read runs")
         run(client, "PROXY DRAIN SERVER dbread1")
-        assert shown(client)["dbread1"]["state"] == "draining"
+        drained = shown(client)["dbread1"]
+        assert (drained["state"], drained["weight"], drained["share"]) == ("draining", 1, None)
         assert spread(client, 10) == {"dbwrite": 0, "dbread1": 0, "dbread2": 10}
         thread.join()
         assert results == [((0, "whole"),)]
@@ -104,6 +108,7 @@ def test_a_replica_that_comes_back_starts_slowly(cluster: Cluster) -> None:
     with proxied(cluster, "--slow-start", "8") as (_, client):
         run(client, "PROXY DRAIN SERVER dbread1")
         run(client, "PROXY RESUME SERVER dbread1")
+        assert int(shown(client)["dbread1"]["share"].rstrip("%")) < 100
         first = spread(client, 44)
         assert 0 < first["dbread1"] < 15
         began = time.monotonic()
@@ -184,8 +189,9 @@ def test_a_late_answering_replica_gets_fewer_reads(cluster: Cluster, tmp_path: P
         if method == "latency":
             late, near = (float(found) for found in re.findall(r"([\d.]+) ms", explained))
             assert late > near
-        file.write_text(file.read_text().replace(method, "round-robin"))
+        file.write_text(file.read_text().replace(f'"{method}"', '"round-robin"\nweights = ["dbread8=2"]'))
         proxy.wait_for_log("balance:")
+        proxy.wait_for_log("weights names the replica 'dbread8', which there is not")
         assert chosen_by(client).startswith("round-robin: dbread1 1 of 2 turns")
         before = shown(client)
         for _ in range(40):

@@ -173,14 +173,22 @@ def test_with_a_token_and_tls_metrics_are_for_those_who_show_it(shared_cluster: 
     with running_proxy(shared_cluster, *flags, "--state-directory", str(tmp_path)) as proxy:
         metered, trusted = Metered(shared_cluster, proxy), tmp_path / "certificate.pem"
         assert metered.get("/metrics", "another token of them", trusted) == (401, "wrong token\n")
-        assert metered.get("/healthz", trusted=trusted)[0] == 200
+        # Strangers hear of states, and of no reasons.
+        for shown, token_ in ((False, ""), (True, "a token of the tests")):
+            code, body = metered.get("/healthz", token_, trusted)
+            assert (code, ["reason" in each for each in json.loads(body)["servers"]]) == (200, [shown] * 3)
         assert "manyreads_build_info" in metered.get("/metrics", "a token of the tests", trusted)[1]
         assert "a token" not in proxy.log
 
 
 def test_readiness_follows_the_primary(metered: Metered) -> None:
-    assert metered.get("/healthz") == (200, '{"ok": true}')
-    assert json.loads(metered.get("/readyz")[1]) == {"ok": True, "problem": ""}
+    for path, more in (("/healthz", {}), ("/readyz", {"problem": ""})):
+        code, body = metered.get(path)
+        servers = json.loads(body)["servers"]
+        assert (code, json.loads(body)) == (200, {"ok": True, **more, "servers": servers})
+        assert {each["name"]: each["state"] for each in servers} == dict.fromkeys(
+            ("dbwrite", "dbread1", "dbread2"), "healthy"
+        )
 
 
 def test_without_its_primary_it_is_alive_and_not_ready(shared_cluster: Cluster) -> None:
@@ -190,7 +198,10 @@ def test_without_its_primary_it_is_alive_and_not_ready(shared_cluster: Cluster) 
         cluster.servers[0].kill()
         wait_until(lambda: metered.get("/readyz")[0] == 503, "the proxy is not ready")
         assert "the primary is down" in metered.get("/readyz")[1]
-        assert metered.get("/healthz")[0] == 200
+        code, body = metered.get("/healthz")
+        primary, _ = json.loads(body)["servers"]
+        assert (code, primary["state"]) == (200, "down")
+        assert primary["reason"]
         assert metered.samples()["manyreads_server_state", ("dbwrite", "healthy")] == 0
 
 

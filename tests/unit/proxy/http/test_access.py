@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from proxy.http.access import for_http, guard
+from proxy.http.access import for_http, guard, trusts
 from proxy.tls.context import client_facing
 from tests.support.certificates import Authority, Pair
 from topology.settings import load_settings
@@ -35,6 +35,21 @@ def status(
         return asyncio.run(guard(lambda: settings)(request, _answer)).status  # type: ignore[arg-type]  # the mocked request has no type of its own
     except web.HTTPException as refusal:
         return refusal.status
+
+
+@pytest.mark.parametrize(
+    ("token", "authorization", "host", "trusted"),
+    [
+        (TOKEN, f"Bearer {TOKEN}", "10.0.0.1:8081", True),
+        (TOKEN, "", "127.0.0.1:8081", False),
+        (None, "", "127.0.0.1:8081", True),
+        (None, "", "stranger.example:8081", False),
+    ],
+)
+def test_who_sees_reasons(token: str | None, authorization: str, host: str, trusted: bool) -> None:
+    given = {"Host": host, **({"Authorization": authorization} if authorization else {})}
+    request = make_mocked_request("GET", "/healthz", headers=given)
+    assert trusts(request, load_settings(None, {}, {"http_token": token})) is trusted
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/status", "/anything"])
