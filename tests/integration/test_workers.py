@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pymysql
@@ -21,6 +22,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 SCHEMA = "shared_out"
 LOW = "shared_low"
+CLIENTS = int(os.environ.get("MANYREADS_TEST_CLIENTS", "16"))
 PAIRS = int(os.environ.get("MANYREADS_TEST_PAIRS", "400"))
 TABLES = ("t0", "t1", "t2")
 NOT_OWNER, INTERRUPTED, LOST = 1095, 1317, (2013, 1317, 1927, 2006)
@@ -296,6 +298,61 @@ def test_a_worker_that_dies_is_replaced_and_only_its_sessions_are_lost(
     assert all(growing(after)[key] >= count for key, count in before.items() if not key[0].startswith("process_"))
     assert total(after, "manyreads_worker_restarts_total") == 1
     assert worker_processes(proxy)[0] == workers[1]
+
+
+@dataclass
+class Writer:
+    """A client that writes, one transaction at a time, and comes again when it has lost its connection."""
+
+    cluster: Cluster
+    proxy: ProxyProcess
+    who: int
+    stopped: threading.Event
+    acknowledged: int = 0
+    losses: int = 0
+    worker: int = -1
+
+    def work(self) -> None:
+        connection = connect(self.cluster, self.proxy)
+        self.worker = worker_of(connection)
+        while not self.stopped.is_set():
+            try:
+                run(connection, "BEGIN")
+                run(connection, f"INSERT INTO {SCHEMA}.written (who) VALUES ({self.who})")
+                run(connection, "COMMIT")
+                self.acknowledged += 1
+                counted = run(connection, f"SELECT COUNT(*) FROM {SCHEMA}.written WHERE who = {self.who}")[0][0]
+                # What was not acknowledged may have happened all the same.
+                assert self.acknowledged <= counted <= self.acknowledged + self.losses
+            except pymysql.MySQLError:
+                self.losses += 1
+                connection = connect(self.cluster, self.proxy)
+        connection.close()
+
+
+def test_a_worker_that_is_killed_under_load_costs_each_of_its_clients_one_connection(
+    shared_cluster: Cluster, proxy: ProxyProcess, both: list[Connection]
+) -> None:
+    run(both[0], f"CREATE TABLE {SCHEMA}.written (id INT AUTO_INCREMENT PRIMARY KEY, who INT, KEY (who))")
+    stopped = threading.Event()
+    writers = [Writer(shared_cluster, proxy, who, stopped) for who in range(CLIENTS)]
+    threads = [threading.Thread(target=writer.work, daemon=True) for writer in writers]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: all(writer.acknowledged > 5 for writer in writers), "all write")
+    before = [writer.acknowledged for writer in writers]
+    os.kill(worker_processes(proxy)[0], signal.SIGKILL)
+    goals = [count + 20 for count in before]
+    wait_until(lambda: all(w.acknowledged > goal for w, goal in zip(writers, goals, strict=True)), "all write on")
+    stopped.set()
+    for thread in threads:
+        thread.join(DEADLINE)
+    lost = {writer.worker for writer in writers if writer.losses}
+    assert len(lost) == 1
+    assert all(writer.losses == (writer.worker in lost) for writer in writers)
+    rows = run(both[0] if 0 not in lost else both[1], f"SELECT who, COUNT(*) FROM {SCHEMA}.written GROUP BY who")
+    counts = {int(who): int(count) for who, count in rows}
+    assert all(w.acknowledged <= counts[w.who] <= w.acknowledged + w.losses for w in writers)
 
 
 def test_workers_do_not_outlive_their_parent(shared_cluster: Cluster) -> None:

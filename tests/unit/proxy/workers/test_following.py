@@ -189,6 +189,40 @@ def test_in_the_end_all_workers_use_the_replica() -> None:
     within(work)
 
 
+def test_a_confirmation_covers_nothing_that_was_written_after_its_position() -> None:
+    def work(crew: Crew) -> None:
+        settle(crew)
+        crew.write(0, TABLES[0])
+        for what in ("import", "ask"):
+            step(crew, what, 0, TABLES[0])
+        crew.write(1, TABLES[1])
+        for what in ("import", "confirm"):
+            step(crew, what, 0, TABLES[0])
+        for worker in range(WORKERS):
+            while crew.lines[worker]:
+                crew.deliver(worker)
+            assert [crew.check(worker, table) for table in TABLES] == [True, False]
+
+    within(work)
+
+
+def test_what_was_learnt_before_a_definition_is_not_believed_after_it() -> None:
+    def work(crew: Crew) -> None:
+        settle(crew)
+        crew.define(0)
+        for what in ("import", "learn"):
+            step(crew, what, 0, TABLES[0])
+        crew.define(1)
+        for worker in range(WORKERS):
+            while crew.lines[worker]:
+                crew.deliver(worker)
+            assert crew.followers[worker].freshness.ordinary is None
+        settle(crew)
+        assert all(follower.freshness.ordinary is not None for follower in crew.followers)
+
+    within(work)
+
+
 def test_who_missed_too_much_believes_that_anything_was_written() -> None:
     def work(crew: Crew) -> None:
         settle(crew)
