@@ -50,23 +50,27 @@ def masking_proxy(cluster: Cluster, *hidden: int) -> Iterator[ProxyProcess]:
 
 
 async def _serve(host: str, port: int, hidden: int, ready: "asyncio.Future[int]", over: asyncio.Event) -> None:
-    tasks: set[asyncio.Task[None]] = set()
+    accepted: set[asyncio.StreamWriter] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        accepted.add(writer)
+        with suppress(OSError, asyncio.IncompleteReadError):
             await _forward(reader, writer, host, port, hidden)
-        writer.close()
-        tasks.discard(task)
+        writer.transport.abort()
+        accepted.discard(writer)
 
-    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
-        ready.set_result(server.sockets[0].getsockname()[1])
-        await over.wait()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    ready.set_result(server.sockets[0].getsockname()[1])
+    await over.wait()
+    server.close()
+    # Whatever was accepted last may still be about to become a task.
+    await asyncio.sleep(0)
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        for writer in accepted:
+            writer.transport.abort()
+        await asyncio.wait(others, timeout=0.05)
+        # In which their sockets are closed.
+        await asyncio.sleep(0)
 
 
 async def _forward(
@@ -79,7 +83,7 @@ async def _forward(
         writer.write(frame(greeting_payload(replace(greeting, capabilities=greeting.capabilities & ~hidden)), 0))
         await asyncio.gather(_pump(reader, to_server), _pump(from_server, writer))
     finally:
-        to_server.close()
+        to_server.transport.abort()
 
 
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
