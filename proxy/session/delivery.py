@@ -6,7 +6,6 @@ from typing import Protocol
 from proxy.backend.connection import BackendConnection
 from proxy.session.clientside import Client
 from proxy.session.counting import Ledger
-from proxy.session.diagnostics import WholeReply
 from proxy.session.killer import Killer
 from proxy.session.machine import Machine
 from proxy.session.prepared import renumbered
@@ -17,6 +16,7 @@ from proxy.session.servers import Servers
 from proxy.session.turn import Turn
 from proxy.session.twin import Twin
 from proxy.session.visibility import Visibility
+from proxy.session.wholereply import WholeReply
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
@@ -111,7 +111,10 @@ class Delivery:
         on_primary = self._servers.is_primary(link.server)
         self._ledger.count(request, link, exchange.errno, on_primary)
         if exchange.warned:
-            self._servers.warned = link.seen.warned = True
+            link.seen.warned = True
+            self._machine.last.ran.left_warnings()
+        if exchange.errno:
+            self._machine.last.failed(request, exchange.errno)
         if on_primary or not request.plain:
             self._outcomes.replied(request, exchange, link.seen, on_primary)
             if self._machine.state.released:
@@ -145,7 +148,9 @@ class Delivery:
 
     def accept(self, request: Request, exchange: Exchange, link: BackendConnection, reply: bytes) -> None:
         """The error `reply` is for the client after all."""
-        self._servers.warned = link.seen.warned = True
+        link.seen.warned = True
+        self._machine.last.ran.left_warnings()
+        self._machine.last.failed(request, exchange.errno)
         on_primary = self._servers.is_primary(link.server)
         self._ledger.count(request, link, exchange.errno, on_primary)
         self._outcomes.replied(request, exchange, link.seen, on_primary)

@@ -23,8 +23,9 @@ from proxy.session.conditions import (
     unsigned,
     variables,
 )
+from proxy.session.wholereply import Values, payloads_of
 from proxy.wire.errors import MalformedPacket
-from proxy.wire.framing import PacketReader, frame
+from proxy.wire.framing import frame
 from proxy.wire.primitives import Reader, lenenc_bytes
 from proxy.wire.replies import Err
 
@@ -34,7 +35,6 @@ _ROWS: Final = b"@`manyreads_row_count`"
 _LISTS: Final = (b"GET DIAGNOSTICS " + _ROWS + b" = ROW_COUNT", b"SHOW WARNINGS", b"SHOW ERRORS")
 # Of more conditions than these only the list is kept.
 MOST_CONDITIONS: Final = 8
-_LARGEST_REPLY: Final = 1 << 24
 _LIST: Final = re.compile(rb"SHOW (WARNINGS|ERRORS)(?: LIMIT (\d+)(?: ?(,|OFFSET) ?(\d+))?)?")
 # Of what is in the lists.
 _LISTED: Final = re.compile(rb"WARNING|ERROR")
@@ -42,18 +42,30 @@ _ASKED: Final = re.compile(
     rb"(?:(ROW_COUNT|FOUND_ROWS|LAST_INSERT_ID) ?\( ?\)|@@(?:(?:SESSION|LOCAL) ?\. ?)?(WARNING_COUNT|ERROR_COUNT))"
     rb"(?: (?:AS )?(?:`\w+`|'\w+'|\w+))?"
 )
+# The same in a statement that uses them, beside strings and names in which they mean nothing.
+_USED: Final = re.compile(
+    rb"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`"""
+    rb"|\b(ROW_COUNT|FOUND_ROWS)\s*\(\s*\)|@@(?:(?:SESSION|LOCAL)\s*\.\s*)?(WARNING_COUNT|ERROR_COUNT)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_WITHOUT_COLUMNS: Final = re.compile(
+    rb"\s*(?:(?:SET|INSERT|REPLACE|UPDATE|DELETE|DO)\b|SELECT\b.*\bINTO\s+@)", re.IGNORECASE | re.DOTALL
+)
+_COMMENT: Final = re.compile(rb"/\*|--|#")
 _COUNTS: Final = {b"SHOW COUNT(*) WARNINGS": b"WARNING_COUNT", b"SHOW COUNT(*) ERRORS": b"ERROR_COUNT"}
-_LOST: Final = Err(
+LOST: Final = Err(
     1105,
     "What this asks about the statement before is not known any more, because its server connection serves another "
     "session; ask in a form like SELECT ROW_COUNT() or SHOW WARNINGS, or set connection_sharing = session",
 )
+SPLIT: Final = Err(
+    1105,
+    "What FOUND_ROWS() gives is known to one server and the rest of this question to another, as other statements ran "
+    "since that SELECT; ask in two statements",
+)
 # Leaves no warnings.
 _NOTHING: Final = b"DO 0"
-# Of a row in the binary protocol: 0x00 and a bit for each column, from the third bit on.
-_BITS_BEFORE: Final = 2
-_INTEGER: Final = 8
-# The beginning of such a row of three columns, and the size of a warning's code in it.
+# The beginning of a row of three columns in the binary protocol, and the size of a warning's code in it.
 _NO_NULLS: Final = b"\0\0"
 _CODE_SIZE: Final = 4
 
@@ -77,6 +89,10 @@ class Kept:
     listed: bool = True
 
 
+# Of a statement of which nothing is known, not even what there are lists of.
+UNKNOWN: Final = Kept(0, 0, 0, listed=False)
+
+
 def next_question(replies: list[bytes], *, warned: bool) -> bytes | None:
     """What a connection is asked after it has given these replies; None when that is all."""
     questions: tuple[bytes, ...] = (_NUMBERS,)
@@ -95,10 +111,6 @@ def _select(numbers: Iterable[int]) -> bytes:
 def _forget(numbers: Iterable[int]) -> bytes:
     names = [_ROWS, *chain.from_iterable(map(variables, numbers))]
     return b"SET " + b", ".join(name + b" = NULL" for name in names)
-
-
-# By column, the value that a row is given; None leaves what the server has said.
-Values = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +136,9 @@ def kept_from(replies: list[bytes]) -> Kept:
     return Kept(*numbers, _rows(warnings), _rows(errors), warnings, errors, conditions_in(details))
 
 
-def _payloads(reply: bytes) -> list[tuple[int, bytes]]:
-    reader = PacketReader(_LARGEST_REPLY)
-    reader.feed(reply)
-    payloads = []
-    while (packet := reader.next()) is not None:
-        payloads.append(packet)
-    return payloads
-
-
 def _rows(reply: bytes) -> int:
     """How many rows a list of warnings has."""
-    return sum(_is_warning(payload) for _, payload in _payloads(reply))
+    return sum(_is_warning(payload) for _, payload in payloads_of(reply))
 
 
 def _is_warning(payload: bytes) -> bool:
@@ -145,7 +148,7 @@ def _is_warning(payload: bytes) -> bool:
 
 def _only_row(reply: bytes) -> tuple[tuple[int, int, int], list[bytes]]:
     """The three numbers that a row begins with, and its other values."""
-    payloads = _payloads(reply)
+    payloads = payloads_of(reply)
     row = Reader(payloads[-2][1] if len(payloads) > 1 else b"")
     try:
         numbers = int(row.lenenc_bytes()), int(row.lenenc_bytes()), int(row.lenenc_bytes())
@@ -167,12 +170,12 @@ def retell(text: bytes, kept: Kept, *, prepared: bool, mariadb: bool) -> Retold:
     if (values := _values(words, kept)) and (kept.listed or not _LISTED.search(words)):
         return Retold(values=values, kept=replace(kept, row_count=-1, found_rows=1) if mariadb else None)
     if not kept.listed:
-        return Retold(err=_LOST)
+        return Retold(err=LOST)
     if (found := _LIST.fullmatch(words)) is not None:
         return _list(found, kept, prepared)
     if (get := parse_get(words)) is not None:
         return _get(get, kept, mariadb)
-    return Retold(err=_LOST)
+    return Retold(err=LOST)
 
 
 def _get(get: Get, kept: Kept, mariadb: bool) -> Retold:
@@ -181,14 +184,14 @@ def _get(get: Get, kept: Kept, mariadb: bool) -> Retold:
         values = {b"ROW_COUNT": b"%d" % kept.row_count, b"NUMBER": unsigned(kept.warning_count)}
         after = replace(after, counters=after.counters | get.names(b"NUMBER"))
     elif (number := _number(get, kept)) is None or number > len(kept.conditions):
-        return Retold(err=_LOST)
+        return Retold(err=LOST)
     elif number < 1:
         # It is answered where there is none either.
         return Retold(before=_NOTHING, kept=replace(after, row_count=-1, listed=False))
     else:
         values = literals(kept.conditions[number - 1], mariadb=mariadb)
     repeated = get.repeated(values)
-    return Retold(text=repeated, kept=after) if repeated else Retold(err=_LOST)
+    return Retold(text=repeated, kept=after) if repeated else Retold(err=LOST)
 
 
 def _number(get: Get, kept: Kept) -> int | None:
@@ -215,7 +218,7 @@ def _list(found: re.Match[bytes], kept: Kept, prepared: bool) -> Retold:
 
 def _part_of(reply: bytes, skipped: int, most: int) -> bytes:
     """A list of warnings with `most` of its rows at most, behind the first ones."""
-    payloads = [payload for _, payload in _payloads(reply)]
+    payloads = [payload for _, payload in payloads_of(reply)]
     rows = [at for at, payload in enumerate(payloads) if _is_warning(payload)]
     wanted = set(rows[skipped : skipped + most])
     kept = [payload for at, payload in enumerate(payloads) if at in wanted or at not in rows]
@@ -226,7 +229,7 @@ def _in_binary(reply: bytes) -> bytes:
     """A list of warnings as a prepared statement answers it: the rows have an integer in the middle."""
     return b"".join(
         frame(_binary_warning(payload) if _is_warning(payload) else payload, sequence)
-        for sequence, payload in _payloads(reply)
+        for sequence, payload in payloads_of(reply)
     )
 
 
@@ -246,6 +249,18 @@ def _values(words: bytes, kept: Kept) -> Values:
     return tuple(_value(item[1] or item[2], kept) for item in found if item) if all(found) else ()
 
 
+def with_numbers(text: bytes, kept: Kept) -> bytes:
+    """A statement that gives no columns, with numbers in the place of what it asks for; empty for any other."""
+    if not _WITHOUT_COLUMNS.match(text) or _COMMENT.search(text) or b"RETURNING" in text.upper():
+        return b""
+
+    def number(found: re.Match[bytes]) -> bytes:
+        name = found[1] or found[2]
+        return found[0] if name is None else b"(%d)" % (_value(name.upper(), kept) or 0)
+
+    return _USED.sub(number, text)
+
+
 def _value(name: bytes, kept: Kept) -> int | None:
     return {
         b"ROW_COUNT": kept.row_count,
@@ -253,49 +268,3 @@ def _value(name: bytes, kept: Kept) -> int | None:
         b"WARNING_COUNT": kept.warning_count,
         b"ERROR_COUNT": kept.error_count,
     }.get(name)
-
-
-def with_values(reply: bytes, values: Values, *, binary: bool) -> bytes:
-    """A reply of one row of integers, with other values in it. Raises MalformedPacket for any other reply."""
-    payloads = _payloads(reply)
-    if len(payloads) < 2:
-        raise MalformedPacket("a reply without a row")
-    sequence, row = payloads[-2]
-    payloads[-2] = sequence, _binary_row(row, values) if binary else _text_row(row, values)
-    return b"".join(frame(payload, sequence) for sequence, payload in payloads)
-
-
-def _text_row(row: bytes, values: Values) -> bytes:
-    reader = Reader(row)
-    said = [reader.lenenc_bytes() for _ in values]
-    return b"".join(
-        lenenc_bytes(was if value is None else b"%d" % value) for was, value in zip(said, values, strict=True)
-    )
-
-
-def _binary_row(row: bytes, values: Values) -> bytes:
-    at = 1 + (len(values) + _BITS_BEFORE + 7) // 8
-    if len(row) != at + _INTEGER * len(values):
-        raise MalformedPacket("a row of other columns than integers")
-    said = [row[begin : begin + _INTEGER] for begin in range(at, len(row), _INTEGER)]
-    told = (
-        was if value is None else value.to_bytes(_INTEGER, "little", signed=True)
-        for was, value in zip(said, values, strict=True)
-    )
-    return row[:at] + b"".join(told)
-
-
-class WholeReply:
-    """Collects a reply of one row, to give it other values."""
-
-    def __init__(self, values: Values, *, binary: bool) -> None:
-        self._values = values
-        self._binary = binary
-        self._reply = b""
-
-    def feed(self, chunk: bytes, *, over: bool, failed: bool) -> bytes:
-        """The next bytes; all comes out in one piece when it is `over`. Raises MalformedPacket."""
-        self._reply += chunk
-        if not over:
-            return b""
-        return self._reply if failed else with_values(self._reply, self._values, binary=self._binary)

@@ -38,6 +38,7 @@ class Lending:
         self._owner = owner
         self._servers = servers
         self._machine = machine
+        self._ran = machine.last.ran
         self._name = name
         self._done = done
         self._within = within
@@ -53,6 +54,9 @@ class Lending:
         """
         if self._over or self._handover is not None or link is self._kept_back:
             return False
+        if self.owes(link) and self._ran.server != link.server.name:
+            # MariaDB tells of its warnings behind a SELECT without a table, too, and that ran elsewhere.
+            return False
         return self.may_leave_behind(link, at_work)
 
     def may_leave_behind(self, link: BackendConnection, at_work: BackendConnection | None) -> bool:
@@ -66,18 +70,18 @@ class Lending:
 
     def owes(self, link: BackendConnection) -> bool:
         """Whether the client may ask for the warnings of a statement that ran on `link`."""
-        return self._servers.warned and self._is_last(link)
+        return self._ran.warned and self._ran.warnings == link.server.name
 
     def _is_last(self, link: BackendConnection) -> bool:
-        return self._servers.last == link.server.name and self._machine.last.kept is None
+        return self._ran.server == link.server.name and self._machine.last.kept is None
 
     def part(self, link: BackendConnection, done: Parted) -> None:
         """Give `link` up, and call `done` with what it has, or with None if it has to stay."""
         last, on_primary = self._is_last(link), self._servers.is_primary(link.server)
         parted = functools.partial(self._parted, link, done, last, on_primary)
-        if self._machine.last.asks(on_primary, last=last):
+        if self._machine.last.asks(link.server.name, on_primary, last=last):
             link.resume_reading()
-            ask = functools.partial(self._machine.last.next_question, warned=last and self._servers.warned)
+            ask = functools.partial(self._machine.last.next_question, warned=last and self._ran.warned)
             self._handover = Handover(self._owner, link, ask, parted, self._within)
             self.under_way = link
             self._handover.start()
@@ -90,7 +94,7 @@ class Lending:
         self._handover = self.under_way = None
         try:
             if replies:
-                self._machine.last.keep(replies, link.seen, on_primary, last=last)
+                self._machine.last.keep(replies, link.seen, link.server.name, on_primary, last=last)
         except MalformedPacket as error:
             log.info("%s: %s keeps its connection: %s", self._name, link.server, error)
             replies = None

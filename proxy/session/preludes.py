@@ -8,15 +8,17 @@ from proxy.wire.exchange import Exchange, Reply
 
 
 class PreludeRun:
-    """The sink of one prelude. `done` is called with the finished exchange and all bytes of the reply."""
+    """The sink of one prelude. `done` is called with the finished exchange and the reply, if that is kept."""
 
     def __init__(self, owner: Owner, done: Callable[[Exchange, bytes], None]) -> None:
         self._owner = owner
         self._done = done
         self._reply = b""
+        self._kept = True
 
     def start(self, connection: BackendConnection, prelude: Prelude, ahead: list[bytes] | None = None) -> None:
         """Send the prelude, and in one write with it what can go `ahead`, if there is anything."""
+        self._kept = not prelude.again
         exchange = Exchange(prelude.reply, connection.layout)
         if ahead:
             connection.send_with(prelude.packet, ahead, exchange, self)
@@ -25,7 +27,8 @@ class PreludeRun:
 
     def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
         """Called by the connection."""
-        self._reply += chunk
+        if self._kept:
+            self._reply += chunk
         if exchange.file_wanted:
             connection.abort("it asks for a file where nobody can send one")
         elif exchange.done:

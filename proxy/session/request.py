@@ -7,8 +7,9 @@ from typing import Final, TypeAlias
 from proxy.routing.forms import Form
 from proxy.routing.policy import Route
 from proxy.routing.state import Seen
-from proxy.session.diagnostics import Kept, WholeReply
+from proxy.session.diagnostics import Kept
 from proxy.session.prepared import Prepared
+from proxy.session.wholereply import WholeReply
 from proxy.sql.hints import Hint
 from proxy.sql.kill import Kill
 from proxy.sql.own import Order, Show, Writes
@@ -35,10 +36,10 @@ class Request:
     tried again on one server. Of a COM_STMT_PREPARE, `made` is the statement that it made, and `definitions` are its
     columns', if the client keeps them. `need` is the number (`topology.freshness`) up to which a replica must have
     everything, `waits` that one is waited for, until the event loop's time is `until`, and `waited` that this is over.
-    `before` is a text that its connection has to run right before
-    it, and `whole` makes its reply what the connection of the statement before would have said; `kept` is what stays
-    known of that statement. `given_up` is when it stops waiting for a primary that is away, and `served_by` when it
-    does so for connections, by the event loop's clock.
+    `before` is a text that its connection has to run right before it, and `whole` makes its reply what the connection
+    of the statement before would have said; `kept` is what stays known of that statement. `again` are the reads that
+    its connection has to run before, for what it asks about them. `given_up` is when it stops waiting for a primary
+    that is away, and `served_by` when it does so for connections, by the event loop's clock.
     By the performance counter, `begun` is when it came, `sent` when it went to a server, and `delayed` when it first
     had to wait or went to one; `queued` is for how many seconds it waited.
     """
@@ -61,6 +62,7 @@ class Request:
     before: bytes = b""
     whole: WholeReply | None = None
     kept: Kept | None = None
+    again: "tuple[Request, ...]" = ()
     given_up: float = 0.0
     served_by: float = 0.0
     begun: float = 0.0
@@ -97,14 +99,16 @@ Asked: TypeAlias = Show | Order | Explained | Writes
 class Prelude:
     """A command that a connection needs before a request; its reply is not for the client.
 
-    Exactly one of the fields after `reply` says what the connection has seen once it succeeded: a reset, a change of
-    the session's state, its insert id, a prepared statement, the schema of one that is to be prepared, user variables
-    (their versions), a statement prepared as text (its name and version), or the twin of a read-only transaction. It
-    may fail if it is only for the sake of the statement `optional`, or `lenient`.
+    `again` marks a read of the client's own, whose reply may be of any size and is of no use. Of all others, exactly
+    one of the fields after it says what the connection has seen once it succeeded: a reset, a change of the session's
+    state, its insert id, a prepared statement, the schema of one that is to be prepared, user variables (their
+    versions), a statement prepared as text (its name and version), or the twin of a read-only transaction. It may fail
+    if it is only for the sake of the statement `optional`, or `lenient`.
     """
 
     packet: bytes
     reply: Reply = Reply.RESULT
+    again: bool = False
     resets: int = -1
     version: int = -1
     insert_id: int = -1

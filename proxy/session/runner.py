@@ -61,7 +61,7 @@ class Runner:
         self._arriving = False
         self._postponed: Callable[[], None] | None = None
         self._turn = turn = Turn()
-        self._servers = servers = Servers(context, identity, machine.state, name)
+        self._servers = servers = Servers(context, identity, machine.state, machine.last.ran, name)
         self._links = servers.links
         self._sentence = sentence = Sentence()
         self._waiting = Waiting(context, turn, self.dispatch)
@@ -149,7 +149,7 @@ class Runner:
             request.delayed = request.delayed or perf_counter()
             self._postponed = functools.partial(self.start, request)
             return
-        if self._machine.last.kept is not None or self._machine.state.insert_id_lost:
+        if request.statement.asks or self._machine.state.insert_id_lost:
             told = self._machine.last.retold(request)
             if not isinstance(told, Request):
                 self.answer(request, told)

@@ -3,7 +3,7 @@
 import functools
 import logging
 from time import perf_counter
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
 from proxy.session.clientside import Client
@@ -23,9 +23,11 @@ from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.replies import Err
-from topology.servers import ServerCompression
+from topology.servers import Role, ServerCompression
 
 log = logging.getLogger(__name__)
+
+_REPLICA: Final = Role.REPLICA
 
 
 class Dispatcher(Owner, Protocol):
@@ -163,9 +165,9 @@ class Sending:
 
     def _remember(self, link: BackendConnection, request: Request) -> None:
         """The session may ask about this statement, and no longer about the one before."""
-        servers = self._servers
-        if servers.last != link.server.name:
-            servers.last, servers.warned = link.server.name, False
-        if request.statement.reads or not self._machine.last.leaves_warnings(request):
-            servers.warned = False
-        self._machine.last.kept = request.kept
+        last, server = self._machine.last, link.server
+        if request.plain and request.statement.reads and server.role is _REPLICA and not request.route.twin:
+            last.kept = None
+            last.ran.read(request, server.name)
+        else:
+            last.sent(request, server.name, on_replica=not self._servers.is_primary(server))

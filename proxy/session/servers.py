@@ -16,6 +16,7 @@ from proxy.routing.policy import IN_TRANSACTION, LAST, REPLICA
 from proxy.routing.state import Seen, SessionState
 from proxy.routing.told import Fit, Told
 from proxy.session.context import Context
+from proxy.session.lastran import LastRan
 from proxy.session.links import Links
 from proxy.session.request import Request
 from proxy.session.wording import MOVED
@@ -36,20 +37,19 @@ Opened = Callable[[BackendConnection | ServerLost | ServerRefused], None]
 class Servers:
     """Chooses servers and opens connections to them, in the name of one client.
 
-    `links` are the open ones. `last` is the name of the server that ran the statement which the next one may ask about.
-    `unfit` are the names of replicas that do not take this session. `warned` tells whether that statement left warnings
-    or an error. `consistency` is about what its reads see. `awaited` is where a connection is being opened.
+    `links` are the open ones; it is known from `ran` which servers ran what the session may ask about. `unfit` are the
+    names of replicas that do not take this session. `consistency` is about what its reads see. `awaited` is where a
+    connection is being opened.
     """
 
-    def __init__(self, context: Context, identity: Identity, state: SessionState, name: str) -> None:
+    def __init__(self, context: Context, identity: Identity, state: SessionState, ran: LastRan, name: str) -> None:
         self.links = Links()
-        self.last = ""
-        self.warned = False
         self.unfit: frozenset[str] = frozenset()
         self.consistency = Consistency(context.settings.consistency, context.monitor.freshness)
         self._context = context
         self._identity = identity
         self._state = state
+        self._ran = ran
         self._fresh = state.told(Seen())
         self._wish: Wish | None = None
         # Unless it is known to be another session's, too.
@@ -140,7 +140,7 @@ class Servers:
                 request.route = IN_TRANSACTION
             elif self._context.settings.primary_reads == "never":
                 return None
-        elif target is LAST and (last := self.links.get(self.last)) is not None:
+        elif target is LAST and (last := self.links.get(self._ran.asked(request.statement.asks))) is not None:
             return last.server
         return snapshot.primary.server
 

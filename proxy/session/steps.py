@@ -62,10 +62,20 @@ class Steps:
             step = self._names_again(seen, request) or self._before_other_meaning(seen, request)
             if step is not None:
                 return step
+        if request.again:
+            return self._again(seen, request)
         if request.before:
             text, request.before = request.before, b""
             return Prelude(self.query(text))
         return None
+
+    def _again(self, seen: Seen, request: Request) -> Prelude:
+        """What the session has read elsewhere, and the request asks about, is read here, too."""
+        first = request.again[0]
+        if (step := self.prelude(seen, first)) is not None:
+            return step
+        request.again = request.again[1:]
+        return Prelude(self.packet_for(seen, first), first.reply, again=True, lenient=True)
 
     def _variables(self, seen: Seen, variables: Variables) -> Prelude | None:
         """Set the user variables that a request reads."""
@@ -153,7 +163,9 @@ class Steps:
 
         A read that ran although a prelude in front of it failed has changed nothing, and its reply is given to nobody.
         """
-        readable = request.statement.kind is READ and not (request.named or request.before or request.streamed)
+        readable = request.statement.kind is READ and not (
+            request.named or request.before or request.again or request.streamed
+        )
         if not readable or request.statement.effects or request.route.twin or seen.detour is not None:
             return []
         seen, prepared = seen.copy(), request.prepared

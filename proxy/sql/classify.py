@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from proxy.sql import changes, locking, own, prepares, transactions
+from proxy.sql import changes, locking, own, prepares, questions, transactions
 from proxy.sql.builtins import builtins_of
 from proxy.sql.comments import ServerVersion, Unreadable, uncomment
 from proxy.sql.effects import UNTOLD, Effect, Hold, Pin, SetUserVariable, UseSchema
@@ -128,6 +128,15 @@ class Classifier:
             return several([self._one(part, digest(part)) for part in parts])
         return self._one(stripped, key)
 
+    def _one(self, stripped: bytes, key: bytes) -> Verdict:
+        text, shown = stripped.decode("utf-8", "replace"), key.decode("utf-8", "replace")
+        verdict = self._judged(text, shown)
+        # Literals have no part in it.
+        asks, keeps_found_rows = questions.asked(shown), questions.keeps_found_rows(shown)
+        if not (asks or keeps_found_rows):
+            return verdict
+        return Verdict(replace(verdict.statement, asks=asks, keeps_found_rows=keeps_found_rows), verdict.alone)
+
     def _inner(self, text: str) -> Statement:
         """The facts about a text that is a part of another one."""
         try:
@@ -135,8 +144,7 @@ class Classifier:
         except Unreadable:
             return _UNKNOWN
 
-    def _one(self, stripped: bytes, key: bytes) -> Verdict:
-        text, shown = stripped.decode("utf-8", "replace"), key.decode("utf-8", "replace")
+    def _judged(self, text: str, shown: str) -> Verdict:
         first = _FIRST_WORD.match(text)
         if first is None:
             return Verdict(_EMPTY if not text.strip(" \t\r\n;\0") else _UNKNOWN)
@@ -258,7 +266,8 @@ def several(verdicts: list[Verdict]) -> Verdict:
         defines=any(statement.defines for statement in statements),
         variables=variables,
     )
-    return Verdict(statement, alone)
+    # What the others ask for is about those before them in the same text.
+    return Verdict(replace(statement, asks=statements[0].asks), alone)
 
 
 def _union(sets: Iterable[frozenset[_T] | None]) -> frozenset[_T] | None:

@@ -61,8 +61,9 @@ class Statement:
     `reason` is a stable code: `read`, or why the statement is not one. `effects` are what it changes in the session, in
     order. `writes` tells whether data may have changed once it was answered, and `written` in which tables; `defines`
     that tables, triggers or views may be others then. `reads` are the tables that a read, or queries in a write, depend
-    on, and `variables` the user variables that the statement asks for. `tally` counts the executions of its digest;
-    statements are equal without regard to it.
+    on, and `variables` the user variables that the statement asks for. `asks` is what it asks about the statement
+    before (`proxy.sql.questions`), and `keeps_found_rows` tells that FOUND_ROWS() is the same behind it. `tally` counts
+    the executions of its digest; statements are equal without regard to it.
     """
 
     kind: Kind
@@ -74,6 +75,8 @@ class Statement:
     defines: bool = False
     variables: Variables = NO_VARIABLES
     hint: Hint = NO_HINT
+    asks: int = 0
+    keeps_found_rows: bool = False
     tally: Tally = field(default=UNREMEMBERED, compare=False, repr=False)
 
 

@@ -31,17 +31,25 @@ def _without_a_table(step: Step) -> bool:
     return bool(step.text) and not re.search(r"FROM|INSERT|UPDATE|REPLACE|CREATE|ALTER|DROP|TABLE", step.text)
 
 
-def _behind_a_select_without_a_table(steps: Sequence[Step]) -> bool:
-    """What MariaDB still knows of a statement when such a SELECT, which ran elsewhere, is behind it."""
-    asked = bool(_DIAGNOSTICS.search(steps[-1].text)) or "shows()" in steps[-1].text
-    return asked and len(steps) > 1 and (_without_a_table(steps[-1]) or _without_a_table(steps[-2]))
+def _of_a_connection_that_went(steps: Sequence[Step]) -> bool:
+    """A question in a form that is refused when the connection that could answer serves another session."""
+    text = _text(steps)
+    if "shows()" in text:
+        return True
+    first = re.match(r"(SELECT ROW_COUNT\(\)|SHOW WARNINGS|SHOW ERRORS|GET DIAGNOSTICS[^;]*) *;", text)
+    return bool(first or re.search(r"(@@(warning|error)_count|ROW_COUNT\(\)).* (FROM|INTO)", text))
 
 
-def _rows_of_an_earlier_select(steps: Sequence[Step]) -> bool:
-    """FOUND_ROWS() when there were others, or a SELECT that failed, since the SELECT that it is about, or none."""
-    before = [step for step in steps[:-1] if step.kind is not Kind.PREPARE]
-    asks = "FOUND_ROWS()" in steps[-1].text or any("FOUND_ROWS()" in step.text for step in steps[-2:])
-    return asks and not (before and "SELECT" in before[-1].text and "no_such" not in before[-1].text)
+def _rows_of_no_select(steps: Sequence[Step]) -> bool:
+    """FOUND_ROWS() before anything was selected: what the login has left, or that of the connection's last session."""
+    asks = "FOUND_ROWS()" in "".join(step.text for step in steps[-2:])
+    begin = max((at for at, step in enumerate(steps) if step.kind is Kind.CHANGE_USER), default=0)
+    return asks and not any(re.search(r"SELECT|SHOW|TABLE|VALUES|CALL", _text([step])) for step in steps[begin:-2])
+
+
+def _rows_beside_others(steps: Sequence[Step]) -> bool:
+    """FOUND_ROWS() together with what is known of a statement behind that SELECT: refused."""
+    return bool(re.search(r"FOUND_ROWS\(\).*ROW_COUNT|ROW_COUNT.*FOUND_ROWS\(\)", _text(steps)))
 
 
 def _rows_of_an_earlier_union(steps: Sequence[Step]) -> bool:
@@ -53,16 +61,6 @@ def _rows_of_an_earlier_union(steps: Sequence[Step]) -> bool:
 def _set_by_a_trigger(steps: Sequence[Step]) -> bool:
     """A user variable that a trigger or a stored function has set."""
     return bool(_SET_BY_PROGRAMS.search(steps[-1].text))
-
-
-def _beside_the_insert_id(steps: Sequence[Step]) -> bool:
-    """A question about the statement before, and in the same statement one about the last write."""
-    return bool(re.search(r"LAST_INSERT_ID\(\), (ROW_COUNT|FOUND_ROWS)", steps[-1].text))
-
-
-def _beside_a_table(steps: Sequence[Step]) -> bool:
-    """A question about the statement before in a statement that reads a table, too."""
-    return bool(re.search(r"(@@(warning|error)_count|ROW_COUNT\(\)).* FROM", steps[-1].text))
 
 
 def _never_set(steps: Sequence[Step]) -> bool:
@@ -77,35 +75,29 @@ def _next_number(steps: Sequence[Step]) -> bool:
     return steps[-1].text.startswith("SHOW CREATE TABLE")
 
 
-def _in_front_of_others(steps: Sequence[Step]) -> bool:
-    """A question about the statement before, as the first of several statements in one text."""
-    return bool(re.match(r"(SELECT ROW_COUNT\(\)|SHOW WARNINGS|SHOW ERRORS|GET DIAGNOSTICS[^;]*) *;", steps[-1].text))
-
-
-def _got_on_a_replica(steps: Sequence[Step]) -> bool:
-    """What GET DIAGNOSTICS has put into a variable on the replica that ran the read before."""
-    got = any("GET DIAGNOSTICS @a" in step.text for step in steps[:-1])
-    return got and bool(re.search(r"@[ab]\b", steps[-1].text))
-
-
 def _of_two_snapshots(steps: Sequence[Step]) -> bool:
     """Refused in a read-only transaction, because others have written since its reads ran on a replica."""
     read_only = any(re.search(r"READ ONLY|read_only", step.text) for step in steps[:-1])
     return read_only and bool(re.match(r"EXECUTE|CALL|SELECT .* INTO|SET @|SELECT \w+\(", steps[-1].text))
 
 
+def _of_another_type(steps: Sequence[Step]) -> bool:
+    """The text of an error about a parameter that had a value of another type in an execution before."""
+    last = steps[-1]
+    before = [step for step in steps[:-1] if step.kind is Kind.EXECUTE and step.handle == last.handle]
+    return last.kind is Kind.EXECUTE and any(step.values != last.values for step in before)
+
+
 KNOWN: Final = (
     _of_two_snapshots,
-    _in_front_of_others,
-    _got_on_a_replica,
     _next_number,
     _after_an_error_of_the_proxy,
-    _behind_a_select_without_a_table,
-    _rows_of_an_earlier_select,
+    _of_a_connection_that_went,
+    _of_another_type,
+    _rows_of_no_select,
+    _rows_beside_others,
     _rows_of_an_earlier_union,
     _set_by_a_trigger,
-    _beside_the_insert_id,
-    _beside_a_table,
     _never_set,
 )
 

@@ -58,9 +58,15 @@ _LEFT: Final = (
     "DO LAST_INSERT_ID()",
     "SET @a = LAST_INSERT_ID()",
     "SELECT FOUND_ROWS() AS f, ROW_COUNT() AS r",
+    "SELECT FOUND_ROWS(), LAST_INSERT_ID()",
+    "SELECT ROW_COUNT() + 1, @@warning_count, id FROM item ORDER BY id",
+    "SET @b = ROW_COUNT()",
+    "SELECT FOUND_ROWS() INTO @b",
+    "INSERT INTO noted (note) VALUES (ROW_COUNT())",
+    "GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER",
+    "SHOW WARNINGS; SELECT 1",
 )
-# Reads that leave something to be asked for. SELECT FOUND_ROWS(), LAST_INSERT_ID() in one is left out: docs/routing.md
-# says what is not as on one server about it, and about GET DIAGNOSTICS behind a read.
+# Reads that leave something to be asked for.
 _NOTED_READS: Final = (
     "SELECT SQL_CALC_FOUND_ROWS id FROM item ORDER BY id LIMIT 1",
     "SELECT SQL_CALC_FOUND_ROWS id FROM item ORDER BY id LIMIT 1, 1",

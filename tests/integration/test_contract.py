@@ -21,6 +21,7 @@ from tests.support.wireclient import Value, WireClient
 from topology.servers import Vendor
 
 REPLICA, PRIMARY = "replica", "primary"
+FOUND: Final = "SELECT SQL_CALC_FOUND_ROWS id FROM item LIMIT 1"
 PREFIXES: Final = {side: f"{side}9_" for side in (DIRECT, PROXIED)}
 MARIADB, MYSQL = Flavor.MARIADB, Flavor.MYSQL
 _LONG: Final = 3
@@ -157,6 +158,21 @@ ROWS: Final[dict[str, tuple[Case, ...]]] = {
         to(REPLICA, "SELECT @@warning_count, @@error_count", "SELECT 1/0 FROM item"),
         to(PRIMARY, "SHOW WARNINGS", "INSERT IGNORE INTO noted (note) VALUES ('too long for it')"),
         to(PRIMARY, "SELECT ROW_COUNT()", "UPDATE item SET n = 8"),
+        to(REPLICA, "SELECT FOUND_ROWS()", FOUND, "SET @a = 1"),
+        to(REPLICA, "SELECT FOUND_ROWS()", FOUND, "INSERT INTO noted (note) VALUES ('a')"),
+        to(REPLICA, "SELECT FOUND_ROWS()", FOUND, "SELECT * FROM no_such_table"),
+        to(REPLICA, "SHOW WARNINGS", "SELECT 1/0 FROM item", "SELECT 1", "SELECT 2", vendor=MARIADB),
+        # What two servers know is known to one after the read has run there, too.
+        to(PRIMARY, "GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER", ITEMS),
+        to(PRIMARY, "SELECT @a, @b", "SELECT 1/0 FROM item", "GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER"),
+        to(PRIMARY, "GET DIAGNOSTICS @a = ROW_COUNT", ITEMS, "SELECT FOUND_ROWS()"),
+        to(PRIMARY, "SELECT LAST_INSERT_ID(), FOUND_ROWS()", "INSERT INTO noted (note) VALUES ('a')", FOUND),
+        to(PRIMARY, "SELECT LAST_INSERT_ID(), ROW_COUNT()", "UPDATE item SET n = 9", ITEMS),
+        to(PRIMARY, "SELECT FOUND_ROWS() AS f, ROW_COUNT() AS r", FOUND, "SELECT * FROM no_such_table"),
+        to(PRIMARY, "SELECT @@warning_count, id FROM item ORDER BY id", "SELECT 1/0 FROM item"),
+        to(PRIMARY, "SET @n = FOUND_ROWS()", FOUND),
+        to(PRIMARY, "SELECT @n", FOUND, "SET @n = FOUND_ROWS()"),
+        to(PRIMARY, "INSERT INTO noted (note) VALUES (FOUND_ROWS())", FOUND),
         to(PRIMARY, "SHOW ERRORS", "SELECT * FROM no_such_table"),
         to(PRIMARY, "SELECT FOUND_ROWS()", "BEGIN", "SELECT SQL_CALC_FOUND_ROWS id FROM item LIMIT 1"),
     ),

@@ -6,13 +6,12 @@ from proxy.session.diagnostics import (
     MOST_CONDITIONS,
     Kept,
     Retold,
-    Values,
-    WholeReply,
     kept_from,
     next_question,
-    with_values,
+    with_numbers,
 )
 from proxy.session.diagnostics import retell as retell_of
+from proxy.session.wholereply import Values, WholeReply, with_values
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.framing import frame
 from proxy.wire.primitives import lenenc_bytes
@@ -211,3 +210,23 @@ def test_a_condition_that_does_not_exist_is_one_more() -> None:
     assert told.kept is not None
     assert retell(b"SELECT FOUND_ROWS()", told.kept).values == (12,)
     assert retell(b"SHOW WARNINGS", told.kept).err is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"SET @n = ROW_COUNT()", b"SET @n = (-1)"),
+        (b"INSERT INTO log VALUES (found_rows ( ), 'ROW_COUNT()')", b"INSERT INTO log VALUES ((12), 'ROW_COUNT()')"),
+        (b"UPDATE t SET `row_count()` = @@warning_count", b"UPDATE t SET `row_count()` = (3)"),
+        (b"SELECT FOUND_ROWS() INTO @n", b"SELECT (12) INTO @n"),
+        (b"SELECT ROW_COUNT() FROM t", b""),
+        (b"INSERT INTO t VALUES (ROW_COUNT()) RETURNING a", b""),
+        (b"SET @n = /* ' */ ROW_COUNT()", b""),
+    ],
+)
+def test_statements_that_only_use_what_was_kept(text: bytes, told: bytes) -> None:
+    assert with_numbers(text, Kept(7, -1, 12, 3, 1)) == told
+
+
+def test_an_ok_without_warnings() -> None:
+    assert with_values(frame(b"\0\0\0\2\0\1\0", 1), (), binary=False) == frame(b"\0\0\0\2\0\0\0", 1)

@@ -72,7 +72,7 @@ class Shared:
 def test_an_ending_session_gives_no_connection_away_that_it_is_about_to_leave_behind() -> None:
     primary, replica = Server(PRIMARY, "a", 1, Role.PRIMARY), Server(REPLICA, "b", 1, Role.REPLICA)
     shared, machine = Shared(primary), Session().machine
-    servers = Servers(cast(Context, shared), cast(Identity, None), machine.state, "test")
+    servers = Servers(cast(Context, shared), cast(Identity, None), machine.state, machine.last.ran, "test")
     lending = Lending(cast(Owner, None), servers, machine, Sentence(), "test", lambda: None, 5.0)
     links = [Link(replica), Link(primary)]
     for link in links:

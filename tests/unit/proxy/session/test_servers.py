@@ -10,6 +10,7 @@ from proxy.backend.places import Holder, Wish
 from proxy.errors import ServerRefused
 from proxy.routing.balance import RoundRobin
 from proxy.session.context import Context
+from proxy.session.lastran import LastRan
 from proxy.session.request import Request
 from proxy.session.servers import Servers
 from proxy.wire.replies import Err
@@ -68,7 +69,7 @@ class Shared:
 
 def servers(level: Level = Level.GLOBAL) -> tuple[Shared, Servers]:
     shared = Shared(level)
-    return shared, Servers(cast(Context, shared), cast(Identity, None), Session().state, "test")
+    return shared, Servers(cast(Context, shared), cast(Identity, None), Session().state, LastRan(), "test")
 
 
 def request(text: str) -> Request:

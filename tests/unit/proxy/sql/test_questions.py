@@ -1,0 +1,56 @@
+"""What texts ask about the statement before them."""
+
+import pytest
+
+from proxy.sql.questions import FOUND_ROWS, NOTHING, ROW_COUNT, WARNINGS, asked, keeps_found_rows
+from tests.support.statements import classified
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("SELECT FOUND_ROWS()", FOUND_ROWS),
+        ("select row_count ( )", ROW_COUNT),
+        ("SELECT ROW_COUNT(), FOUND_ROWS()", ROW_COUNT | FOUND_ROWS),
+        ("SELECT @@warning_count, @@session . error_count", WARNINGS),
+        ("SHOW COUNT( * ) WARNINGS", WARNINGS),
+        ("SHOW ERRORS LIMIT 1", WARNINGS),
+        ("GET CURRENT DIAGNOSTICS @a = NUMBER", WARNINGS),
+        ("GET DIAGNOSTICS @a = ROW_COUNT", WARNINGS | ROW_COUNT),
+        ("INSERT INTO log VALUES (ROW_COUNT())", ROW_COUNT),
+        ("(SELECT FOUND_ROWS())", FOUND_ROWS),
+        ("SELECT errors, warnings, row_count FROM jobs", NOTHING),
+        ("CREATE PROCEDURE p() SELECT ROW_COUNT()", NOTHING),
+        ("PREPARE p FROM 'SHOW WARNINGS'", NOTHING),
+        ("SELECT LAST_INSERT_ID()", NOTHING),
+    ],
+)
+def test_what_is_asked(text: str, asks: int) -> None:
+    assert asked(text) == asks
+    assert classified(text).asks == asks
+
+
+def test_of_several_statements_the_first_asks() -> None:
+    assert classified("SHOW WARNINGS; SELECT 1").asks == WARNINGS
+    assert classified("INSERT INTO t VALUES (1); SELECT ROW_COUNT()").asks == NOTHING
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["BEGIN", "commit", "SET @a = 1", "INSERT INTO t (a) VALUES (1)", "USE app", "SHOW WARNINGS", "LOCK TABLES t READ"],
+)
+def test_what_leaves_the_rows_found(text: str) -> None:
+    assert keeps_found_rows(text)
+    assert classified(text).keeps_found_rows
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("SELECT 1", "SET @a = (SELECT 1)", "INSERT INTO t SELECT 1", "INSERT INTO t VALUES (1) RETURNING a"),
+        *("UPDATE t SET a = 1", "DO 1", "SHOW TABLES", "CREATE TABLE t SELECT 1", "CALL p()", "SETTLE"),
+    ],
+)
+def test_what_changes_them(text: str) -> None:
+    assert not keeps_found_rows(text)
+    assert not classified(text).keeps_found_rows
