@@ -73,7 +73,8 @@ class Looker:
 
     async def _primary_again(self, before: PrimarySeen) -> PrimarySeen:
         async def position(client: SqlClient) -> str:
-            return await logged_gtid(client, before.vendor)
+            # Also what it got as a replica: right after a change of the primary MariaDB's own log may be empty.
+            return await current_gtid(client, before.vendor)
 
         try:
             return replace(before, gtid=await self._ask(before.server, position))

@@ -316,3 +316,11 @@ def test_a_replica_with_transactions_of_its_own_does_not_take_over(cluster: Clus
     assert code == ExitCode.DIVERGED
     assert "has transactions that dbwrite" in found["error"]
     assert query(cluster, "dbwrite", "SELECT @@read_only") == [(0,)]
+
+
+@pytest.mark.parametrize("flavor", list(Flavor))
+def test_nobody_is_ahead_of_a_new_primary_that_has_logged_nothing(flavor: Flavor) -> None:
+    with replicating_cluster(flavor) as idle:
+        assert switchover(idle, "dbread1")[0] == ExitCode.OK
+        code, output = command(status_command, idle, primary="dbread1")
+        assert code == ExitCode.OK, output
