@@ -25,22 +25,26 @@ _now = time.monotonic
 
 
 class Workload:
-    """`going` until `stop`. Each client has one register of its own, and keeps to one level."""
+    """`going` until `stop`. Each client has one register of its own, and keeps to one level.
+
+    `values` and `groups` are given once each; `recent` are the keys that were written last, `appends` how
+    many there were.
+    """
 
     def __init__(self, host: str, port: int, login: Login, seed: int, pause: float) -> None:
         self.history = History(registers=frozenset(f"register {number}" for number in range(REGISTERS)))
         self._address = host, port
         self._login = login
-        self._chance = random.Random(f"{seed} clients")
+        self.chance = random.Random(f"{seed} clients")
         self._pause = pause
-        self._sessions, self._values, self._groups = itertools.count(1), itertools.count(1), itertools.count(1)
-        self._appends = 0
-        self._recent: deque[str] = deque(["register 0"], maxlen=30)
-        self._going = True
+        self._sessions, self.values, self.groups = itertools.count(1), itertools.count(1), itertools.count(1)
+        self.appends = 0
+        self.recent: deque[str] = deque(["register 0"], maxlen=30)
+        self.going = True
 
     def stop(self) -> None:
         """Let every client end what it does."""
-        self._going = False
+        self.going = False
 
     async def run(self, clients: int) -> None:
         """All clients, until they are stopped."""
@@ -51,30 +55,32 @@ class Workload:
         await asyncio.sleep(0.1)
 
     async def _client(self, number: int) -> None:
-        while self._going:
+        while self.going:
             session = next(self._sessions)
             began = _now()
             try:
                 async with asyncio.timeout(HANG):
                     client = await LightClient.connect(*self._address, self._login)
             except (Refused, *_BROKEN) as error:
-                self._failed(session, "login", error, began)
-                await self._rest()
+                self.failed(session, "login", error, began)
+                await self.rest()
                 continue
             try:
                 await _Session(self, client, session, number).work()
             finally:
                 client.close()
 
-    async def _rest(self) -> None:
-        await asyncio.sleep(self._chance.random() * 2 * self._pause)
+    async def rest(self) -> None:
+        """Between two steps of a client."""
+        await asyncio.sleep(self.chance.random() * 2 * self._pause)
 
-    def _failed(self, session: int, what: str, error: BaseException, began: float) -> None:
+    def failed(self, session: int, what: str, error: BaseException, began: float) -> None:
+        """Keep an error."""
         self.history.failures.append(Failure(session, what, str(error) or repr(error), began, _now()))
 
-    def _next_list(self) -> int:
-        self._appends += 1
-        return (self._appends // _APPENDS + self._chance.randrange(_ACTIVE)) % LISTS
+    def any_list(self) -> int:
+        """One of the lists whose turn it is."""
+        return (self.appends // _APPENDS + self.chance.randrange(_ACTIVE)) % LISTS
 
 
 class _Session:
@@ -86,35 +92,36 @@ class _Session:
         self._session = session
         self._number = number
         self._level = LEVELS[number % len(LEVELS)]
-        self._chance = workload._chance
+        self._chance = workload.chance
         self._register = f"register {number}"
 
     async def work(self) -> None:
         """Until something goes wrong."""
         steps = (self._set, self._append, self._append_two, self._read)
-        while self._of._going:
+        while self._of.going:
             (step,) = self._chance.choices(steps, (20, 15, 5, 60))
             if not await step():
                 return
             self._of.history.progress.setdefault(self._number, []).append(_now())
-            await self._of._rest()
+            await self._of.rest()
 
     async def _set(self) -> bool:
-        value = next(self._of._values)
+        value = next(self._of.values)
         number = self._number
         # A late one of before, of which the outcome was unknown, changes nothing any more.
         text = f"UPDATE {SCHEMA}.registers SET v = {value} WHERE id = {number} AND v < {value}"
         return await self._write([(self._register, value, text)], begun=self._chance.random() < 0.3)
 
     async def _append(self) -> bool:
-        return await self._write([self._appended(self._of._next_list())], begun=self._chance.random() < 0.3)
+        return await self._write([self._appended(self._of.any_list())], begun=self._chance.random() < 0.3)
 
     async def _append_two(self) -> bool:
-        numbers = sorted({self._of._next_list(), self._of._next_list()})
+        numbers = sorted({self._of.any_list(), self._of.any_list()})
         return await self._write([self._appended(number) for number in numbers], begun=True)
 
     def _appended(self, number: int) -> tuple[str, int, str]:
-        value = next(self._of._values)
+        value = next(self._of.values)
+        self._of.appends += 1
         return (
             f"list {number}",
             value,
@@ -129,18 +136,18 @@ class _Session:
                 # Only the last statement can have made anything last.
                 outcome = Outcome.UNKNOWN if text is texts[-1] and _may_have_run(error) else Outcome.FAILED
                 break
-        ended, group = _now(), next(self._of._groups)
+        ended, group = _now(), next(self._of.groups)
         if outcome is Outcome.UNKNOWN:
             ended = float("inf")
         for key, value, _ in parts:
             self._of.history.writes.append(Write(self._session, key, value, began, ended, outcome, group))
-            self._of._recent.append(key)
+            self._of.recent.append(key)
         return outcome is Outcome.ACKNOWLEDGED
 
     async def _read(self) -> bool:
         # An own register as often as others' at the level where only that counts.
-        recent = [*self._of._recent, self._register, self._register]
-        key = self._chance.choice(recent) if self._chance.random() < 0.8 else f"list {self._of._next_list()}"
+        recent = [*self._of.recent, self._register, self._register]
+        key = self._chance.choice(recent) if self._chance.random() < 0.8 else f"list {self._of.any_list()}"
         table, _, number = key.partition(" ")
         column = "v" if table == "register" else "items"
         text = f"/* manyreads: consistency={self._level} */ SELECT {column} FROM {SCHEMA}.{table}s WHERE id = {number}"
@@ -159,7 +166,7 @@ class _Session:
             async with asyncio.timeout(HANG):
                 self._rows = await self._client.run(text)
         except (Refused, *_BROKEN) as error:
-            self._of._failed(self._session, text, error, began)
+            self._of.failed(self._session, text, error, began)
             return error
         return None
 
