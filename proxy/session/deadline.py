@@ -17,7 +17,7 @@ from typing import Final
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity, open_connection
 from proxy.backend.reaper import Leftover
-from proxy.errors import SessionError
+from proxy.errors import ServerLost, ServerRefused
 from proxy.session.configured import timeout_of
 from proxy.session.context import Context
 from proxy.session.request import Request
@@ -34,8 +34,9 @@ from topology.servers import Vendor
 log = logging.getLogger(__name__)
 
 _TIMED: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
-# In seconds: so much longer a server gets that has to end a statement by itself, and so long a KILL that failed rests.
+# In seconds: so much longer a server gets that has to end a statement by itself; and after so long it is killed again.
 _LATE: Final = 1.0
+_AGAIN: Final = 3.0
 
 
 class Deadline:
@@ -122,15 +123,25 @@ class Deadline:
         turn = self._turn
         return turn.request is request and turn.exchange is not None and turn.link is not None and not turn.link.at_rest
 
+    def _works_on(self, link: BackendConnection, request: Request) -> bool:
+        """Whether it is still this server that does."""
+        return link is self._turn.link and self._at_work(request)
+
     async def _end(self, link: BackendConnection, request: Request) -> None:
         try:
             await self._kill(link, request)
-        except (SessionError, TimeoutError) as error:
+        except (ServerLost, TimeoutError) as error:
+            log.warning("%s: thread %d can be killed no more: %s", link.server, link.thread, error)
+            if self._works_on(link, request):
+                link.abort("it ran for longer than it may, and the server does not answer a KILL")
+        except ServerRefused as error:
             log.warning("%s: thread %d runs on for longer than it may: %s", link.server, link.thread, error)
-            loop = asyncio.get_running_loop()
-            self._until = loop.time() + _LATE
-            self._wait(loop)
         finally:
+            if self._works_on(link, request):
+                # It may take its time to end, or not have been hit at all.
+                loop = asyncio.get_running_loop()
+                self._until = loop.time() + _AGAIN
+                self._wait(loop)
             self.under_way = False
             self._sentence.lifted(None, struck=False)
             self._over(link)
@@ -141,7 +152,7 @@ class Deadline:
             plain = replace(self._identity, database="")
             killer = await open_connection(link.server, plain, verdict, within, self._context.greetings)
             try:
-                if link is self._turn.link and self._at_work(request):
+                if self._works_on(link, request):
                     packet = Kill(None, words=b"KILL QUERY").packet(link.thread, killer.capabilities)
                     killer.send(packet, Exchange(Reply.RESULT, killer.layout), verdict)
                     await verdict.over
