@@ -84,6 +84,11 @@ class Member:
         self.able = False
 
     @property
+    def process(self) -> int:
+        """Its process id, 0 before it is started."""
+        return self._process.pid if self._process is not None else 0
+
+    @property
     def load(self) -> int:
         """How many clients it has, also those that it has not welcomed yet."""
         return self._board.clients(self.slot) + self._given - self._board.welcomed(self.slot)

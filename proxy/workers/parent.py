@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 30.0
 _LONG_LIFE: Final = 60.0
+# So many seconds all workers are waited for at the start.
+_START: Final = 30.0
 # Workers that are told to stop may take so many seconds more than their sessions.
 _GRACE: Final = 5.0
 # When there are no more descriptors, or no worker takes clients, it is tried again after so many seconds.
@@ -89,11 +91,18 @@ class Parent:
         """Start the workers, and accept clients once all of them are there."""
         self._publisher.start()
         self._tasks = [self._context.tasks.create_task(self._keep(slot)) for slot in range(self._slots)]
-        while len(self._able()) < self._slots and not self._stopping:
-            self._ready.clear()
-            await self._ready.wait()
+        try:
+            async with asyncio.timeout(_START):
+                await self._all_able()
+        except TimeoutError:
+            log.error("of %d workers only %d have started within %g s", self._slots, len(self._able()), _START)
         self._tasks += [self._context.tasks.create_task(self._accept(each)) for each in self._sockets]
         self._context.accepting = True
+
+    async def _all_able(self) -> None:
+        while len(self._able()) < self._slots:
+            self._ready.clear()
+            await self._ready.wait()
 
     async def drain(self, patience: float) -> None:
         """Accept nobody any more, and have the workers let their clients go within `patience` seconds."""
@@ -229,7 +238,7 @@ class Parent:
         if self._stopping:
             member.tell("drain", None)
         member.ready = member.able = True
-        log.info("worker %d serves clients", member.slot)
+        log.info("worker %d serves clients (process %d)", member.slot, member.process)
         self._ready.set()
 
     def _learn(self, slot: int, key: SecretKey, secret: Secret) -> None:

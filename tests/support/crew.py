@@ -3,7 +3,6 @@
 import re
 import urllib.request
 from contextlib import ExitStack
-from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -13,6 +12,7 @@ from tests.support.clients import Connection, connect
 from tests.support.proxies import ProxyProcess
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+_SERVES = re.compile(r"worker (\d+) serves clients \(process (\d+)\)")
 _STARTED = re.compile(r"metrics and health on (\S+)/")
 
 
@@ -32,17 +32,9 @@ def on_both(cluster: Cluster, proxy: ProxyProcess, stack: ExitStack) -> list[Con
 
 
 def worker_processes(proxy: ProxyProcess) -> list[int]:
-    """The process ids of the workers, in the order of their start."""
-    return sorted(
-        int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _parent(path) == proxy.process.pid
-    )
-
-
-def _parent(process: Path) -> int:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+    """The process ids of the workers, by their numbers."""
+    found = {int(number): int(process) for number, process in _SERVES.findall(proxy.log)}
+    return [process for _, process in sorted(found.items())]
 
 
 def samples(proxy: ProxyProcess) -> Samples:
