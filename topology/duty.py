@@ -9,12 +9,26 @@ from topology.shares import Shares
 
 
 class Duty:
-    """That of one deployment's replicas, by name. Times are in seconds of one clock. `shares` are as they are set."""
+    """That of one deployment's replicas, by name. Times are in seconds of one clock."""
 
     def __init__(self, shares: Shares) -> None:
-        self.shares = shares
+        self._set = self._shares = shares
         self._drained: set[str] = set()
         self._returned: dict[str, float] = {}
+
+    @property
+    def shares(self) -> Shares:
+        """As they are set, and changed by an operator since."""
+        return self._shares
+
+    def heed(self, shares: Shares) -> None:
+        """The settings are read: other weights in them count in the place of those that an operator gave."""
+        orders = {} if shares.weights != self._set.weights else self._shares.weights
+        self._set, self._shares = shares, replace(shares, weights={**shares.weights, **orders})
+
+    def weigh(self, name: str, weight: int) -> None:
+        """An operator gives it another weight."""
+        self._shares = replace(self._shares, weights={**self._shares.weights, name: weight})
 
     def drain(self, name: str) -> bool:
         """An operator takes it out of use; False if it was."""
@@ -42,6 +56,7 @@ class Duty:
     def state(self, judged: ServerState, now: float) -> ServerState:
         """The state of a replica with what follows from all this."""
         name = judged.server.name
+        judged = replace(judged, weight=self._shares.weight(name))
         if name in self._drained:
             return drained(judged)
         if judged.circuit is Circuit.HALF_OPEN:

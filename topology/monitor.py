@@ -77,7 +77,8 @@ class Monitor:
 
     def heed(self, interval: float, limits: health.Limits, shares: Shares) -> None:
         """Watch in another way from now on."""
-        self.interval, self.limits, self.duty.shares = interval, limits, shares
+        self.interval, self.limits = interval, limits
+        self.duty.heed(shares)
 
     async def run(self) -> None:
         """Probe until cancelled."""
@@ -152,6 +153,18 @@ class Monitor:
         if self.duty.drain(name) if drain else self.duty.resume(name, _now()):
             log.info("%s: %s by command", self._seating.servers[name], "drained" if drain else "put back into use")
             self._publish()
+        return True
+
+    def weigh(self, name: str, weight: int) -> bool:
+        """Give the replica so many parts of the reads, as long as the settings have the weights that they have.
+
+        False if there is no replica of that name.
+        """
+        if name not in self._tracks or name == self._seating.primary:
+            return False
+        log.info("%s: weight %d by command", self._seating.servers[name], weight)
+        self.duty.weigh(name, weight)
+        self._publish()
         return True
 
     async def first_round(self) -> None:

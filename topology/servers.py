@@ -210,8 +210,8 @@ class ServerState:
     """The verdict on one server, with the reason that an operator reads, and the observation behind it.
 
     A healthy server's reason is what is odd about it all the same. `lag` is in seconds, None if unknown; `late` tells
-    that it is more than is preferred. `share` is what it gets of the reads, compared with the others; `circuit` is what
-    its breaks in use leave of that.
+    that it is more than is preferred. `share` is what it gets of the reads, compared with the others, `weight` what
+    a replica is set to get of them; `circuit` is what its breaks in use leave of that.
     """
 
     server: Server
@@ -221,6 +221,7 @@ class ServerState:
     lag: float | None = None
     late: bool = False
     share: int = 1
+    weight: int = 0
     circuit: Circuit = Circuit.CLOSED
 
     @property

@@ -19,11 +19,15 @@ class Shares:
 
     def of(self, name: str, elapsed: float) -> int:
         """The share of a replica that came back `elapsed` seconds ago."""
-        return self.weights.get(name, 1) * part(elapsed, self.slow_start)
+        return self.weight(name) * part(elapsed, self.slow_start)
+
+    def weight(self, name: str) -> int:
+        """That of a replica."""
+        return self.weights.get(name, 1)
 
     def least(self, name: str) -> int:
         """The share of a replica that is on trial: its weight, of which others have `FULL`."""
-        return self.weights.get(name, 1)
+        return self.weight(name)
 
     def warnings(self, names: Collection[str]) -> list[str]:
         """Which weights are of no use; `names` are those of all servers."""

@@ -40,6 +40,7 @@ _HELP_ROWS: Final = (
     ("SHOW PROXY POSITION", "tokens for /* manyreads: after=TOKEN */: what this session, and all, have written"),
     ("PROXY DRAIN SERVER name", "give a replica no more reads; those that run there go on"),
     ("PROXY RESUME SERVER name", "put it back into use"),
+    ("PROXY WEIGHT SERVER name TO n", "give it so many parts of the reads: 1 to 100"),
     ("SHOW PROXY VERSION", "the proxy's version"),
     ("PROXY PAUSE WRITES [FOR n SECONDS]", "hold writes and new transactions, once those under way are over"),
     ("PROXY RESUME WRITES", "let them go on, at the server that is the primary by then"),

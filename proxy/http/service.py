@@ -17,6 +17,7 @@ from proxy.http.views import PARTS, status
 from proxy.logs import audit
 from proxy.session.context import Context
 from proxy.session.overview import server_views
+from proxy.sql.own import Deed, Order
 
 # The text that Prometheus reads (version 0.0.4 of its format).
 Exposition = Callable[[], Awaitable[bytes]]
@@ -56,6 +57,8 @@ class _Service:
         application.router.add_get("/metrics", self._scrape)
         application.router.add_get("/status", self._status)
         application.router.add_post("/reload", self._reload)
+        application.router.add_post(r"/servers/{name:[\w.-]{1,64}}/{deed:drain|resume}", self._order)
+        application.router.add_post(r"/servers/{name:[\w.-]{1,64}}/{deed:weight}/{weight:100|[1-9]\d?}", self._order)
         application.router.add_post(r"/sessions/{number:\d{1,19}}/kill", self._kill)
         application.on_response_prepare.append(secure)
         return application
@@ -91,6 +94,14 @@ class _Service:
         audit("reload", by=request.remote)
         self._hangup.set()
         return web.json_response({"ok": True}, status=202)
+
+    async def _order(self, request: web.Request) -> web.Response:
+        found = request.match_info
+        order = Order(found["name"], Deed(found["deed"].upper()), int(found.get("weight", 0)))
+        if not await self._context.colleagues.order(order):
+            raise web.HTTPNotFound(text="there is no such replica\n")
+        audit(order.deed.lower(), by=request.remote, server=order.server, weight=order.weight or None)
+        return web.json_response({"ok": True})
 
     async def _kill(self, request: web.Request) -> web.Response:
         number = int(request.match_info["number"])

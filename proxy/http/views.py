@@ -63,6 +63,7 @@ def _server(given: Given, view: ServerView, pools: Iterable[PoolFigure]) -> dict
         "state": view.health,
         "reason": view.reason,
         "lag": view.lag,
+        "weight": view.weight,
         "fresh": view.fresh,
         "reads": given.reads,
         "others": given.others,

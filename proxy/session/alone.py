@@ -6,7 +6,9 @@ from proxy.session.colleagues import Gone, Held
 from proxy.session.context import Context
 from proxy.session.holding import hold_here
 from proxy.session.kills import Target
+from proxy.session.orders import carried_out
 from proxy.session.overview import figures
+from proxy.sql.own import Order
 from topology.monitor import Monitor
 
 
@@ -21,9 +23,9 @@ class Alone:
         """What this process has counted."""
         return figures(self._context, parts)
 
-    async def order(self, server: str, *, drain: bool) -> bool:
-        """Give a replica no more reads, or put it back into use."""
-        return self._monitor.order(server, drain=drain)
+    async def order(self, order: Order) -> bool:
+        """Drain a replica, put it back into use, or give it a weight."""
+        return carried_out(self._monitor, order)
 
     async def hold(self, seconds: float, gone: Gone) -> Held:
         """Hold writes."""

@@ -90,7 +90,7 @@ async def ordered(context: Context, asker: Asker, order: Order) -> Table | Err:
     """Have a replica drained or put back, and tell how it is then."""
     if not may_command(context, asker.user, asker.address):
         return NO_SUPER
-    if not await context.colleagues.order(order.server, drain=order.drain):
+    if not await context.colleagues.order(order):
         return Err(c.ER_UNKNOWN_ERROR, f"There is no replica '{order.server}'; SHOW PROXY SERVERS has their names")
     figures = await context.colleagues.figures(Parts())
     return shows.servers(view for view in server_views(context, figures.given) if view.server.name == order.server)

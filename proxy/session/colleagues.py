@@ -7,6 +7,7 @@ from typing import Protocol
 from proxy.admin.figures import Figures, Parts
 from proxy.admin.views import SessionView
 from proxy.session.kills import Target
+from proxy.sql.own import Order
 
 Gone = Callable[[], bool]
 
@@ -25,8 +26,8 @@ class Colleagues(Protocol):
     async def figures(self, parts: Parts) -> Figures:
         """What all have counted, and the parts that are wanted."""
 
-    async def order(self, server: str, *, drain: bool) -> bool:
-        """Give a replica no more reads, or put it back into use; False if there is none of that name."""
+    async def order(self, order: Order) -> bool:
+        """Drain a replica, put it back into use, or give it a weight; False if there is none of that name."""
 
     async def hold(self, seconds: float, gone: Gone) -> Held:
         """Hold writes everywhere. `gone` tells that nobody waits for it any more."""

@@ -9,7 +9,6 @@ from proxy.admin.figures import Figures, Given, Parts, Way, digest_of, summed, t
 from proxy.admin.views import PoolFigure, PoolFigures, ServerView
 from proxy.logs import RECENT
 from proxy.routing.policy import routes
-from proxy.session.configured import shares_of
 from proxy.session.context import Context
 from proxy.sql.tally import UNREMEMBERED
 from topology.servers import ServerState
@@ -50,14 +49,13 @@ def _server(context: Context, state: ServerState, given: Mapping[str, Given]) ->
     if name in snapshot.rivals:
         health, reason = SPLIT, "several servers accept writes"
     fresh = on_primary or context.monitor.freshness.fresh(name)
-    weight, share = (None, None) if on_primary else _weight(context, state)
+    weight, share = (None, None) if on_primary else _weight(state)
     return ServerView(state.server, health, reason, state.lag, fresh, traffic.reads, traffic.others, weight, share)
 
 
-def _weight(context: Context, state: ServerState) -> tuple[int, float | None]:
+def _weight(state: ServerState) -> tuple[int, float | None]:
     """The weight of a replica, and the part of it that it gets while it is used."""
-    weight = shares_of(context.settings).least(state.server.name)
-    return weight, state.share / (weight * FULL) if state.usable else None
+    return state.weight, state.share / (state.weight * FULL) if state.usable else None
 
 
 def figures(context: Context, parts: Parts) -> Figures:

@@ -29,6 +29,7 @@ _EXPLAIN: Final = re.compile(rb"(" + _GAP + rb"*+)EXPLAIN" + _GAP + rb"++ROUTE(?
 _STATEMENT: Final = re.compile(r"[A-Za-z(]")
 # The pattern of a column can also be written as a hexadecimal or binary number.
 _PAUSE: Final = re.compile(r"(?:FOR (?P<seconds>\d{1,6}(?:\.\d{1,3})?)(?: SECONDS)?)?", re.IGNORECASE)
+_WEIGHT: Final = re.compile(r"TO (100|[1-9][0-9]?)", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[xXbB]'[^']*'")
 
 
@@ -58,19 +59,36 @@ class Show:
     like: str | None = None
 
 
+class Deed(StrEnum):
+    """What is done to a replica: taken out of use, put back, given a weight."""
+
+    DRAIN = "DRAIN"
+    RESUME = "RESUME"
+    WEIGHT = "WEIGHT"
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """PROXY DRAIN SERVER name, or with RESUME: whether the replica of that name is taken out of use, or put back."""
+    """PROXY DRAIN SERVER name, PROXY RESUME SERVER name, or PROXY WEIGHT SERVER name TO n."""
 
     server: str
-    drain: bool
+    deed: Deed
+    weight: int = 0
 
 
 def ordered(words: Words) -> Order | None:
     """Read it, behind PROXY; None for anything that is not exactly that."""
-    verb = words.take_any("DRAIN", "RESUME")
+    verb = words.take_any(*Deed)
     name = words.name() if verb and words.take("SERVER") else ""
-    return Order(name, verb == "DRAIN") if name and words.over else None
+    weight = _weight(words) if verb == Deed.WEIGHT else 0
+    return Order(name, Deed(verb), weight) if name and weight is not None and words.over else None
+
+
+def _weight(words: Words) -> int | None:
+    """Read TO n, from 1 to 100; None for anything else."""
+    match = _WEIGHT.fullmatch(" ".join(words.rest()))
+    words.at = len(words.texts)
+    return int(match[1]) if match else None
 
 
 def proxy_order(text: bytes) -> Order | None:

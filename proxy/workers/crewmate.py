@@ -13,6 +13,7 @@ from proxy.session.context import Context
 from proxy.session.kills import Target
 from proxy.session.overview import figures
 from proxy.session.wording import session_over
+from proxy.sql.own import Order
 from proxy.wire.replies import Err
 from proxy.workers.peer import Peer, PeerGone
 from proxy.workers.words import Found, Hit
@@ -41,10 +42,10 @@ class Crewmate:
             return figures(self._context, parts)
         return found
 
-    async def order(self, server: str, *, drain: bool) -> bool:
-        """Give a replica no more reads, or put it back into use."""
+    async def order(self, order: Order) -> bool:
+        """Drain a replica, put it back into use, or give it a weight."""
         try:
-            known: bool = await self._peer.ask("order", (server, drain))
+            known: bool = await self._peer.ask("order", order)
         except PeerGone:
             return False
         return known

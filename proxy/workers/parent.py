@@ -18,8 +18,10 @@ from proxy.http.summing import of_parent, summed
 from proxy.session.colleagues import Gone, Held
 from proxy.session.context import Context
 from proxy.session.kills import Target
+from proxy.session.orders import carried_out
 from proxy.session.overview import figures
 from proxy.sockets import listened
+from proxy.sql.own import Order
 from proxy.wire.secret import Secret
 from proxy.workers.board import Board, new_memory
 from proxy.workers.member import Member
@@ -214,7 +216,7 @@ class Parent:
             "look": lambda _: monitor.look(),
             "look_twice": lambda _: monitor.look_twice(),
             "figures": self.figures,
-            "order": lambda value: self.order(value[0], drain=value[1]),
+            "order": self.order,
             "hold": lambda seconds: self.hold(seconds, lambda: False),
             "resume": lambda _: self.resume(),
             "find": lambda value: self._found(slot, *value),
@@ -260,9 +262,9 @@ class Parent:
         own.levels["waiting"] = 0
         return added((self._buried, own, *answers))
 
-    async def order(self, server: str, *, drain: bool) -> bool:
-        """Give a replica no more reads, or put it back into use."""
-        return self._monitor.order(server, drain=drain)
+    async def order(self, order: Order) -> bool:
+        """Drain a replica, put it back into use, or give it a weight."""
+        return carried_out(self._monitor, order)
 
     async def hold(self, seconds: float, gone: Gone) -> Held:
         """Hold writes in all workers."""

@@ -110,6 +110,35 @@ def test_a_session_is_killed_after_a_second_look(cluster: Cluster) -> None:
     asyncio.run(look())
 
 
+def test_a_replica_is_drained_and_put_back_and_given_another_weight(cluster: Cluster) -> None:
+    async def look() -> None:
+        async with looking(cluster, "--http-token", TOKEN, "--audit-log") as (proxy, page):
+            await page.value(f"document.getElementById('token').value = {TOKEN!r}")
+            await page.wait_for(state("dbread1", "healthy"))
+            # It was refused until then, which a browser tells as a problem.
+            page.problems.clear()
+            await page.value(click("Drain dbread1"))
+            await page.wait_for(state("dbread1", "healthy"))
+            await page.value(click("Really drain dbread1"))
+            await page.wait_for(state("dbread1", "draining"))
+            await page.wait_for(says("answer", "dbread1 gets no more reads"))
+            await page.value(click("Put back dbread1"))
+            await page.wait_for(state("dbread1", "healthy"))
+            weight = "document.querySelector('[aria-label=\"Weight of dbread1\"]')"
+            await page.value(f"{weight}.value = '101'")
+            await page.value(click("Set weight of dbread1"))
+            await page.value(f"{weight}.value = '7'")
+            await page.value(click("Set weight of dbread1"))
+            await page.wait_for(f"{weight}.closest('li').querySelector('dl').textContent.includes('Weight7')")
+            assert await page.value(NAMELESS) == 0
+            assert await page.value("document.querySelectorAll('.card .ask:not([hidden])').length") == 2
+            assert page.problems == []
+            for done in ("drain", "resume", "weight"):
+                assert f"audit: {done} by=127.0.0.1 server=dbread1" in proxy.log
+
+    asyncio.run(look())
+
+
 @pytest.mark.parametrize("width", [1280, 375])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_it_fits_the_screen(cluster: Cluster, width: int, dark: bool, tmp_path: Path) -> None:

@@ -150,6 +150,32 @@ def test_a_session_is_killed_with_the_token_only(shared_cluster: Cluster, tmp_pa
         assert token not in proxy.log
 
 
+def test_replicas_are_drained_and_weighed_with_the_token_only(shared_cluster: Cluster) -> None:
+    token = "a token of the tests"
+    with running_proxy(shared_cluster, "--http", "127.0.0.1:0", "--http-token", token) as proxy:
+        metered = Metered(shared_cluster, proxy)
+
+        def dbread1() -> tuple[str, int]:
+            servers = json.loads(metered.get("/status", token)[1])["servers"]
+            return next((one["state"], one["weight"]) for one in servers if one["name"] == "dbread1")
+
+        for path in ("/servers/dbread1/drain", "/servers/dbread1/weight/3"):
+            assert metered.get(path, "a wrong token of them", method="POST")[0] == 401
+            assert metered.get(path, token, method="POST", headers={"Sec-Fetch-Site": "cross-site"})[0] == 403
+            assert metered.get(path, token)[0] == 405
+        assert dbread1() == ("healthy", 1)
+        assert metered.get("/servers/dbread1/drain", token, method="POST")[0] == 200
+        assert dbread1() == ("draining", 1)
+        assert metered.get("/servers/dbread1/resume", token, method="POST")[0] == 200
+        assert metered.get("/servers/dbread1/weight/3", token, method="POST")[0] == 200
+        assert dbread1() == ("healthy", 3)
+        for path in ("/servers/dbwrite/drain", "/servers/nobody/weight/3", "/servers/dbread1/weight/101"):
+            assert metered.get(path, token, method="POST")[0] == 404
+        with connect(shared_cluster, proxy) as client:
+            assert run(client, "PROXY WEIGHT SERVER dbread1 TO 5")[0][-2] == 5
+        assert dbread1() == ("healthy", 5)
+
+
 def test_pages_of_other_sites_and_names_learn_nothing(metered: Metered) -> None:
     assert metered.get("/status")[0] == 200
     assert metered.get("/status", headers={"Sec-Fetch-Site": "cross-site"})[0] == 403

@@ -9,6 +9,18 @@ from topology.shares import Shares
 FIT = ServerState(Server("a", "h", 1, Role.REPLICA), Health.HEALTHY)
 
 
+def test_an_operators_weight_counts_until_the_settings_have_others() -> None:
+    duty = Duty(Shares({"a": 2, "b": 5}))
+    duty.weigh("a", 7)
+    assert duty.state(FIT, 0.0).share == 70
+    duty.heed(Shares({"a": 2, "b": 5}, slow_start=3.0))
+    assert duty.state(FIT, 0.0).share == 70
+    assert duty.shares == Shares({"a": 7, "b": 5}, slow_start=3.0)
+    duty.heed(Shares({"a": 2}))
+    assert duty.shares == Shares({"a": 2})
+    assert duty.state(FIT, 0.0).share == 20
+
+
 def test_a_drained_replica_is_out_of_use_until_it_is_put_back() -> None:
     duty = Duty(Shares())
     assert duty.drain("a")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.sql.own import Order, Show, Topic, Writes, proxy_order, show_proxy, without_explain, writes_held
+from proxy.sql.own import Deed, Order, Show, Topic, Writes, proxy_order, show_proxy, without_explain, writes_held
 from proxy.sql.statement import Kind
 from tests.support.statements import cache_of
 
@@ -103,8 +103,15 @@ def test_executions_are_counted_by_digest() -> None:
 @pytest.mark.parametrize(
     ("text", "order"),
     [
-        (b"PROXY DRAIN SERVER dbread1", Order("dbread1", drain=True)),
-        (b"proxy resume server `db read` ;", Order("db read", drain=False)),
+        (b"PROXY DRAIN SERVER dbread1", Order("dbread1", Deed.DRAIN)),
+        (b"proxy resume server `db read` ;", Order("db read", Deed.RESUME)),
+        (b"PROXY WEIGHT SERVER dbread1 TO 3", Order("dbread1", Deed.WEIGHT, 3)),
+        (b"proxy weight server `a` to 100;", Order("a", Deed.WEIGHT, 100)),
+        (b"PROXY WEIGHT SERVER dbread1 TO 0", None),
+        (b"PROXY WEIGHT SERVER dbread1 TO 101", None),
+        (b"PROXY WEIGHT SERVER dbread1", None),
+        (b"PROXY WEIGHT SERVER TO 3", None),
+        (b"PROXY DRAIN SERVER a TO 3", None),
         (b"PROXY DRAIN SERVER a b", None),
         (b"DRAIN SERVER a", None),
     ],
