@@ -8,6 +8,7 @@ from typing import Final
 
 from manyreads.examination import Examined
 from topology.config import Settings, is_loopback
+from topology.gtid import errant
 from topology.servers import Health, Role, ServerTls, Vendor
 
 # Lag is measured in whole seconds by comparing clocks.
@@ -22,6 +23,13 @@ _ALIKE: Final = {
     "sql_mode": "statements mean something else there",
     "character_set_server": "new schemas get another character set",
     "collation_server": "new schemas sort differently",
+}
+_RESYNC: Final = "manyreads replication resync copies the replica anew"
+# For transactions without data in them. Next time SET SESSION sql_log_bin = 0 keeps such statements to one server.
+_HARMLESS: Final = {
+    Vendor.MYSQL: "If not, commit empty ones of the same name on the primary, for each: SET gtid_next = '{gtids}'; "
+    "BEGIN; COMMIT; SET gtid_next = 'AUTOMATIC'",
+    Vendor.MARIADB: "If not, forget them on the replica: STOP SLAVE, RESET MASTER, START SLAVE",
 }
 _NUMBERS: Final = re.compile(r"(\d+)\.(\d+)")
 
@@ -160,6 +168,7 @@ def _of_replica(one: Examined, primary: Examined, settings: Settings) -> Finding
     text = "nobody writes here by mistake" if read_only else "it is not read_only: whoever connects to it can write"
     yield _finding(one, "read_only", None if read_only else Level.WARNING, text, "SET GLOBAL read_only = ON")
     if not primary.error:
+        yield from _errant(one, primary)
         yield from _alike(one, primary)
         yield _versions(one, primary)
 
@@ -181,6 +190,24 @@ def _replication(one: Examined, primary: Examined, max_lag: float) -> Finding:
         remedy = "wait, or look what its applier does: SHOW PROCESSLIST there"
         return _finding(one, "replication", Level.WARNING, f"it {behind} behind: no reads go there", remedy)
     return _finding(one, "replication", None, f"{Health.HEALTHY}, {seen.lag_seconds:g} s behind")
+
+
+def _errant(one: Examined, primary: Examined) -> Findings:
+    """Transactions that were made on a replica: CREATE USER, ANALYZE TABLE and FLUSH are some, too, unless kept out."""
+    if one.observation is None or primary.observation is None:
+        return
+    theirs = f"{primary.observation.history},{primary.observation.applied}"
+    found = errant(one.vendor, one.observation.history, theirs, one.observation.identity)
+    if not found:
+        yield _finding(one, "errant", None, "it has no transaction that the primary lacks")
+        return
+    text = (
+        f"it has transactions that the primary lacks ({found}), so it gets no reads unless errant_transactions is "
+        "accept: somebody wrote there, or ran CREATE USER, GRANT, ANALYZE TABLE, OPTIMIZE TABLE or FLUSH there"
+    )
+    mend = f"look in its binary log what they are (SHOW BINLOG EVENTS); if they changed data: {_RESYNC}. "
+    mend += _HARMLESS[one.vendor].format(gtids=found)
+    yield _finding(one, "errant", Level.WARNING, text, mend)
 
 
 def _alike(one: Examined, primary: Examined) -> Findings:

@@ -67,8 +67,11 @@ class Examined:
 
 
 async def examined(servers: Iterable[Server], within: float) -> list[Examined]:
-    """All of them at once, each for as long as its questions take up to `within` seconds."""
-    return list(await asyncio.gather(*(_examined(server, within) for server in servers)))
+    """All of them, the primary first, each for as long as its questions take up to `within` seconds."""
+    primary, *replicas = servers
+    # The primary comes last: what a replica has by then, it has, too, unless it was made there.
+    found = await asyncio.gather(*(_examined(server, within) for server in replicas))
+    return [await _examined(primary, within), *found]
 
 
 async def _examined(server: Server, within: float) -> Examined:

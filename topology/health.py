@@ -209,10 +209,14 @@ def _astray(case: _Case) -> Finding | None:
     return Cause.OTHER_SOURCE, f"follows another server ({replica.source}, not {primary.identity})"
 
 
+def _told(surplus: str) -> str:
+    return f"has transactions that the primary lacks: {surplus} (manyreads doctor tells what mends it)"
+
+
 def _ahead(case: _Case) -> Finding | None:
     if case.by.limits.errant_allowed or case.track.errant < ERRANT_TO_LEAVE:
         return None
-    return Cause.ERRANT, f"has transactions that the primary lacks: {case.track.surplus}"
+    return Cause.ERRANT, _told(case.track.surplus)
 
 
 def _late(case: _Case) -> Finding | None:
@@ -240,7 +244,7 @@ def _oddities(case: _Case) -> Iterator[str]:
     if primary is not None and is_older(seen.version, primary.version):
         yield f"is older ({seen.version}) than the primary ({primary.version})"
     if case.by.limits.errant_allowed and case.track.errant >= ERRANT_TO_LEAVE:
-        yield f"has transactions that the primary lacks: {case.track.surplus}"
+        yield _told(case.track.surplus)
 
 
 def _after_good(track: Track, seen: Observation, lag: float | None, oddity: str, *, late: bool = False) -> Track:

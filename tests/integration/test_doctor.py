@@ -115,6 +115,33 @@ def test_replicas_are_found_by_asking_the_primary(cluster: Cluster) -> None:
     assert {one["server"] for one in findings} == {"dbwrite", "dbread1", "dbread2"}
 
 
+def test_an_account_made_on_a_replica_is_found_and_the_remedy_mends_it(cluster: Cluster) -> None:
+    if cluster.flavor is Flavor.MYSQL:
+        statement(cluster, "dbread1", "SET GLOBAL super_read_only = OFF")
+    for sql in ("CREATE USER errant_made@'%'", "DROP USER errant_made@'%'"):
+        statement(cluster, "dbread1", sql)
+    if cluster.flavor is Flavor.MYSQL:
+        statement(cluster, "dbread1", "SET GLOBAL super_read_only = ON")
+    assert "transactions that the primary lacks" in doctor(cluster)[1]["dbread1", "errant"]
+    if cluster.flavor is Flavor.MARIADB:
+        for sql in ("STOP SLAVE", "RESET MASTER", "START SLAVE"):
+            statement(cluster, "dbread1", sql)
+    else:
+        for gtid in made_on(cluster, "dbread1"):
+            with closing(direct(cluster, cluster.server("dbwrite"))) as connection:
+                for sql in (f"SET gtid_next = '{gtid}'", "BEGIN", "COMMIT", "SET gtid_next = 'AUTOMATIC'"):
+                    run(connection, sql)
+    wait_until(lambda: not {check for _, check in doctor(cluster)[1]} & {"errant", "replication"}, "all is well again")
+
+
+def made_on(cluster: Cluster, name: str) -> list[str]:
+    """The GTIDs that a server of MySQL has made itself, one by one."""
+    ((uuid, executed),) = statement(cluster, name, "SELECT @@server_uuid, @@global.gtid_executed")
+    (numbers,) = re.findall(rf"{uuid}:(\d+(?:-\d+)?)", executed)
+    first, _, last = numbers.partition("-")
+    return [f"{uuid}:{number}" for number in range(int(first), int(last or first) + 1)]
+
+
 def test_settings_that_cannot_be_used_end_it() -> None:
     done = manyreads("doctor", "--max-lag", "never")
     assert done.returncode == 2

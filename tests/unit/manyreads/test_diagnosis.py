@@ -49,6 +49,17 @@ def told(replica: Examined, **variables: str) -> Examined:
     return replace(replica, variables={**replica.variables, **variables})
 
 
+def test_transactions_that_were_made_on_a_replica_are_named_with_what_mends_them() -> None:
+    one, other = "3e11fa47-71ca-11e1-9e33-c80aa9429562", "4e11fa47-71ca-11e1-9e33-c80aa9429562"
+    primary = replace(PRIMARY, observation=Observation(identity="uuid-1", history=f"{one}:1-90"))
+    seen = Observation(identity="uuid-2", replica=FOLLOWS, history=f"{one}:1-80,{other}:1-2")
+    assert problems(primary, replace(REPLICA, observation=seen)) == {("dbread1", "errant"): Level.WARNING}
+    found = diagnosed([primary, replace(REPLICA, observation=seen)], load_settings(None, {}, {}))
+    (told,) = (each for each in found if each.check == "errant")
+    assert f"({other}:1-2)" in told.text
+    assert f"SET gtid_next = '{other}:1-2'" in told.remedy
+
+
 def test_a_good_deployment_is_well() -> None:
     assert problems() == {}
 

@@ -268,7 +268,7 @@ def test_transactions_that_the_primary_lacks(looks: list[tuple[str, str]], healt
 
 
 def test_they_are_named_and_may_be_allowed() -> None:
-    reason = f"has transactions that the primary lacks: {B}:1-3"
+    reason = f"has transactions that the primary lacks: {B}:1-3 (manyreads doctor tells what mends it)"
     assert after([OWN] * 3).state.reason == reason
     state = after([OWN] * 3, allowed=True).state
     assert (state.health, state.reason) == (Health.HEALTHY, reason)
