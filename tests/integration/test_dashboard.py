@@ -113,6 +113,7 @@ def test_a_session_is_killed_after_a_second_look(cluster: Cluster) -> None:
 def test_a_replica_is_drained_and_put_back_and_given_another_weight(cluster: Cluster) -> None:
     async def look() -> None:
         async with looking(cluster, "--http-token", TOKEN, "--audit-log") as (proxy, page):
+            await page.wait_for(says("connection", "give the token"))
             await page.value(f"document.getElementById('token').value = {TOKEN!r}")
             await page.wait_for(state("dbread1", "healthy"))
             # It was refused until then, which a browser tells as a problem.
