@@ -1,7 +1,9 @@
 """More than the proxy, or its connections to servers, can take: clear errors, bounded memory, recovery by itself."""
 
+import asyncio
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -9,9 +11,11 @@ import pymysql
 import pytest
 
 from replication.sandbox import Cluster
-from tests.support.clients import Connection, connect, run
+from tests.support.clients import Connection, connect, direct, run
+from tests.support.lightclient import LightClient
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import settled, wait_until
+from tests.support.wireclient import Login, Refused
 
 MIB = 1 << 20
 LIMIT = 8 * MIB
@@ -126,3 +130,78 @@ def test_too_long_a_queue_for_connections(shared_cluster: Cluster) -> None:
         assert outcomes[:2] == [outcome for outcome in outcomes if outcome != "answered"]
         assert run(shown, "SELECT 1") == ((1,),)
         proxy.wait_for_log("statements or logins got no connection")
+
+
+CLIENTS = 500
+# Nobody waits for longer than for a connection, the primary, the statement, and its KILL; and the machine may be slow.
+PATIENCE = 90.0
+LIMITS = (
+    *("--server-connections", "5", "--server-connection-wait", "5", "--server-connection-queue", "400"),
+    *("--statement-timeout", "2", "--connect-timeout", "2", "--primary-wait", "3", "--login-timeout", "300"),
+    *("--probe-timeout", "1"),
+)
+# Too many connections (also for a full queue), not to be reached, lost, interrupted (as a server or the proxy tells).
+CLEAR = {1040, 2003, 2013, 1317, 1969, 3024}
+
+
+async def outcome(client: LightClient, text: str) -> int:
+    """The error that a statement ends with in good time, 0 for none, 2006 where the client finds itself cut off."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await client.run(text)
+    except Refused as refused:
+        return refused.err.errno
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return 2006
+    return 0
+
+
+async def crowded(cluster: Cluster, proxy: ProxyProcess) -> list[Counter[int]]:
+    """What becomes of a statement of each client: with a frozen replica, with none, with a frozen primary."""
+    user = cluster.servers[0]
+    login = Login(user.user, user.password)
+    # One by one: logins wait for connections, too.
+    clients = [await LightClient.connect(proxy.host, proxy.port, login) for _ in range(CLIENTS)]
+    found = []
+    read, write = "SELECT id FROM crowd.item WHERE id = 1", "UPDATE crowd.item SET n = n + 1 WHERE id = 1"
+    for text, frozen in ((read, "dbread1"), (read, ""), (write, "dbwrite")):
+        if frozen:
+            cluster.server(frozen).freeze()
+        try:
+            found.append(Counter(await asyncio.gather(*(outcome(client, text) for client in clients))))
+        finally:
+            if frozen:
+                cluster.server(frozen).thaw()
+    for client in clients:
+        client.close()
+    return found
+
+
+def test_hundreds_of_clients_on_five_connections_to_a_frozen_server(shared_cluster: Cluster) -> None:
+    with ExitStack() as stack:
+        primary = stack.enter_context(direct(shared_cluster, shared_cluster.servers[0]))
+        run(primary, "CREATE DATABASE crowd")
+        stack.callback(run, primary, "DROP DATABASE crowd")
+        run(primary, "CREATE TABLE crowd.item (id INT PRIMARY KEY, n INT)")
+        run(primary, "INSERT INTO crowd.item VALUES (1, 0)")
+        proxy = stack.enter_context(proxied(shared_cluster, *LIMITS))
+        began = proxy.resident
+        replica_frozen, all_well, primary_frozen = asyncio.run(crowded(shared_cluster, proxy))
+        # No read is lost with a replica; whoever is in too long a queue is told so.
+        assert set(replica_frozen) <= {0, 1040}, replica_frozen
+        assert replica_frozen[0] >= CLIENTS // 2, replica_frozen
+        assert set(all_well) <= {0, 1040}, all_well
+        assert all_well[0] >= CLIENTS // 2, all_well
+        assert set(primary_frozen) <= CLEAR, primary_frozen
+        assert proxy.resident - began < 100 * MIB
+
+        def works() -> bool:
+            try:
+                with connect(shared_cluster, proxy) as client:
+                    run(client, "UPDATE crowd.item SET n = -1 WHERE id = 1")
+                    return status(client, "memory_held") == 0 and status(client, "sessions") == 1
+            except pymysql.err.MySQLError:
+                return False
+
+        wait_until(works, "it serves as before", lambda: proxy.log)
+        assert run(primary, "SELECT n FROM crowd.item") == ((-1,),)
