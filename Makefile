@@ -20,6 +20,7 @@ demo: $(VENV)/.runtime  ## Start a primary, two replicas and the proxy, and show
 test: $(VENV)/.dev  ## Run all tests on real MariaDB and MySQL servers
 	@tools/install-mysql
 	@tools/install-mariadb || true
+	@tools/install-galera || true
 	$(BIN)/pytest -n $(WORKERS) $(PYTEST_OPTIONS)
 	@$(MAKE) --no-print-directory coverage
 

@@ -1,7 +1,8 @@
 """Comparing replication positions: GTID sets of MySQL and GTID positions of MariaDB. Pure.
 
 MySQL writes `uuid:1-5:7,uuid:tag:1-3` (tags since 8.3); MariaDB writes `domain-server-sequence,...`, and a position in
-a domain holds everything up to its sequence number.
+a domain holds everything up to its sequence number. Positions in a Galera cluster are written as MySQL's are, whoever
+the vendor is.
 """
 
 import re
@@ -20,7 +21,7 @@ def covers(vendor: Vendor, have: str, want: str) -> bool:
 
 def beyond(vendor: Vendor, gtid: str, limit: str) -> bool:
     """Whether `gtid` holds a transaction that `limit` lacks."""
-    if vendor is Vendor.MARIADB:
+    if vendor is Vendor.MARIADB and ":" not in gtid + limit:
         limits = mariadb_position(limit)
         return any(sequence > limits.get(domain, 0) for domain, sequence in mariadb_position(gtid).items())
     allowed = mysql_set(limit)

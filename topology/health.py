@@ -11,7 +11,7 @@ from typing import Final
 
 from topology.breaker import Breaker
 from topology.gtid import errant
-from topology.servers import Circuit, Health, Observation, Role, Server, ServerState
+from topology.servers import Circuit, Health, Member, Observation, Role, Server, ServerState, Trouble, Vendor
 from topology.versions import is_older
 
 # So many failed probes in a row take a server out of use, so many good ones put it back.
@@ -39,6 +39,12 @@ class Cause(StrEnum):
     LAG_UNKNOWN = "lag-unknown"
     LAG = "lag"
     LAG_SHRINKS = "lag-shrinks"
+    RECOVERING = "recovering"
+    DONOR = "donor"
+    NO_QUORUM = "no-quorum"
+    OFFLINE = "offline"
+    MEMBER_ERROR = "member-error"
+    OTHER_GROUP = "other-group"
 
 
 HEALTH_OF: Final[Mapping[Cause, Health]] = {
@@ -54,6 +60,19 @@ HEALTH_OF: Final[Mapping[Cause, Health]] = {
     Cause.LAG_UNKNOWN: Health.LAGGING,
     Cause.LAG: Health.LAGGING,
     Cause.LAG_SHRINKS: Health.CATCHING_UP,
+    Cause.RECOVERING: Health.CATCHING_UP,
+    Cause.DONOR: Health.LAGGING,
+    Cause.NO_QUORUM: Health.BROKEN,
+    Cause.OFFLINE: Health.BROKEN,
+    Cause.MEMBER_ERROR: Health.BROKEN,
+    Cause.OTHER_GROUP: Health.FOREIGN,
+}
+_TROUBLES: Final[Mapping[Trouble, tuple[Cause, str]]] = {
+    Trouble.RECOVERING: (Cause.RECOVERING, "still gets what it lacks from its group"),
+    Trouble.DONOR: (Cause.DONOR, "gives its data to another member, or was desynced"),
+    Trouble.NO_QUORUM: (Cause.NO_QUORUM, "is not in the primary component: cut off from most of its group"),
+    Trouble.OFFLINE: (Cause.OFFLINE, "takes no part in its group"),
+    Trouble.ERROR: (Cause.MEMBER_ERROR, "has left its group, or does not know its state"),
 }
 # Nobody answered: that may be an accident. All others are what a server says of itself.
 _ACCIDENTS: Final = frozenset({Cause.NO_ANSWER, Cause.LOGIN})
@@ -121,13 +140,19 @@ def judge(track: Track, seen: Observation, lag: float | None, by: Yardstick) -> 
     if seen.error:
         return _after_bad(track, Cause.LOGIN if seen.denied else Cause.NO_ANSWER, seen.error)
     if track.state.server.role is Role.PRIMARY:
-        return _after_good(replace(track, seen=seen), seen, None, "")
+        track, finding = replace(track, seen=seen), _of_primary(seen.member)
+        return _unfit(track, seen, None, finding) if finding else _after_good(track, seen, None, "")
     track = _compared(track, seen, by)
     case = _Case(track, seen, lag, by)
-    finding = next((found for rule in _RULES if (found := rule(case))), None)
+    rules = _RULES if seen.member is None or seen.replica is not None else _MEMBER_RULES
+    finding = next((found for rule in rules if (found := rule(case))), None)
     if finding is None:
         late = lag is not None and lag > by.limits.preferred_lag
         return _after_good(track, seen, lag, "; ".join(_oddities(case)), late=late)
+    return _unfit(track, seen, lag, finding)
+
+
+def _unfit(track: Track, seen: Observation, lag: float | None, finding: Finding) -> Track:
     cause, reason = finding
     # An answer that says "do not use me" needs no second opinion.
     circuit = track.breaker.circuit(seen.ended)
@@ -167,6 +192,9 @@ def _compared(track: Track, seen: Observation, by: Yardstick) -> Track:
     """
     before, primary = track.seen, by.primary
     track = replace(track, seen=seen)
+    if seen.member is not None and seen.replica is None:
+        # Its group lets it commit nothing that the others do not.
+        return replace(track, errant=0, surplus="")
     if before is None or primary is None or primary.began < before.ended:
         return track
     surplus = ""
@@ -177,9 +205,37 @@ def _compared(track: Track, seen: Observation, by: Yardstick) -> Track:
     return replace(track, errant=track.errant + 1 if surplus else 0, surplus=surplus)
 
 
+def _of_primary(member: Member | None) -> Finding | None:
+    """As `topology.primary` has it: a donor is up to date with its own writes, one that takes no part stands alone."""
+    if member is None or member.trouble in (None, Trouble.DONOR, Trouble.OFFLINE):
+        return None
+    return _troubled(member)
+
+
+def _troubled(member: Member) -> Finding | None:
+    if member.trouble is None:
+        return None
+    cause, reason = _TROUBLES[member.trouble]
+    return cause, f"{reason} ({member.state})"
+
+
+def _apart(case: _Case) -> Finding | None:
+    """A member is read from if it is whole, and in the primary's own group."""
+    member, primary = case.seen.member, case.by.primary
+    assert member is not None
+    if trouble := _troubled(member):
+        return trouble
+    if primary is None or (primary.member is not None and primary.member.group == member.group):
+        return None
+    return Cause.OTHER_GROUP, f"is in a group that the primary is not in ({member.group})"
+
+
 def _is_primary(case: _Case) -> Finding | None:
     primary = case.by.primary
     if primary is None or case.seen.replica is not None or case.seen.identity != primary.identity:
+        return None
+    if case.seen.member is not None and case.seen.vendor is Vendor.MARIADB:
+        # The nodes of a Galera cluster usually have the same server_id.
         return None
     return Cause.SAME_SERVER, f"is the primary itself, or has its identity ({primary.identity})"
 
@@ -221,8 +277,12 @@ def _ahead(case: _Case) -> Finding | None:
 
 def _late(case: _Case) -> Finding | None:
     replica, lag, limit = case.seen.replica, case.lag, case.by.limits.max_lag
-    assert replica is not None
-    trouble = "" if replica.io_running else f"; cannot reach its source: {replica.error or 'no error given'}"
+    trouble = ""
+    if replica is not None and not replica.io_running:
+        trouble = f"; cannot reach its source: {replica.error or 'no error given'}"
+    if lag is None and replica is None and case.by.primary is None:
+        # A member has no figure of its own; whole members are at most a moment behind.
+        return None
     if lag is None:
         return Cause.LAG_UNKNOWN, f"does not know how far it is behind{trouble}"
     if lag <= limit:
@@ -234,12 +294,13 @@ def _late(case: _Case) -> Finding | None:
 
 _Rule = Callable[[_Case], Finding | None]
 _RULES: Final[tuple[_Rule, ...]] = (_is_primary, _alone, _astray, _ahead, _stopped, _late)
+_MEMBER_RULES: Final[tuple[_Rule, ...]] = (_is_primary, _apart, _late)
 
 
 def _oddities(case: _Case) -> Iterator[str]:
     """What does not keep a replica from being used, but should be known."""
     seen, primary = case.seen, case.by.primary
-    if not seen.read_only:
+    if not seen.read_only and seen.member is None:
         yield "takes writes from others than its source: read_only is off"
     if primary is not None and is_older(seen.version, primary.version):
         yield f"is older ({seen.version}) than the primary ({primary.version})"

@@ -1,14 +1,19 @@
 """Asking one server how it is, and up to where it has the primary's writes. Both vendors."""
 
+import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
+from typing import Any
 
+from topology import membership
 from topology.definitions import PRIVILEGE, QUESTIONS, ordinary_tables
 from topology.errors import AccessDenied, ServerError, StatementRefused
 from topology.freshness import Table
-from topology.replicastatus import WORKER_ERRORS, replica_status
-from topology.servers import Observation, ReplicaStatus, Role, Server, Vendor
-from topology.sqlclient import Row, SqlClient, connect
+from topology.gtid import covers
+from topology.replicastatus import WORKER_ERRORS, of_source, replica_status
+from topology.servers import Member, Observation, ReplicaStatus, Role, Server, Vendor
+from topology.sqlclient import SqlClient, connect
 
 _OF_BOTH = (
     "@@global.read_only AS read_only, @@global.sql_mode AS sql_mode, @@global.max_connections AS max_connections, "
@@ -32,6 +37,8 @@ _WAIT = {
     Vendor.MARIADB: "SELECT MASTER_GTID_WAIT({position}, {seconds})",
     Vendor.MYSQL: "SELECT WAIT_FOR_EXECUTED_GTID_SET({position}, {seconds})",
 }
+# Seconds between two looks at how far a node of a Galera cluster is.
+_GALERA_PAUSE = 0.005
 _ER_PARSE_ERROR = 1064
 # An open connection does not tell that its address leads to another server by now.
 _LONGEST_CONNECTION = 5.0
@@ -49,6 +56,7 @@ class Prober:
         self._client: SqlClient | None = None
         self._since = 0.0
         self._vendor = Vendor.MYSQL
+        self._grouped = False
 
     async def observe(self) -> Observation:
         """One probe; an error becomes part of the observation."""
@@ -63,13 +71,35 @@ class Prober:
 
     async def position(self) -> str:
         """The GTID position that covers all writes the server has acknowledged; empty when it keeps none."""
+        client = await self._connected()
+        if self._is_galera:
+            try:
+                return membership.galera_position(await _galera_status(client))
+            except BaseException:
+                self.close()
+                raise
         return _in_one_line(await self._value(_POSITION))
 
     async def wait_for(self, position: str, seconds: float) -> bool:
         """Whether the server has applied `position`, waiting for it up to `seconds`."""
         client = await self._connected()
+        if self._is_galera:
+            return await self._wait_in_cluster(position, seconds)
         sql = _WAIT[self._vendor].format(position=client.literal(position), seconds=seconds)
         return await self._value({self._vendor: sql}) == 0
+
+    async def _wait_in_cluster(self, position: str, seconds: float) -> bool:
+        """Looks again and again: what waits on the server counts in GTIDs that need not be those of the cluster."""
+        until = monotonic() + seconds
+        while not covers(Vendor.MARIADB, await self.position(), position):
+            if monotonic() >= until:
+                return False
+            await asyncio.sleep(_GALERA_PAUSE)
+        return True
+
+    @property
+    def _is_galera(self) -> bool:
+        return self._grouped and self._vendor is Vendor.MARIADB
 
     async def ordinary_tables(self) -> frozenset[Table] | None:
         """Those of the server; None when they are too many, or the account may not see all that matters."""
@@ -96,7 +126,18 @@ class Prober:
         if self._client is None:
             self._client, self._since = await connect(self.server, within=self._within), monotonic()
             self._vendor = vendor_of(self._client.greeted_version)
+            self._grouped = await self._is_grouped(self._client)
         return self._client
+
+    async def _is_grouped(self, client: SqlClient) -> bool:
+        """Whether it is set up as a member; asked once for a connection, which is not kept for long."""
+        if self._vendor is Vendor.MARIADB:
+            on = (await client.one(membership.IS_GALERA)).get("Value") == "ON"
+            if on:
+                # Else one that is cut off answers no SELECT.
+                await client.query("SET SESSION wsrep_dirty_reads = ON")
+            return on
+        return bool(await client.value(membership.IS_GROUP_REPLICATION))
 
     async def _value(self, statements: dict[Vendor, str]) -> object:
         client = await self._connected()
@@ -108,8 +149,14 @@ class Prober:
             raise
 
     async def _ask(self, client: SqlClient) -> Observation:
+        status = await _galera_status(client) if self._is_galera else {}
+        member = membership.galera_member(status) if status else await self._group_member(client)
         facts = await client.one(_FACTS[self._vendor])
         replica = await self._replica_status(client)
+        if status:
+            # Its nodes count in GTIDs of their own, unless they were set up not to.
+            position = membership.galera_position(status)
+            facts |= {"logged": position, "applied": position, "history": position}
         logged = _in_one_line(facts["logged"])
         return Observation(
             vendor=self._vendor,
@@ -119,6 +166,7 @@ class Prober:
             identity=str(facts["identity"]),
             read_only=bool(facts["read_only"]),
             replica=replica,
+            member=member,
             max_connections=int(facts["max_connections"]),
             wait_timeout=float(facts["wait_timeout"]),
             init_connect=bool(facts["init_connect"]),
@@ -128,10 +176,19 @@ class Prober:
             history=_in_one_line(facts.get("history", logged)),
         )
 
+    async def _group_member(self, client: SqlClient) -> Member | None:
+        """None also if the account may not see it."""
+        if not self._grouped:
+            return None
+        try:
+            return membership.group_member(await client.query(membership.GROUP_MEMBERS))
+        except AccessDenied:
+            return None
+
     async def _replica_status(self, client: SqlClient) -> ReplicaStatus | None:
         for statement in _REPLICA_STATUS[self._vendor]:
             try:
-                row = await client.one(statement)
+                row = of_source(await client.query(statement))
             except StatementRefused as error:
                 if error.errno != _ER_PARSE_ERROR:
                     raise
@@ -144,7 +201,7 @@ class Prober:
                 return replica_status(row, self._vendor, await self._worker_error(client, row))
         return None
 
-    async def _worker_error(self, client: SqlClient, status: Row) -> str:
+    async def _worker_error(self, client: SqlClient, status: Mapping[str, Any]) -> str:
         """What stopped MySQL's applier; empty if nothing did, or if the account may not see it."""
         if self._vendor is Vendor.MARIADB or not status.get("Last_SQL_Errno"):
             return ""
@@ -170,6 +227,11 @@ class Probers:
     def close(self) -> None:
         """Drop its connection."""
         self._prober.close()
+
+
+async def _galera_status(client: SqlClient) -> dict[str, str]:
+    rows = await client.query(membership.GALERA_STATUS)
+    return {str(row["Variable_name"]).lower(): str(row["Value"]) for row in rows}
 
 
 def _in_one_line(gtid: object) -> str:

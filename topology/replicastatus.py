@@ -1,7 +1,7 @@
 """What a replica says of its replication, under old and new names, as values. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from topology.servers import ReplicaStatus, Vendor
@@ -43,6 +43,12 @@ def without_values(error: str) -> str:
     for pattern, replacement in _VALUES:
         error = pattern.sub(replacement, error)
     return error
+
+
+def of_source(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The first row that is about a source, empty if none is: the channels of Group Replication are not."""
+    about = (row for row in rows if not str(row.get("Channel_Name", "")).startswith("group_replication_"))
+    return next(about, {})
 
 
 def replica_status(row: Mapping[str, Any], vendor: Vendor, worker_error: str = "") -> ReplicaStatus | None:

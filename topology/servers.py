@@ -149,13 +149,33 @@ class ReplicaStatus:
     address: str = ""
 
 
+class Trouble(StrEnum):
+    """Why a member of a Galera cluster or of a Group Replication group may not be used."""
+
+    RECOVERING = "recovering"  # gets what it lacks from the others
+    DONOR = "donor"  # gives it to another one, and may fall behind meanwhile
+    NO_QUORUM = "no quorum"  # is cut off from most of the others
+    OFFLINE = "offline"  # is set up as a member, but takes no part
+    ERROR = "error"  # has left because of an error, or does not know its state
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A server's place in its cluster or group: `group` is the same for all in it, `state` what the server calls it."""
+
+    group: str
+    state: str
+    trouble: Trouble | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What one probe of one server saw. `error` is empty for a probe that was answered; the rest holds only then.
 
     `version` and `collation_id` are those of the server's greeting. `identity` is the server_uuid (MySQL) or server_id
-    (MariaDB). `replica` is None for a server that follows nobody. `max_connections` and `wait_timeout` (seconds) are
-    its settings, `init_connect` tells whether it runs statements of its own at the beginning of connections.
+    (MariaDB). `replica` is None for a server that follows nobody, `member` for one that is in no cluster or group.
+    `max_connections` and `wait_timeout` (seconds) are its settings, `init_connect` tells whether it runs statements of
+    its own at the beginning of connections.
 
     `denied` tells that the error is about the login. `logged` is the GTID position that others have to reach if this is
     their primary, `applied` the one up to which it has applied what its source logged. `history` are all transactions
@@ -172,6 +192,7 @@ class Observation:
     identity: str = ""
     read_only: bool = False
     replica: ReplicaStatus | None = None
+    member: Member | None = None
     max_connections: int = 0
     wait_timeout: float = 0.0
     init_connect: bool = False

@@ -1,11 +1,23 @@
 """Verdicts and their hysteresis, probe by probe."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from topology.health import HEALTH_OF, Cause, Limits, Track, Yardstick, begin, drained, fail, judge, pause
-from topology.servers import Circuit, Health, Observation, ReplicaStatus, Role, Server, Vendor
+from topology.servers import (
+    Circuit,
+    Health,
+    Member,
+    Observation,
+    ReplicaStatus,
+    Role,
+    Server,
+    ServerState,
+    Trouble,
+    Vendor,
+)
 
 PRIMARY = Server("dbwrite", "h", 1, Role.PRIMARY)
 REPLICA = Server("dbread1", "h", 2, Role.REPLICA)
@@ -294,3 +306,78 @@ def test_probes_come_faster_while_something_is_wrong() -> None:
     assert pause(track, 1.0) == 1.0
     assert pause(judged(track, GOOD), 1.0) == 0.25
     assert pause(after([OWN] * 2), 1.0) == 0.25
+
+
+WHOLE = Member("g", "ONLINE")
+OF_MEMBER = replace(OF_PRIMARY, member=WHOLE)
+
+
+def member(trouble: Trouble | None = None, group: str = "g", **others: Any) -> Observation:
+    known = {"vendor": Vendor.MYSQL, "identity": "uuid-2", "version": "8.4.0", "read_only": True}
+    return Observation(**{**known, **others}, member=Member(group, "its word", trouble))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "health", "reason"),
+    [
+        (None, Health.HEALTHY, ""),
+        (Trouble.RECOVERING, Health.CATCHING_UP, "still gets what it lacks from its group (its word)"),
+        (Trouble.DONOR, Health.LAGGING, "gives its data to another member, or was desynced (its word)"),
+        (
+            Trouble.NO_QUORUM,
+            Health.BROKEN,
+            "is not in the primary component: cut off from most of its group (its word)",
+        ),
+        (Trouble.OFFLINE, Health.BROKEN, "takes no part in its group (its word)"),
+        (Trouble.ERROR, Health.BROKEN, "has left its group, or does not know its state (its word)"),
+    ],
+)
+def test_a_member_as_a_replica(trouble: Trouble | None, health: Health, reason: str) -> None:
+    state = judge(begin(REPLICA), member(trouble), 0.0, Yardstick(OF_MEMBER, LIMITS)).state
+    assert (state.health, state.reason) == (health, reason)
+
+
+def test_a_member_is_measured_like_any_replica() -> None:
+    by = Yardstick(OF_MEMBER, LIMITS)
+    assert judge(begin(REPLICA), member(), 11.0, by).state.health is Health.LAGGING
+    assert judge(begin(REPLICA), member(), None, by).state.reason == "does not know how far it is behind"
+    assert judge(begin(REPLICA), member(identity="uuid-1"), 0.0, by).state.health is Health.FOREIGN
+    # Nodes of one cluster usually have the same server_id, and all of them take writes.
+    node = member(vendor=Vendor.MARIADB, identity="uuid-1", read_only=False)
+    assert judge(begin(REPLICA), node, 0.0, by).state == ServerState(REPLICA, Health.HEALTHY, "", node, 0.0)
+
+
+def test_a_member_of_another_group() -> None:
+    for primary in (OF_MEMBER, OF_PRIMARY):
+        state = judge(begin(REPLICA), member(group="other"), 0.0, Yardstick(primary, LIMITS)).state
+        assert state.health is Health.FOREIGN
+        assert "other" in state.reason
+    assert judge(begin(REPLICA), member(group="other"), None, Yardstick(None, LIMITS)).state.usable
+
+
+def test_a_member_that_follows_the_primary_is_an_ordinary_replica() -> None:
+    follower = replace(GOOD, member=Member("other", "ONLINE"))
+    assert judged(begin(REPLICA), follower).state.usable
+
+
+def test_a_member_has_no_transactions_of_its_own() -> None:
+    track, by = begin(REPLICA), Yardstick(replace(OF_MEMBER, began=100.0), LIMITS)
+    for at in range(4):
+        ahead = member(history=f"{A}:1-20", logged=f"{A}:1-20", began=at, ended=at)
+        track = judge(track, ahead, 0.0, by)
+        assert track.state.usable
+
+
+@pytest.mark.parametrize(
+    ("trouble", "usable"),
+    [
+        (None, True),
+        (Trouble.DONOR, True),
+        (Trouble.OFFLINE, True),
+        (Trouble.RECOVERING, False),
+        (Trouble.NO_QUORUM, False),
+        (Trouble.ERROR, False),
+    ],
+)
+def test_a_member_as_the_primary(trouble: Trouble | None, usable: bool) -> None:
+    assert judged(begin(PRIMARY), member(trouble, read_only=False)).state.usable is usable

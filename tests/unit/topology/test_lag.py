@@ -57,3 +57,12 @@ def test_another_primary_begins_anew() -> None:
     other = primary("0-2-5", 9.5, "2")
     found.note(other)
     assert found.lag(other, replica("0-2-4", 0.0)) == 0.5
+
+
+def test_a_galera_cluster_counts_as_mysql_does() -> None:
+    found = LagMeter()
+    for each in (primary("a-b:1-10", 1.0), primary("a-b:1-20", 3.0)):
+        found.note(each)
+    assert found.lag(primary("a-b:1-20", 3.0), replica("a-b:1-20", None)) == 0
+    assert found.lag(primary("a-b:1-20", 3.0), replica("a-b:1-15", None)) == 7
+    assert found.lag(primary("a-b:1-20", 3.0), replica("0-1-15", None)) == 9

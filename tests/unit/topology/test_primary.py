@@ -1,9 +1,11 @@
 """Who is primary, look by look."""
 
+from dataclasses import replace
+
 import pytest
 
 from topology.primary import LOOKS, Seat, decide, doubt
-from topology.servers import Observation, ReplicaStatus
+from topology.servers import Member, Observation, ReplicaStatus, Trouble
 
 DOWN = Observation(error="refused")
 # Each letter is what is seen of a server: what it is to the server itself is in its name below.
@@ -118,3 +120,66 @@ def test_doubt(w: str, expected: str) -> None:
     found = doubt(seat, looks)
     assert expected in found
     assert bool(found) == bool(expected)
+
+
+GROUPED = {
+    "W": Member("g", "Synced"),
+    "R": Member("g", "ONLINE"),
+    "d": Member("g", "Donor/Desynced", Trouble.DONOR),
+    "n": Member("g", "non-Primary", Trouble.NO_QUORUM),
+    "o": Member("g", "OFFLINE", Trouble.OFFLINE),
+    "x": Member("other", "Synced"),
+    "s": None,
+}
+
+
+def in_group(w: str, a: str, b: str, tie: str = "") -> list[Seat]:
+    """As `seats` has it, for members of a group: R is read-only, D down, S stands alone, all others are writable."""
+    looks: dict[str, list[Observation]] = {"w": [], "a": [], "b": []}
+    seat, found = Seat("w"), []
+    for letters in zip(w, a, b, strict=True):
+        for server, letter in zip("wab", letters, strict=True):
+            # The nodes of a Galera cluster have the same server_id.
+            whole = Observation(identity="1", read_only=letter == "R", member=GROUPED.get(letter))
+            looks[server] = [*looks[server], DOWN if letter == "D" else whole][-LOOKS:]
+            seat = decide(seat, looks, server, tie)
+        found.append(seat)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("w", "a", "b", "primaries"),
+    [
+        ("WWW", "WWW", "WWW", "www"),  # all take writes, one gets them
+        ("WDDD", "WWWW", "WWWW", "wwaa"),
+        ("WDDD", "WDDD", "WWWW", "wwbb"),
+        ("WnnnWW", "WWWWWW", "WWWWWW", "wwaaaa"),  # cut off, and back: that is no change
+        ("WWdd", "WWWW", "WWWW", "wwww"),  # it gives its data to another one
+        ("WDDD", "Wddd", "WWWW", "wwaa"),
+        ("Wnnn", "Wnnn", "Wnnn", "wwww"),  # nobody has a majority
+        ("WRRR", "RRWW", "RRRR", "wwwa"),  # of a group with one primary another one was elected
+        ("WDDoo", "RRWWW", "RRRRR", "wwwaa"),  # started again, and not in the group
+        ("ooo", "ooo", "ooo", "www"),  # no group was ever seen
+        ("WDDD", "xxxx", "DDDD", "wwww"),
+        ("Wsss", "RRWW", "RRRR", "wwwa"),
+    ],
+)
+def test_a_member_takes_over(w: str, a: str, b: str, primaries: str) -> None:
+    found = in_group(w, a, b)
+    assert "".join(seat.primary for seat in found) == primaries
+    assert [seat.rivals for seat in found] == [()] * len(found)
+
+
+def test_of_several_members_the_configured_one_takes_over() -> None:
+    assert in_group("WDD", "WWW", "WWW", tie="b")[-1].primary == "b"
+
+
+@pytest.mark.parametrize(
+    ("letter", "doubtful"), [("W", False), ("d", False), ("n", True), ("o", True), ("s", True), ("D", False)]
+)
+def test_nothing_is_begun_on_a_member_that_has_left(letter: str, doubtful: bool) -> None:
+    whole = Observation(identity="1", member=GROUPED["W"])
+    looks = {"w": [whole]}
+    seat = decide(Seat("w"), looks, "w")
+    looks["w"].append(DOWN if letter == "D" else replace(whole, member=GROUPED[letter]))
+    assert bool(doubt(decide(seat, looks, "w"), looks)) is doubtful

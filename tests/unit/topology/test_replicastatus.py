@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from topology.replicastatus import replica_status
+from topology.replicastatus import of_source, replica_status
 from topology.servers import ReplicaStatus, Vendor
 
 AT_SOURCE = {"Source_Host": "h", "Source_Port": 33}
@@ -61,3 +61,10 @@ def test_a_workers_error_is_told_instead_of_where_it_is_and_without_values() -> 
     status = replica_status(row, Vendor.MYSQL, "Duplicate entry 'secret' for key 't.PRIMARY'")
     assert status is not None
     assert status.error == "Duplicate entry '...' for key 't.PRIMARY'"
+
+
+def test_the_channels_of_group_replication_follow_no_source() -> None:
+    recovery, applier = ({"Channel_Name": f"group_replication_{name}"} for name in ("recovery", "applier"))
+    assert of_source([recovery, applier]) == of_source([]) == {}
+    assert of_source([recovery, {"Channel_Name": ""}]) == {"Channel_Name": ""}
+    assert of_source([{"Slave_IO_State": ""}]) == {"Slave_IO_State": ""}
