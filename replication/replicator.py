@@ -31,7 +31,14 @@ async def ensure_replicator(client: SqlClient, statements: Dialect, user: str, r
     primary = client.server
     password = await asyncio.to_thread(password_for, primary.password, user)
     if not await _is_valid(Server(primary.name, primary.host, primary.port, Role.PRIMARY, user, password)):
-        await perform(client, statements.create_replicator(user, password))
+        try:
+            await perform(client, statements.create_replicator(user, password))
+        except AccessDenied as denied:
+            # Whoever may not pass a privilege on is told by MariaDB just that access is denied.
+            raise AccessDenied(
+                f"{denied.problem}, while the replication account {user} was to be made",
+                f"GRANT CREATE USER, REPLICATION SLAVE ON *.* TO {primary.user} WITH GRANT OPTION on {primary.name}",
+            ) from denied
         reporter.say(primary.name, f"made the replication account {user}")
     return password
 

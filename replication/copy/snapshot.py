@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from replication.copy.catalog import Catalog, Table
 from replication.copy.definitions import read_catalog
+from replication.copy.sight import check_sees_all
 from replication.errors import NotReady, SchemaChanged
 from replication.survey import logged_gtid
 from topology.errors import AccessDenied, StatementRefused
@@ -58,13 +59,15 @@ async def snapshot(
     locks of another. It is held as long as any lock is.
 
     Definitions are outside of any transaction. So they are read before and after the snapshot is taken, again until
-    both readings agree: then they are the definitions of that moment too. Raises SchemaChanged when they never do.
+    both readings agree: then they are the definitions of that moment too. Raises SchemaChanged when they never do, and
+    AccessDenied for a login that might not see all.
     """
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(connected(primary)) for _ in range(3 + more)]
         for client in clients:
             await make_patient(client, vendor)
         control, lock, *sessions = clients
+        await check_sees_all(control)
         before = await read_catalog(control, vendor, accounts=accounts)
         held = await stack.enter_async_context(AsyncExitStack())
         await held.enter_async_context(turn)

@@ -193,6 +193,40 @@ def refused(arguments: Arguments, message: str, remedy: str) -> None:
         assert remedy in result.output
 
 
+@pytest.mark.parametrize("missing", ["SELECT", "CREATE USER", "REPLICATION SLAVE"])
+def test_a_missing_privilege_is_named_with_its_server(cluster: Cluster, missing: str) -> None:
+    needed = {
+        "SELECT",
+        "RELOAD",
+        "PROCESS",
+        "LOCK TABLES",
+        "REPLICATION SLAVE",
+        "CREATE USER",
+        *MONITORING[cluster.flavor],
+    }
+    query(
+        cluster,
+        "dbwrite",
+        "CREATE USER weak@'%' IDENTIFIED BY 'Weak-1234'",
+        f"GRANT {', '.join(sorted(needed - {missing}))} ON *.* TO weak@'%' WITH GRANT OPTION",
+        "GRANT SELECT ON app.* TO weak@'%'",
+    )
+    primary, replica = cluster.server("dbwrite"), cluster.server("dbread1")
+    weak = f"mysql://weak:Weak-1234@{primary.host}:{primary.port}"
+    arguments = ["--writer", weak, "--reader", url(replica), "--users", "keep", "--wait", "60"]
+    result = CliRunner().invoke(app, arguments)
+    query(cluster, "dbwrite", "DROP USER weak@'%'")
+    assert result.exit_code == ExitCode.USAGE, result.output
+    assert "dbwrite" in result.output
+    assert missing in result.output
+
+
+MONITORING = {
+    Flavor.MARIADB: ("BINLOG MONITOR", "SLAVE MONITOR"),
+    Flavor.MYSQL: ("REPLICATION CLIENT",),
+}
+
+
 def test_roles_that_were_mixed_up_are_refused(cluster: Cluster) -> None:
     """The last one here, since it makes replicas of the blank servers."""
     start_replication(cluster)
