@@ -1,0 +1,108 @@
+"""Nothing that the proxy, its command and the replication kit tell anywhere holds a password or a token."""
+
+import json
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from proxy.sql.own import Topic
+from replication.sandbox import Cluster
+from tests.support.clients import connect, direct, run
+from tests.support.proxies import ROOT, ProxyProcess, running_proxy
+
+TOKEN, KEPT, CREATED, GUESSED = "token-4f1c9a7e", "kept-77d0e1b2aa", "created-0a51cc93", "guessed-be02f4d1"
+ENDPOINTS = ("/", "/status", "/metrics", "/readyz", "/healthz", "/nothing")
+COMMANDS = (
+    ("config", "--explain"),
+    ("check",),
+    ("doctor", "--all"),
+    ("doctor", "--json"),
+)
+KIT = (("status",), ("status", "--json"), ("verify",))
+
+
+@pytest.fixture
+def settings(shared_cluster: Cluster, tmp_path: Path) -> Path:
+    """A file with every kind of secret that there is a key for."""
+    primary, *replicas = shared_cluster.servers
+    file = tmp_path / "manyreads.toml"
+    lines = (
+        f'writer = "mysql://{primary.user}:{primary.password}@{primary.host}:{primary.port}"',
+        f"readers = {json.dumps([f'mysql://{one.user}:{one.password}@{one.host}:{one.port}' for one in replicas])}",
+        f'http = "127.0.0.1:0"\nhttp_token = "{TOKEN}"',
+        'log_level = "debug"\naudit_log = true\nlong_query_time = 0\nlog_sample = 1',
+        f'[[accounts]]\nuser = "{primary.user}"\npassword = "{primary.password}"',
+        f'[[accounts]]\nuser = "kept"\npassword = "{KEPT}"',
+    )
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def commanded(*arguments: str) -> str:
+    """What a command tells, on both of its outputs."""
+    done = subprocess.run(
+        [sys.executable, "-m", "manyreads", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert "Traceback" not in done.stderr
+    assert done.stdout + done.stderr, arguments
+    return done.stdout + done.stderr
+
+
+def asked(address: str, path: str, token: str, method: str = "GET") -> str:
+    request = urllib.request.Request(address + path, headers={"Authorization": f"Bearer {token}"}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.headers) + str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        return str(error.headers) + error.read().decode()
+
+
+def used(cluster: Cluster, proxy: ProxyProcess) -> Iterator[str]:
+    """Do what clients do with passwords; yields what they are told."""
+    for user, password in (("kept", GUESSED), ("nobody", GUESSED), ("kept", KEPT)):
+        with pytest.raises(pymysql.MySQLError) as caught:
+            pymysql.connect(host=proxy.host, port=proxy.port, user=user, password=password)
+        yield str(caught.value)
+    with connect(cluster, proxy) as client:
+        run(client, f"CREATE USER secret_made IDENTIFIED BY '{CREATED}'")
+        run(client, f"ALTER USER secret_made IDENTIFIED BY '{CREATED}2'")
+        run(client, "DROP USER secret_made")
+        with pytest.raises(pymysql.MySQLError) as caught:
+            run(client, "DROP USER secret_made")
+        yield str(caught.value)
+        for topic in Topic:
+            yield str(run(client, f"SHOW PROXY {topic}"))
+        yield str(run(client, f"EXPLAIN ROUTE SELECT '{CREATED}'"))
+
+
+def test_no_output_holds_a_secret(shared_cluster: Cluster, settings: Path) -> None:
+    config, environment = ("--config", str(settings)), ("--environment", str(shared_cluster.environment_file))
+    with running_proxy(shared_cluster, *config) as proxy:
+        told = list(used(shared_cluster, proxy))
+        serving = re.search(r"dashboard, metrics and health on (http://[\d.:]+)/", proxy.log)
+        assert serving is not None
+        for token in (TOKEN, GUESSED):
+            told += [asked(serving[1], path, token) for path in ENDPOINTS]
+            told += [asked(serving[1], path, token, "POST") for path in ("/reload", "/sessions/1/kill")]
+        told.append(commanded("top", "--url", serving[1], "--token", TOKEN, "--once"))
+        told += [commanded(*command, *config) for command in COMMANDS]
+        settings.write_text(settings.read_text(encoding="utf-8").replace(KEPT, f"{KEPT}2"), encoding="utf-8")
+        proxy.wait_for_log("settings: accounts: ")
+        settings.write_text(settings.read_text(encoding="utf-8") + f'server_password = ["{KEPT}"]\n', encoding="utf-8")
+        proxy.wait_for_log("the settings cannot be used")
+        told += [commanded("check", *config)]
+        told += [commanded("replication", *command, *environment) for command in KIT]
+    told.append(proxy.log)
+    # Each was used, and none is anywhere.
+    secrets = {TOKEN, KEPT, CREATED, GUESSED, *(server.password for server in shared_cluster.servers)}
+    assert {secret for secret in secrets for text in told if secret in text} == set()
+    assert "Access denied" in told[0]
+    with direct(shared_cluster, shared_cluster.servers[0]) as admin:
+        assert run(admin, "SELECT COUNT(*) FROM mysql.user WHERE user = 'secret_made'") == ((0,),)
