@@ -17,7 +17,7 @@ from replication.sandbox import Cluster
 from tests.support.clients import connect, direct, run
 from tests.support.proxies import ROOT, ProxyProcess, running_proxy
 
-TOKEN, KEPT, CREATED, GUESSED = "token-4f1c9a7e", "kept-77d0e1b2aa", "created-0a51cc93", "guessed-be02f4d1"
+TOKEN, KEPT, CREATED, GUESSED = "token-4f1c9a7e55d0", "kept-77d0e1b2aa", "created-0a51cc93", "guessed-be02f4d1"
 ENDPOINTS = ("/", "/status", "/metrics", "/readyz", "/healthz", "/nothing")
 COMMANDS = (
     ("config", "--explain"),
