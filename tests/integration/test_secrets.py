@@ -32,10 +32,12 @@ KIT = (("status",), ("status", "--json"), ("verify",))
 def settings(shared_cluster: Cluster, tmp_path: Path) -> Path:
     """A file with every kind of secret that there is a key for."""
     primary, *replicas = shared_cluster.servers
+    # After their set-up replicas have the accounts of the primary.
+    login = f"{primary.user}:{primary.password}"
     file = tmp_path / "manyreads.toml"
     lines = (
-        f'writer = "mysql://{primary.user}:{primary.password}@{primary.host}:{primary.port}"',
-        f"readers = {json.dumps([f'mysql://{one.user}:{one.password}@{one.host}:{one.port}' for one in replicas])}",
+        f'writer = "mysql://{login}@{primary.host}:{primary.port}"',
+        f"readers = {json.dumps([f'mysql://{login}@{one.host}:{one.port}' for one in replicas])}",
         f'http = "127.0.0.1:0"\nhttp_token = "{TOKEN}"',
         'log_level = "debug"\naudit_log = true\nlong_query_time = 0\nlog_sample = 1',
         f'[[accounts]]\nuser = "{primary.user}"\npassword = "{primary.password}"',
