@@ -39,6 +39,7 @@ def settings(shared_cluster: Cluster, tmp_path: Path) -> Path:
         f'writer = "mysql://{login}@{primary.host}:{primary.port}"',
         f"readers = {json.dumps([f'mysql://{login}@{one.host}:{one.port}' for one in replicas])}",
         f'http = "127.0.0.1:0"\nhttp_token = "{TOKEN}"',
+        f'admin_users = ["{primary.user}"]',
         'log_level = "debug"\naudit_log = true\nlong_query_time = 0\nlog_sample = 1',
         f'[[accounts]]\nuser = "{primary.user}"\npassword = "{primary.password}"',
         f'[[accounts]]\nuser = "kept"\npassword = "{KEPT}"',
@@ -101,7 +102,7 @@ def test_no_output_holds_a_secret(shared_cluster: Cluster, settings: Path) -> No
         proxy.wait_for_log("the settings cannot be used")
         told += [commanded("check", *config)]
         told += [commanded("replication", *command, *environment) for command in KIT]
-    told.append(proxy.log)
+        told.append(proxy.log)
     # Each was used, and none is anywhere.
     secrets = {TOKEN, KEPT, CREATED, GUESSED, *(server.password for server in shared_cluster.servers)}
     assert {secret for secret in secrets for text in told if secret in text} == set()
