@@ -30,11 +30,12 @@ coverage: $(VENV)/.dev  ## See that tests reach every branch of what decides whe
 unit: $(VENV)/.dev  ## Run the tests that need no server
 	$(BIN)/pytest -n $(WORKERS) tests/unit $(PYTEST_OPTIONS)
 
-lint: $(VENV)/.dev  ## Check style, types and the direction of imports
+lint: $(VENV)/.dev  ## Check style, types, the direction of imports and installed versions
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pip check
 
 format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff check --fix
