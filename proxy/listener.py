@@ -16,10 +16,11 @@ log = logging.getLogger(__name__)
 
 # Probes, the log, the event loop's own.
 _OTHER_FILES: Final = 100
-# While sessions are let go: seconds between looks at who is left, looks after which a silent one is closed, and seconds
+# While sessions are let go: seconds between looks at who is left, looks after which a silent one is closed (the thread
+# that has just asked whether its connection lives may have to wait for a processor before it uses it), and seconds
 # that logins may take.
 _LOOK: Final = 0.25
-_SILENT_LOOKS: Final = 4
+_SILENT_LOOKS: Final = 16
 _LOGIN_GRACE: Final = 2.0
 
 
