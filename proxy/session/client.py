@@ -2,17 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Final, Protocol, cast
 
-from proxy.admin.views import PoolFigure, SessionView
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity
 from proxy.channel import PacketChannel
 from proxy.flow import Hold, ReadGate
 from proxy.parting import part
-from proxy.routing.rules import Rules
 from proxy.session.asking import Asking
 from proxy.session.context import Context
 from proxy.session.gate import in_progress
@@ -21,6 +18,7 @@ from proxy.session.machine import Machine
 from proxy.session.memory import Holdings
 from proxy.session.passage import Passage
 from proxy.session.phases import CHANGING, CLOSED, DUMPING, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
+from proxy.session.presence import Presence
 from proxy.session.request import Asked, Request
 from proxy.session.runner import Runner
 from proxy.transport.compressed import CompressedToClient
@@ -31,8 +29,6 @@ from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
 from proxy.wire.stream import BodyStream, FileStream, PacketNumbers
-from topology.consistency import Level
-from topology.servers import Server
 
 log = logging.getLogger(__name__)
 
@@ -64,14 +60,11 @@ class ClientSession(asyncio.Protocol):
         changer: Changer,
     ) -> None:
         self._context = context
-        self._machine = machine
+        self.machine = machine
         self._name = name
-        self.address = identity.origin.address
-        self._identity = identity
-        self._statements = 0
-        self._counted = -1
-        self._connection_id = connection_id
-        self._phase: Phase = IDLE
+        self.identity = identity
+        self.statements = 0
+        self.phase: Phase = IDLE
         self._inbox = Inbox()
         self._passage: Passage | None = None
         self._proceeding = False
@@ -83,12 +76,13 @@ class ClientSession(asyncio.Protocol):
         self._memory = context.memory
         self._dialogue: PacketChannel | None = None
         self._change: asyncio.Task[None] | None = None
+        self.presence = Presence(self, connection_id)
         self.runner = Runner(context, identity, machine, name, self)
         self._asking = self._new_asking()
 
     def _new_asking(self) -> Asking:
-        who, state = self._identity, self._machine.state
-        return Asking(self._context, self.runner, state, who.user, self.address, who.capabilities, self._tell)
+        who, state = self.identity, self.machine.state
+        return Asking(self._context, self.runner, state, who.user, who.origin.address, who.capabilities, self._tell)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called when the login is over."""
@@ -99,7 +93,7 @@ class ClientSession(asyncio.Protocol):
         self.runner.attach(self._transport.write)
         if isinstance(transport, CompressedToClient):
             self._compressed = transport
-        self._context.enter(self)
+        self._context.enter(self.presence)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
@@ -121,27 +115,16 @@ class ClientSession(asyncio.Protocol):
         self.runner.client_ready()
         self._asking.client_ready()
 
-    def drain(self) -> None:
-        """Close as soon as nothing would be lost: between commands and outside of a transaction."""
-        if self._phase is DUMPING or (self._phase is IDLE and self.runner.at_rest()):
-            self.close()
-
-    def leave_if_silent(self) -> None:
-        """The same if there was no statement since this was called before."""
-        silent, self._counted = self._counted == self._statements, self._statements
-        if silent:
-            self.drain()
-
     def close(self) -> None:
         """End the session and give up its server connections. Safe to call twice."""
         # Whoever is still sending a command shall be able to read why it was refused.
         sending = self._passage is not None
-        if self._phase is CLOSED:
+        if self.phase is CLOSED:
             return
-        under_way = self._phase is WORKING or self._phase is DUMPING
+        under_way = self.phase is WORKING or self.phase is DUMPING
         self._enter(CLOSED)
         self._holdings.end()
-        self._context.leave(self)
+        self._context.leave(self.presence)
         if self._change is not None:
             self._change.cancel()
         self.runner.close(under_way)
@@ -151,20 +134,20 @@ class ClientSession(asyncio.Protocol):
             self._transport.close()
 
     def _enter(self, phase: Phase) -> None:
-        if phase not in TRANSITIONS[self._phase]:
-            raise AssertionError(f"a session cannot go from {self._phase.name} to {phase.name}")
-        self._phase = phase
+        if phase not in TRANSITIONS[self.phase]:
+            raise AssertionError(f"a session cannot go from {self.phase.name} to {phase.name}")
+        self.phase = phase
 
     # --- commands in -------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
         try:
-            if self._phase is IDLE and not self._inbox and is_one_packet(data):
+            if self.phase is IDLE and not self._inbox and is_one_packet(data):
                 self._take(data)
-            elif (self._phase is STREAMING and not self._gate.held(Hold.NO_SERVER_YET)) or self._phase is UPLOADING:
+            elif (self.phase is STREAMING and not self._gate.held(Hold.NO_SERVER_YET)) or self.phase is UPLOADING:
                 self._stream(data)
-            elif self._phase is DUMPING:
+            elif self.phase is DUMPING:
                 self.runner.stream(data)
             elif self._dialogue is not None:
                 self._dialogue.data_received(data)
@@ -181,7 +164,7 @@ class ClientSession(asyncio.Protocol):
             return
         self._proceeding = True
         try:
-            while self._phase is IDLE and self._inbox:
+            while self.phase is IDLE and self._inbox:
                 if (packet := self._inbox.take()) is not None:
                     self._take(packet)
                 elif (large := self._inbox.take_large()) is not None:
@@ -195,7 +178,7 @@ class ClientSession(asyncio.Protocol):
             self.refuse_malformed(error)
         finally:
             self._proceeding = False
-        if self._phase is WORKING and len(self._inbox) > (0 if self._memory.full else HIGH_WATER):
+        if self.phase is WORKING and len(self._inbox) > (0 if self._memory.full else HIGH_WATER):
             self._gate.hold(Hold.INBOX_FULL)
 
     def _take(self, packet: bytes) -> None:
@@ -211,12 +194,12 @@ class ClientSession(asyncio.Protocol):
             self.close()
             return
         begun = perf_counter()
-        request = self._machine.requests.make(packet)
+        request = self.machine.requests.make(packet)
         if isinstance(request, Request):
             if self._memory.full and self._shed(request):
                 return
             request.begun = begun
-            self._statements += 1
+            self.statements += 1
             self._enter(WORKING)
             if len(packet) >= _LONG:
                 self._holdings.command = len(packet)
@@ -238,14 +221,14 @@ class ClientSession(asyncio.Protocol):
 
     def _shed(self, request: Request) -> bool:
         """Whether a command is refused for want of memory: none that ends something, nor what a transaction needs."""
-        if request.code not in _COSTLY or request.kill is not None or in_progress(self._machine.state):
+        if request.code not in _COSTLY or request.kill is not None or in_progress(self.machine.state):
             return False
         self._answer(self._memory.refused("statement"))
         return True
 
     def _at_work(self) -> bool:
         """Whether a server has to do something next, and not the client."""
-        return self._phase is WORKING and not self._slow
+        return self.phase is WORKING and not self._slow
 
     def _part(self) -> None:
         """The memory that is held for the client is needed."""
@@ -269,10 +252,10 @@ class ClientSession(asyncio.Protocol):
 
     def _take_large(self, length: int, head: bytes) -> None:
         check_header(length, head[3])
-        if self._memory.full and not in_progress(self._machine.state):
+        if self._memory.full and not in_progress(self.machine.state):
             self._pass_over(length, head, self._memory.refused("statement"))
             return
-        request = self._machine.requests.streamed(head)
+        request = self.machine.requests.streamed(head)
         if not isinstance(request, Request):
             self._pass_over(length, head, request)
             return
@@ -335,7 +318,7 @@ class ClientSession(asyncio.Protocol):
     def changed(self, identity: Identity, machine: Machine, link: BackendConnection) -> None:
         """Go on as another user, whose connection to the primary is `link`, with nothing of the one before."""
         self.runner.close(under_way=False)
-        self._machine, self._identity = machine, identity
+        self.machine, self.identity = machine, identity
         self.runner = Runner(self._context, identity, machine, self._name, self)
         self.runner.attach(self._transport.write)
         self._asking = self._new_asking()
@@ -346,13 +329,13 @@ class ClientSession(asyncio.Protocol):
 
     def unchanged(self, link: BackendConnection) -> None:
         """Go on as the user that the session had. The primary has set the session back, but not the whole of it."""
-        self._machine.outcomes.reset(link.seen)
-        self._machine.state.pin_down("change-user")
-        self._machine.state.status = c.SERVER_STATUS_AUTOCOMMIT
+        self.machine.outcomes.reset(link.seen)
+        self.machine.state.pin_down("change-user")
+        self.machine.state.status = c.SERVER_STATUS_AUTOCOMMIT
         self._go_on(link)
 
     def _go_on(self, link: BackendConnection) -> None:
-        if self._phase is CLOSED:
+        if self.phase is CLOSED:
             link.close()
             return
         self.runner.adopt(link)
@@ -365,7 +348,7 @@ class ClientSession(asyncio.Protocol):
 
     def request_sent(self) -> None:
         """Called by the runner: the rest of a large command may follow, or what answers the events of a dump."""
-        if self._phase is WORKING:
+        if self.phase is WORKING:
             self._enter(DUMPING)
             # As servers do: they close when the last event was sent.
             self._doomed = True
@@ -377,7 +360,7 @@ class ClientSession(asyncio.Protocol):
 
     def file_wanted(self, sequence: int) -> None:
         """Called by the runner: the client was asked for a file, and all that it sends now belongs to that."""
-        if self._phase is not WORKING:
+        if self.phase is not WORKING:
             # No server asks in the middle of a command.
             self.close()
             return
@@ -413,14 +396,14 @@ class ClientSession(asyncio.Protocol):
     def lose(self, err: Err, sequence: int) -> None:
         """Called by the runner."""
         # A client that sends a file expects no packet before the end of that; no server has one for it either.
-        if sequence and self._phase is not UPLOADING:
+        if sequence and self.phase is not UPLOADING:
             self._send_error(err, sequence)
         self.close()
 
     def state_lost(self, farewell: bytes) -> None:
         """Called by the runner: what the primary's connection took with it, a plain server would have taken too."""
         self._doomed, self._farewell = True, farewell
-        if self._phase is IDLE:
+        if self.phase is IDLE:
             self._leave()
 
     def _leave(self) -> None:
@@ -435,88 +418,3 @@ class ClientSession(asyncio.Protocol):
     def resume_client(self) -> None:
         """Called by the runner."""
         self._gate.release(Hold.BACKEND_FULL)
-
-    # --- KILL --------------------------------------------------------------------------------------------------------
-
-    def goes_by(self, number: int) -> bool:
-        """Whether a client may mean this session with the connection id `number`."""
-        return number == self._connection_id or number == self.runner.primary_thread
-
-    def thread(self) -> tuple[Server, int] | None:
-        """The server where a statement runs, the primary if none does, and the id of the thread there."""
-        return self.runner.thread()
-
-    def summon(self, done: Callable[[Err | None], None]) -> None:
-        """Get the session a thread on the primary."""
-        self.runner.summon(done)
-
-    def condemn(self, *, connection: bool) -> None:
-        """A KILL is under way to the session's thread."""
-        self.runner.condemn(connection=connection)
-
-    def pardon(self, *, struck: bool) -> None:
-        """It is over, and the session is not closed."""
-        self.runner.pardon(struck=struck)
-
-    def interrupt(self) -> None:
-        """End the statement that waits for a connection, if there is one."""
-        self.runner.interrupt()
-
-    # --- what is shown ------------------------------------------------------------------------------------------------
-
-    @property
-    def user(self) -> str:
-        """Whose session it is."""
-        return self._identity.user
-
-    @property
-    def number(self) -> int:
-        """The connection id that the client was greeted with."""
-        return self._connection_id
-
-    def view(self) -> SessionView:
-        """What is shown of the session."""
-        state, at_work = self._machine.state, self.runner.at_work
-        return SessionView(
-            number=self._connection_id,
-            user=self.user,
-            client=":".join(map(str, self._identity.origin.client)),
-            schema=state.schema,
-            phase=self._phase.name.lower(),
-            pins=tuple(state.pins.reasons()),
-            in_transaction=state.in_transaction,
-            server=at_work.name if at_work is not None else "",
-            connections=tuple(link.server.name for link in self.runner.connections),
-            statements=self._statements,
-        )
-
-    def figures(self) -> Iterator[PoolFigure]:
-        """The session's server connections, and the one that it waits for."""
-        for link in self.runner.connections:
-            yield PoolFigure(link.server.name, self.user, 1, int(not link.at_rest), int(link.at_rest))
-        if (waiting := self.runner.waiting) is not None:
-            yield PoolFigure(waiting.name, self.user, waiting=1)
-
-    # --- what the whole proxy tells ----------------------------------------------------------------------------------
-
-    def follow(self) -> None:
-        """Called when servers are not what they were."""
-        self.runner.follow()
-
-    @property
-    def engaged(self) -> bool:
-        """Whether something is under way that has to end before the primary can be changed without an error."""
-        return self.runner.engaged
-
-    def abandon(self, server: Server) -> None:
-        """Called when `server` does not answer its probes."""
-        self.runner.abandon(server)
-
-    def heed(self, level: Level, rules: Rules | None) -> None:
-        """Called when the settings have changed."""
-        self.runner.heed(level)
-        self._machine.requests.rules = rules
-
-    def relieve(self, server: Server) -> bool:
-        """Called when `server` takes no more prepared statements."""
-        return self.runner.relieve(server)

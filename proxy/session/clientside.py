@@ -7,8 +7,15 @@ from proxy.session.request import Request
 from proxy.wire.replies import Err
 
 
-class Client(Target, Protocol):
+class Client(Protocol):
     """The client's side of a session, as its runner needs it."""
+
+    @property
+    def presence(self) -> Target:
+        """The session as others see it."""
+
+    def close(self) -> None:
+        """End the session."""
 
     def request_sent(self) -> None:
         """The (first bytes of the) request were given to a server."""

@@ -71,7 +71,7 @@ class Runner:
         within = context.settings.connect_timeout
         self._lending = Lending(self, servers, machine, sentence, name, self._go_on, within)
         self._summons = Summons(context.monitor, servers, self, self._go_on)
-        self._killer = killer = Killer(context, identity, machine, client, self)
+        self._killer = killer = Killer(context, identity, machine, client.presence, self)
         self._twin = twin = Twin(machine, self, self._go_on)
         self._visibility = seen = Visibility(context.monitor, machine.outcomes, servers.consistency)
         caches = bool(identity.capabilities & c.MARIADB_CLIENT_CACHE_METADATA)
