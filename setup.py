@@ -42,7 +42,7 @@ def extensions() -> list[object]:
             "MANYREADS_COMPILE=1 needs mypy where the wheel is built: "
             "pip install 'mypy>=1.15' 'setuptools>=77', then pip install --no-build-isolation"
         ) from None
-    return list(mypycify(modules(), opt_level="3", debug_level="0"))
+    return list(mypycify(modules(), opt_level=os.environ.get("MANYREADS_OPT_LEVEL", "3"), debug_level="0"))
 
 
 if __name__ == "__main__":

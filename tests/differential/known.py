@@ -40,11 +40,12 @@ def _of_a_connection_that_went(steps: Sequence[Step]) -> bool:
     return bool(first or re.search(r"(@@(warning|error)_count|ROW_COUNT\(\)).* (FROM|INTO)", text))
 
 
-def _rows_of_no_select(steps: Sequence[Step]) -> bool:
-    """FOUND_ROWS() before anything was selected: what the login has left, or that of the connection's last session."""
-    asks = "FOUND_ROWS()" in "".join(step.text for step in steps[-2:])
-    begin = max((at for at, step in enumerate(steps) if step.kind is Kind.CHANGE_USER), default=0)
-    return asks and not any(re.search(r"SELECT|SHOW|TABLE|VALUES|CALL", _text([step])) for step in steps[begin:-2])
+def _rows_of_an_earlier_select(steps: Sequence[Step]) -> bool:
+    """FOUND_ROWS() behind other statements than a SELECT and those that are known to leave it, or before any SELECT."""
+    text = "".join(step.text for step in steps[-2:])
+    before = [step for step in steps[:-1] if step.kind is not Kind.PREPARE]
+    plain = bool(before) and before[-1].text.startswith("SELECT") and "no_such" not in before[-1].text
+    return "FOUND_ROWS()" in text and not plain
 
 
 def _rows_beside_others(steps: Sequence[Step]) -> bool:
@@ -94,7 +95,7 @@ KNOWN: Final = (
     _after_an_error_of_the_proxy,
     _of_a_connection_that_went,
     _of_another_type,
-    _rows_of_no_select,
+    _rows_of_an_earlier_select,
     _rows_beside_others,
     _rows_of_an_earlier_union,
     _set_by_a_trigger,

@@ -21,7 +21,7 @@ SEQUENCES = 60
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the compiled packages are."""
     work = tmp_path_factory.mktemp("compiled")
-    compile_into(work / "packages", work)
+    compile_into(work / "packages", work, quickly=True)
     return work / "packages"
 
 

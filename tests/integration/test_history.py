@@ -20,7 +20,7 @@ from tests.support.load import reading
 from tests.support.proxies import ProxyProcess
 from tests.support.waiting import wait_until
 
-SECONDS = 30.0
+SECONDS = 20.0
 # A slow machine takes its time to start servers. The clients' own patience is longer.
 PATIENT = ("--primary-wait", "90", "--login-timeout", "110")
 
@@ -60,21 +60,28 @@ def test_sessions_outlive_a_restart_of_each_server(site: Site, proxy: ProxyProce
         f"INSERT INTO {SCHEMA}.kept VALUES {', '.join(f'({number}, 0)' for number in range(8))}",
     )
 
-    async def each_in_turn(faults: Faults) -> None:
-        for name in (*site.replicas, site.primary):
+    async def each_replica(faults: Faults) -> None:
+        for name in site.replicas:
             await faults.once(Kind.RESTART, name)
+
+    async def the_primary(faults: Faults) -> None:
+        await faults.once(Kind.RESTART, site.primary)
 
     with ExitStack() as stack:
         sessions = idle_sessions(site, proxy, stack)
-        load = stack.enter_context(reading(site.cluster, proxy, f"SELECT SUM(id) FROM {SCHEMA}.kept", 28, 4))
-        result = play(site, proxy, 0, each_in_turn, clients=12)
-        load.wait_for_progress()
+        with reading(site.cluster, proxy, f"SELECT SUM(id) FROM {SCHEMA}.kept", 28, 4) as load:
+            results = [play(site, proxy, 0, each_replica, clients=12)]
+            load.wait_for_progress()
+        site.empty()
+        # What is in flight on the primary then may get an error: the clients of this one know which.
+        results.append(play(site, proxy, 0, the_primary, clients=12))
         for number, client in enumerate(sessions):
             run(client, f"UPDATE {SCHEMA}.kept SET v = v + 1 WHERE id = {number}")
             client.commit()
             text = f'SELECT @number, @@sql_mode, "v" FROM {SCHEMA}.kept WHERE id = {number}'
             assert run(client, text) == ((number, "ANSI_QUOTES", 1 + (number >= 4)),)
-    assert result.good, result.details()
+    for result in results:
+        assert result.good, result.details()
 
 
 def test_a_plain_read_runs_again_that_a_lost_primary_took_with_it(site: Site, proxy: ProxyProcess) -> None:

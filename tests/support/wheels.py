@@ -19,15 +19,18 @@ PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 _LONGEST = 900
 
 
-def built_wheel(work: Path, *, compiled: bool) -> Path:
-    """Build a wheel from a copy of the sources in `work`, with the libraries of this environment."""
+def built_wheel(work: Path, *, compiled: bool, quickly: bool = False) -> Path:
+    """Build a wheel from a copy of the sources in `work`, with the libraries of this environment.
+
+    Compiled `quickly` it does the same, and does it slower.
+    """
     source = work / "source"
     for name in _PACKAGES:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in _FILES:
         shutil.copy(ROOT / name, source / name)
     command = (*PIP, "wheel", "--no-index", "--no-deps", "--no-build-isolation", "-w", str(work), str(source))
-    output(command, work, MANYREADS_COMPILE=str(int(compiled)))
+    output(command, work, MANYREADS_COMPILE=str(int(compiled)), MANYREADS_OPT_LEVEL="0" if quickly else "3")
     (wheel,) = work.glob("manyreads-*.whl")
     return wheel
 
@@ -40,9 +43,9 @@ def output(command: tuple[str, ...], cwd: Path, **variables: str) -> str:
     return done.stdout
 
 
-def compile_into(directory: Path, work: Path) -> None:
+def compile_into(directory: Path, work: Path, *, quickly: bool = False) -> None:
     """Put the packages, the hot modules compiled, into a new `directory`; `work` is for what is needed meanwhile."""
-    wheel = built_wheel(work.resolve(), compiled=True)
+    wheel = built_wheel(work.resolve(), compiled=True, quickly=quickly)
     output((*PIP, "install", "--no-index", "--no-deps", "--target", str(directory.resolve()), str(wheel)), work)
 
 
