@@ -97,6 +97,10 @@ class Confirming:
         self._asked = Prober(self._watched.primary, self._within)
         self._freshness.restart()
 
+    def close(self) -> None:
+        """Drop the connection on which the primary is asked."""
+        self._asked.close()
+
     async def locate(self) -> None:
         """Have a position of the primary that holds all acknowledged writes, unless the primary is silent."""
         try:

@@ -82,6 +82,11 @@ class Monitor:
 
     async def run(self) -> None:
         """Probe until cancelled."""
+        # Behind the tasks, which use it: what is left open when the loop is closed ends in a traceback.
+        with contextlib.closing(self._confirming):
+            await self._run()
+
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as self._group:
             for server in self._deployment.servers:
                 self._begin(server)

@@ -77,8 +77,12 @@ class Crewmate:
         return None if found is None else RemoteTarget(found, self, connection)
 
     async def end_session(self, number: int) -> SessionView | None:
-        """Only the parent is asked to do that."""
-        raise NotImplementedError
+        """Close the session with that number, whichever worker has it."""
+        try:
+            ended: SessionView | None = await self._peer.ask("end_session", number)
+        except PeerGone:
+            return None
+        return ended
 
     async def from_address(self, address: str) -> int:
         """How many connections from a client's address the other workers have."""

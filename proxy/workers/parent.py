@@ -221,6 +221,7 @@ class Parent:
             "resume": lambda _: self.resume(),
             "find": lambda value: self._found(slot, *value),
             "hit": self._hit,
+            "end_session": self.end_session,
             "from_address": lambda address: self._count_address(address, slot),
             "secret": lambda value: self._learn(slot, *value),
             "login": lambda value: self._tell_all("login", value, but=slot),

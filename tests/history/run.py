@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.history.checker import unexcused, violations
 from tests.history.faults import Faults
@@ -107,10 +108,14 @@ def _unequal(site: Site, history: History) -> list[str]:
     found = []
     for name in site.replicas:
         try:
-            wait_until(lambda name=name: site.contents(name) == history.final, "it has all")  # type: ignore[misc]
+            wait_until(partial(_holds, site, name, history), "it has all")
         except AssertionError:
             found.append(f"{name} does not come to hold what the primary holds")
     return found
+
+
+def _holds(site: Site, name: str, history: History) -> bool:
+    return site.contents(name) == history.final
 
 
 def _bugs(proxy: ProxyProcess) -> list[str]:

@@ -147,20 +147,20 @@ def test_counts_are_those_of_all_workers(both: list[Connection]) -> None:
     assert reads(both[0]) - before == reads(both[1]) - before == 60
 
 
-def sleeping(victim: Connection) -> threading.Thread:
-    """A statement that takes long, and its end."""
+class Sleeping(threading.Thread):
+    """A statement that takes long; `ended` has the error that it ended with."""
 
-    def work() -> None:
+    def __init__(self, victim: Connection) -> None:
+        super().__init__(daemon=True)
+        self.ended: list[int] = []
+        self._victim = victim
+        self.start()
+
+    def run(self) -> None:
         try:
-            run(victim, "SELECT SLEEP(60) FROM DUAL")
+            run(self._victim, "SELECT SLEEP(60) FROM DUAL")
         except pymysql.MySQLError as error:
-            ended.append(error.args[0])
-
-    ended: list[int] = []
-    thread = threading.Thread(target=work, daemon=True)
-    thread.ended = ended  # type: ignore[attr-defined]
-    thread.start()
-    return thread
+            self.ended.append(error.args[0])
 
 
 def phase(connection: Connection, number: int) -> str:
@@ -173,7 +173,7 @@ def test_kill_reaches_the_sessions_of_other_workers(
 ) -> None:
     killer, victim = both
     number = victim.thread_id()
-    thread = sleeping(victim)
+    thread = Sleeping(victim)
     wait_until(lambda: phase(killer, number) == "working", "the victim is at work")
     low = on_worker(shared_cluster, proxy, stack, 0)
     with pytest.raises(pymysql.MySQLError) as refused:
