@@ -143,7 +143,7 @@ class Deadline:
                 self._until = loop.time() + _AGAIN
                 self._wait(loop)
             self.under_way = False
-            self._sentence.lifted(None, struck=False)
+            self._sentence.lifted(None, struck=False, connection=False)
             self._over(link)
 
     async def _kill(self, link: BackendConnection, request: Request) -> None:

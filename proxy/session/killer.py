@@ -57,7 +57,7 @@ class Killer:
         target = await self._context.colleagues.find(number, connection=kill.connection)
         if self._looking is not request:
             if target is not None:
-                target.pardon(struck=False)
+                target.pardon(struck=False, connection=kill.connection)
             return
         self._looking = None
         if target is None:

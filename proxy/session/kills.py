@@ -34,8 +34,8 @@ class Target(Protocol):
     def condemn(self, *, connection: bool) -> None:
         """A KILL is under way to its thread: no other session may get that. `connection`: it is about to be closed."""
 
-    def pardon(self, *, struck: bool) -> None:
-        """The KILL is over, and has not closed it; `struck`: the server did as it was asked."""
+    def pardon(self, *, struck: bool, connection: bool) -> None:
+        """That KILL is over, and has not closed it; `struck`: the server did as it was asked."""
 
     def interrupt(self) -> None:
         """End the statement that waits for a connection, if there is one."""
@@ -92,7 +92,7 @@ class Killing:
         if self._kill.connection and (not errno or (self._own and errno in _STRUCK_ITSELF)):
             self._target.close()
         elif not (self._kill.connection and self._own):
-            self._target.pardon(struck=not errno)
+            self._target.pardon(struck=not errno, connection=self._kill.connection)
 
     def restated(self, reply: bytes, sequence: int) -> bytes:
         """An ERR packet about the server's thread, with the id that the client knows."""

@@ -150,7 +150,7 @@ class Losses:
         log.info("%s: %s closed its connection, which idled", self._name, link.server)
         self._servers.remove(link)
         link.close()
-        self._turn.held, self._turn.link, self._turn.exchange = b"", None, None
+        self._turn.unsent()
         if self._servers.is_primary(link.server):
             self._machine.state.lose_connection()
         lost_state = self._servers.is_primary(link.server) and not self._machine.movable
@@ -192,5 +192,6 @@ class Losses:
             request.repeats += 1
         else:
             return False
+        self._turn.unsent()
         self._attempts.dispatch(request)
         return True

@@ -87,9 +87,9 @@ class Presence:
         """A KILL is under way to the session's thread."""
         self._session.runner.condemn(connection=connection)
 
-    def pardon(self, *, struck: bool) -> None:
+    def pardon(self, *, struck: bool, connection: bool) -> None:
         """It is over, and the session is not closed."""
-        self._session.runner.pardon(struck=struck)
+        self._session.runner.pardon(struck=struck, connection=connection)
 
     def interrupt(self) -> None:
         """End the statement that waits for a connection, if there is one."""

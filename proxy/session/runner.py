@@ -205,7 +205,7 @@ class Runner:
             return
         if link is None:
             request.delayed = request.delayed or perf_counter()
-            self._turn.link = None
+            self._turn.unsent()
             self._servers.open_for(request, server, self, functools.partial(self._opened, server, request))
             return
         self._run_on(link, request)
@@ -305,9 +305,9 @@ class Runner:
         """A KILL is under way to the thread of one of the connections."""
         self._sentence.passed(self._waiting.for_a_replica, connection=connection)
 
-    def pardon(self, *, struck: bool) -> None:
+    def pardon(self, *, struck: bool, connection: bool) -> None:
         """It is over; `struck` says that the server did as it was asked."""
-        if self._sentence.lifted(self._waiting.for_a_replica, struck=struck):
+        if self._sentence.lifted(self._waiting.for_a_replica, struck=struck, connection=connection):
             self.interrupt()
 
     def interrupt(self) -> None:

@@ -11,8 +11,8 @@ class Turn:
     """One session's, one request at a time; `request` is None between two.
 
     `link` is the connection that it, or what has to come before it, was sent on. `exchange` is there once it was sent
-    itself. `held` are the bytes of its reply that the client was not given yet, `forwarded` says that it was given
-    some. `client_slow` says that the client takes no bytes for now.
+    itself, and never without the `link`. `held` are the bytes of its reply that the client was not given yet,
+    `forwarded` says that it was given some. `client_slow` says that the client takes no bytes for now.
     """
 
     def __init__(self) -> None:
@@ -45,6 +45,11 @@ class Turn:
     def prelude_sent(self, link: BackendConnection) -> None:
         """What has to come before it is."""
         self.link, self.exchange = link, None
+
+    def unsent(self) -> None:
+        """The request is on no server: it waits, or what it was sent on is lost and it will be sent once more."""
+        self.link = self.exchange = None
+        self.held = b""
 
     def over(self) -> BackendConnection | None:
         """The request is done with; returns the connection that it ran on, if any."""

@@ -39,7 +39,7 @@ class Waiting:
     def for_replica(self, request: Request) -> None:
         """Until a replica has what the request must see, or its time is up."""
         assert request.need is not None
-        self._turn.link = None
+        self._turn.unsent()
         now = asyncio.get_running_loop().time()
         request.until = request.until or now + self._longest
         self._patience.begin(request.need, request.until - now, functools.partial(self._waited, request))
@@ -58,7 +58,8 @@ class Waiting:
             return Admission.PASSES
         admission = self._gate.ask(request, machine.state, commits=machine.commits(request))
         if admission is Admission.WAITS:
-            self._turn.link, self._held = None, request
+            self._turn.unsent()
+            self._held = request
             self._gate.wait(request, self._passes)
         return admission
 
@@ -73,7 +74,7 @@ class Waiting:
             if self._turn.request is request:
                 self._again(request)
 
-        self._turn.link = None
+        self._turn.unsent()
         asyncio.get_running_loop().call_later(delay, over)
 
     def end(self) -> None:

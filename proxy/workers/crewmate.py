@@ -92,9 +92,9 @@ class Crewmate:
             return 0
         return count
 
-    def hit(self, found: Found, verb: str, *, flag: bool = False) -> None:
+    def hit(self, found: Found, verb: str, *, connection: bool = False, struck: bool = False) -> None:
         """Have something happen to a session of another worker."""
-        self._context.spawn(self._hit(Hit(found.slot, self._slot, found.number, verb, flag)))
+        self._context.spawn(self._hit(Hit(found.slot, self._slot, found.number, verb, connection, struck)))
 
     async def _hit(self, hit: Hit) -> None:
         # A worker that has ended has no session any more that could be hit.
@@ -154,9 +154,9 @@ class RemoteTarget:
     def condemn(self, *, connection: bool) -> None:
         """That was done when it was found."""
 
-    def pardon(self, *, struck: bool) -> None:
+    def pardon(self, *, struck: bool, connection: bool) -> None:
         """The KILL is over, and has not closed it."""
-        self._crewmate.hit(self._found, "pardon", flag=struck)
+        self._crewmate.hit(self._found, "pardon", connection=connection, struck=struck)
 
     def interrupt(self) -> None:
         """End the statement that waits for a connection."""

@@ -27,14 +27,15 @@ class Beginning:
 class Hit:
     """What a KILL does to a session of another worker: `verb` is a method of `proxy.session.kills.Target`.
 
-    `killer` is the slot of the worker that kills.
+    `killer` is the slot of the worker that kills. `connection` and `struck` are what those methods say of them.
     """
 
     slot: int
     killer: int
     number: int
     verb: str
-    flag: bool = False
+    connection: bool = False
+    struck: bool = False
 
 
 @dataclass(frozen=True, slots=True)

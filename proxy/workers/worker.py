@@ -27,12 +27,12 @@ from proxy.session.context import Context
 from proxy.session.holding import hold_here
 from proxy.session.numbers import numbers
 from proxy.session.overview import figures
-from proxy.wire.replies import Err
 from proxy.workers.board import Board
 from proxy.workers.crewmate import Crewmate
 from proxy.workers.follower import Follower
 from proxy.workers.peer import Handler, Peer, PeerGone
-from proxy.workers.words import Beginning, Found, Hit
+from proxy.workers.victims import Victims
+from proxy.workers.words import Beginning
 from topology.config import Settings
 from topology.errors import ConfigError
 from topology.servers import Snapshot
@@ -56,10 +56,10 @@ class Worker:
         self._peer = Peer({name: self._once_built(handler) for name, handler in self._handlers().items()})
         self._built = False
         self._early: list[tuple[Handler, Any]] = []
-        self._condemned: dict[int, int] = {}
         self._heeding = asyncio.Lock()
         self._context: Context
         self._follower: Follower
+        self._victims: Victims
 
     def _handlers(self) -> dict[str, Any]:
         """What the parent may tell and ask."""
@@ -75,9 +75,9 @@ class Worker:
             "metrics": lambda _: Metrics(self._context).families(),
             "hold": self._hold,
             "resume": lambda _: self._context.gate.resume(),
-            "find": lambda value: self._find(*value),
-            "hit": self._hit,
-            "forsaken": self._forsaken,
+            "find": lambda value: self._victims.find(*value),
+            "hit": lambda hit: self._victims.hit(hit),
+            "forsaken": lambda slot: self._victims.forsaken(slot),
             "end_session": lambda number: end_session(self._context, number),
             "from_address": lambda address: self._context.addresses[address],
             "secret": lambda value: self._context.directory.adopt(*value),
@@ -137,6 +137,7 @@ class Worker:
         for name, told in news:
             getattr(self._follower, name)(told)
         self._context = context = await context_of(settings, self._follower, tasks, rules_of(settings.rules))
+        self._victims = Victims(context, beginning.slot)
         context.share(beginning.slots)
         context.connection_ids = numbers(beginning.slot, beginning.slots, beginning.life)
         context.others = lambda: self._board.all_clients() - self._board.clients(beginning.slot)
@@ -187,48 +188,6 @@ class Worker:
 
     async def _hold(self, seconds: float) -> Held:
         return await hold_here(self._context, seconds, self._peer.gone.is_set)
-
-    # --- sessions that are killed by those of other workers ----------------------------------------------------------
-
-    def _find(self, killer: int, number: int, connection: bool) -> Found | None:
-        session = self._context.session(number)
-        if session is None:
-            return None
-        thread = session.thread()
-        if thread is not None:
-            session.condemn(connection=connection)
-            self._condemned[session.number] = killer
-        named = None if thread is None else (thread[0].name, thread[1])
-        return Found(self._follower.slot, session.number, session.user, named)
-
-    async def _hit(self, hit: Hit) -> Found | Err | None:
-        session = self._context.session(hit.number)
-        if session is None:
-            return None
-        if hit.verb == "summon":
-            summoned: asyncio.Future[Err | None] = asyncio.get_running_loop().create_future()
-
-            def done(err: Err | None) -> None:
-                if not summoned.done():
-                    summoned.set_result(err)
-
-            session.summon(done)
-            return await summoned or self._find(hit.killer, hit.number, hit.flag)
-        self._condemned.pop(hit.number, None)
-        if hit.verb == "pardon":
-            session.pardon(struck=hit.flag)
-        elif hit.verb == "interrupt":
-            session.interrupt()
-        else:
-            session.close()
-        return None
-
-    def _forsaken(self, slot: int) -> None:
-        """A worker has ended: whom its sessions were about to kill has nothing to fear any more."""
-        for number in [number for number, killer in self._condemned.items() if killer == slot]:
-            del self._condemned[number]
-            if (session := self._context.session(number)) is not None:
-                session.pardon(struck=False)
 
 
 class _Welcome:

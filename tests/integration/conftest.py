@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,34 @@ from replication.sandbox import Cluster, Flavor
 from tests.support.certificates import Authority
 from tests.support.clients import Connection, connect, direct
 from tests.support.clusters import replicating_cluster
+from tests.support.instep import condition, in_step
 from tests.support.proxies import ProxyProcess, running_proxy
+from tests.support.waiting import wait_until
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed may have the replicas of the common servers to blame."""
+    report = yield
+    if report.failed and (cluster := _shared_cluster(item)) is not None:
+        report.sections.append(("replicas", condition(cluster)))
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """The tests of a file leave the replicas of the common servers in step: whoever does not is to be named."""
+    yield
+    cluster = _shared_cluster(item)
+    if cluster is not None and nextitem is not None and nextitem.path != item.path and cluster.servers[0].running():
+        wait_until(lambda: in_step(cluster), "the replicas are in step again", lambda: condition(cluster))
+
+
+def _shared_cluster(item: pytest.Item) -> Cluster | None:
+    found = getattr(item, "funcargs", {}).get("shared_cluster")
+    return found if isinstance(found, Cluster) else None
 
 
 @pytest.fixture(scope="session", params=list(Flavor))

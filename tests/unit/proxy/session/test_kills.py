@@ -33,7 +33,7 @@ class Session:
     def condemn(self, *, connection: bool) -> None:
         self.log.append("condemned")
 
-    def pardon(self, *, struck: bool) -> None:
+    def pardon(self, *, struck: bool, connection: bool) -> None:
         self.log.append("pardoned")
 
     def interrupt(self) -> None:
