@@ -1,15 +1,30 @@
-"""Tests side by side (pytest-xdist): how many workers, and which of them runs what."""
+"""Tests side by side (pytest-xdist): how many workers, which of them runs what, and what they make only once."""
 
 import os
+import shutil
+import tempfile
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+from tests.support.once import ONCE
 from tests.support.scheduling import next_unit, unit, worker_count
 
 _GIBIBYTE = 2**30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A directory for what is made once for all workers, who inherit the environment."""
+    if not hasattr(config, "workerinput"):
+        os.environ[ONCE] = tempfile.mkdtemp(prefix="many-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Called when all workers have ended."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(ONCE))
 
 
 @pytest.hookimpl(optionalhook=True)

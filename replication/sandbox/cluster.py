@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from replication.sandbox import records
-from replication.sandbox.datadir import blank_datadir, copy_datadir, remove_template, system_user
+from replication.sandbox.datadir import blank_datadir, copy_datadir, kept_datadir, remove_template, system_user
 from replication.sandbox.lock import LOCK_NAME, abandon, locked
 from replication.sandbox.ports import claim_ports
 from replication.sandbox.programs import ServerProgram, find_server
@@ -36,18 +36,26 @@ class Cluster:
         self._record = record
 
     @classmethod
-    def up(cls, directory: Path, flavor: Flavor, readers: int = 2, options: Mapping[str, str] | None = None) -> Self:
+    def up(
+        cls,
+        directory: Path,
+        flavor: Flavor,
+        readers: int = 2,
+        options: Mapping[str, str] | None = None,
+        templates: Path | None = None,
+    ) -> Self:
         """Start one dbwrite and `readers` dbread*, blank; or, in a sandbox's directory, those that are down.
 
-        `options` are further server options for all, by name. Returns when all answer. If one cannot, those started
-        here are stopped, the directory is left for inspection, and a ManyreadsError tells why. Raises ConfigError for
-        a directory that holds another sandbox or anything else.
+        `options` are further server options for all, by name. `templates` is a directory where blank data directories
+        are kept, for whoever starts many sandboxes; without it they are made anew. Returns when all answer. If one
+        cannot, those started here are stopped, the directory is left for inspection, and a ManyreadsError tells why.
+        Raises ConfigError for a directory that holds another sandbox or anything else.
         """
         directory = directory.absolute()
         with locked(directory):
             cluster = cls._existing(directory) or cls._new(directory, flavor, readers, options or {})
             cluster._refuse_difference(flavor, readers, options)
-            cluster._start()
+            cluster._start(templates)
         return cluster
 
     @classmethod
@@ -123,9 +131,9 @@ class Cluster:
                     "ask for what it has, take it down first, or name another directory",
                 )
 
-    def _start(self) -> None:
+    def _start(self, templates: Path | None) -> None:
         program = find_server(self.flavor)
-        self._prepare(program)
+        self._prepare(program, templates)
         records.write_environment(self.environment_file, self._record)
         launched = [server for server in self.servers if not server.running()]
         try:
@@ -138,11 +146,12 @@ class Cluster:
                 server.stop()
             raise
 
-    def _prepare(self, program: ServerProgram) -> None:
+    def _prepare(self, program: ServerProgram, templates: Path | None) -> None:
         blank = [server for server in self.servers if not server.datadir.exists()]
         if not blank:
             return
-        with blank_datadir(program, self._template) as template:
+        made = kept_datadir(program, templates) if templates else blank_datadir(program, self._template)
+        with made as template:
             for server in blank:
                 self._write_files(server)
                 copy_datadir(template, server.datadir)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from replication.sandbox.lock import locked
 from replication.sandbox.processes import find_serving, send_signal, wait_until_gone
 from replication.sandbox.programs import ServerProgram
 from replication.sandbox.settings import STORAGE
@@ -38,6 +39,17 @@ def blank_datadir(program: ServerProgram, template: Path) -> Iterator[Path]:
         yield template
     finally:
         remove_template(template)
+
+
+@contextmanager
+def kept_datadir(program: ServerProgram, directory: Path) -> Iterator[Path]:
+    """The same, in a directory where it is kept for everybody who names that, in this process or in another."""
+    template = directory / f"{program.version.flavor.value}-{program.version}"
+    with locked(directory):
+        if not template.exists():
+            with blank_datadir(program, template.with_name(f"{template.name}.new")) as made:
+                copy_datadir(made, template)
+    yield template
 
 
 def remove_template(template: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from replication.sandbox import Cluster, Flavor
 from replication.setup import Options, set_up
+from tests.support.once import directory_of_run
 from topology.environment import deployment, read_environment
 
 
@@ -20,7 +21,7 @@ def blank_cluster(flavor: Flavor, readers: int = 2, options: Mapping[str, str] |
     parent = Path(tempfile.mkdtemp(prefix="many-"))
     directory = parent / "c"
     try:
-        yield Cluster.up(directory, flavor, readers, options)
+        yield Cluster.up(directory, flavor, readers, options, directory_of_run())
     finally:
         if (directory / "cluster.json").exists():
             Cluster.load(directory).down()

@@ -1,7 +1,8 @@
 """How tests are dealt out to workers that run side by side. Pure.
 
 A unit is what one worker runs in order: the tests of a file, those of each vendor for themselves. Its name is the path
-of the file, `@` and the vendor, which is empty for tests without one.
+of the file, `@` and the vendor, which is empty for tests without one, and for files of which both vendors' tests share
+what takes long to make.
 """
 
 from collections.abc import Iterable
@@ -27,6 +28,8 @@ _LONG = (
     "test_memory",
 )
 
+_BOTH_VENDORS = ("test_dotcloud.py",)
+
 
 def worker_count(processors: int, gibibytes: float) -> int:
     """Two for each processor, as tests wait much of their time, unless memory is short: each has servers of its own."""
@@ -36,6 +39,8 @@ def worker_count(processors: int, gibibytes: float) -> int:
 def unit(nodeid: str) -> str:
     """The unit that a test belongs to, by pytest's name for the test."""
     file, _, test = nodeid.partition("::")
+    if file.endswith(_BOTH_VENDORS):
+        return f"{file}@"
     values = test.partition("[")[2].removesuffix("]").split("-")
     return f"{file}@{next((value for value in values if value in _VENDORS), '')}"
 

@@ -27,6 +27,11 @@ def test_a_unit_is_a_file_and_a_vendor(test: str, vendor: str) -> None:
     assert unit(f"tests/integration/test_x.py::{test}") == f"tests/integration/test_x.py@{vendor}"
 
 
+def test_what_takes_long_to_make_is_not_made_for_each_vendor() -> None:
+    file = "tests/integration/test_dotcloud.py"
+    assert {unit(f"{file}::test_a[{vendor}]") for vendor in ("mariadb", "mysql")} == {f"{file}@"}
+
+
 def test_a_worker_keeps_to_one_vendor_and_begins_with_what_takes_long() -> None:
     waiting = [
         "tests/unit/test_u.py@mariadb",
