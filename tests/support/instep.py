@@ -1,4 +1,4 @@
-"""Whether the replicas of a cluster are in step with its primary, and if not, what holds them back."""
+"""Whether the replicas of a cluster have what its primary has, no more and no less, and if not, what it is."""
 
 from typing import Any
 
@@ -20,16 +20,16 @@ _TOLD = (
     "Replica_SQL_Running_State",
 )
 
+_EXECUTED = "SELECT REPLACE(@@GLOBAL.gtid_executed, '\\n', '')"
+
 
 def in_step(cluster: Cluster) -> bool:
-    """Whether every replica has all that the primary has written."""
-    primary, *replicas = cluster.servers
+    """Whether every replica has all that the primary has written, and no transaction of its own."""
     if cluster.flavor is Flavor.MARIADB:
-        wanted = _value(cluster, primary, "SELECT @@gtid_binlog_pos")
-        return all(_value(cluster, replica, "SELECT @@gtid_slave_pos") == wanted for replica in replicas)
-    wanted = _value(cluster, primary, "SELECT @@GLOBAL.gtid_executed")
-    ask = f"SELECT GTID_SUBSET('{wanted}', @@GLOBAL.gtid_executed)"
-    return all(_value(cluster, replica, ask) == 1 for replica in replicas)
+        positions = [_value(cluster, server, "SELECT @@gtid_binlog_pos") for server in cluster.servers]
+        positions += [_value(cluster, replica, "SELECT @@gtid_slave_pos") for replica in cluster.servers[1:]]
+        return len(set(positions)) == 1
+    return len({_value(cluster, server, _EXECUTED) for server in cluster.servers}) == 1
 
 
 def condition(cluster: Cluster) -> str:
