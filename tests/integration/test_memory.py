@@ -292,10 +292,10 @@ def test_statements_that_are_all_different(shared_cluster: Cluster, fresh_proxy:
     """What is remembered of statements is bounded, however long and many these are."""
     with logged_in(shared_cluster, fresh_proxy) as client:
         growth = Growth(fresh_proxy.process.pid)
-        for number in range(3000):
+        for number in range(1500):
             client.query(f"SELECT id AS n{number} FROM many{' ' * 30_000}LIMIT 0")
         assert growth.most < BOUND, growth
-        note("3,000 statements of 30 kB that share nothing", growth)
+        note("1,500 statements of 30 kB that share nothing", growth)
 
 
 def test_idle_connections(shared_cluster: Cluster, fresh_proxy: ProxyProcess) -> None:

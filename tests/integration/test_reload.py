@@ -19,6 +19,8 @@ from tests.support.waiting import wait_until
 
 SCHEMA = "reloaded"
 CLIENTS = int(os.environ.get("MANYREADS_TEST_CLIENTS", "16"))
+# Of each client, between two changes.
+ROUNDS = 10
 
 
 @dataclass
@@ -96,20 +98,20 @@ def test_changes_under_load_go_unnoticed(configured: Configured, tmp_path: Path)
     pair = Authority(tmp_path).named("proxy")
     load = Load([configured.work() for _ in range(CLIENTS)])
     try:
-        load.wait_for_progress()
+        load.wait_for_progress(ROUNDS)
         configured.change("dbread2 (127.0.0.1", 'rules = [{pattern = "still", target = "primary"}]', readers=(1,))
         configured.proxy.wait_for_log("gets no more reads")
-        load.wait_for_progress()
+        load.wait_for_progress(ROUNDS)
         configured.change('consistency: "global" -> "session", at once', 'consistency = "session"', readers=(1,))
-        load.wait_for_progress()
+        load.wait_for_progress(ROUNDS)
         configured.change("is a replica from now on", "max_connections = 500", "login_timeout = 5")
         configured.proxy.wait_for_log("-> healthy", 4)
-        load.wait_for_progress()
+        load.wait_for_progress(ROUNDS)
         tls = (f'tls_certificate = "{pair.certificate}"', f'tls_key = "{pair.key}"', 'log_level = "debug"')
         configured.change("tls_certificate:", *tls)
-        load.wait_for_progress()
+        load.wait_for_progress(ROUNDS)
         configured.change("server_connections: 0 -> 8", "server_connections = 8", "server_connection_idle = 1")
-        load.wait_for_progress()
+        load.wait_for_progress(ROUNDS)
     finally:
         load.stop()
     with connect(configured.cluster, configured.proxy) as client:
