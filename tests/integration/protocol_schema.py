@@ -6,7 +6,7 @@ from typing import Final
 
 from proxy.wire import constants as c
 from replication.sandbox import Cluster
-from tests.support.clients import READS, Connection, Counters, connect, direct, run
+from tests.support.clients import connect, direct, run, settle
 from tests.support.proxies import ProxyProcess
 from tests.support.waiting import wait_until
 from tests.support.wireclient import Login, WireClient
@@ -53,7 +53,7 @@ def protocol_schema(cluster: Cluster, proxy: ProxyProcess) -> Iterator[None]:
             run(connection, statement)
         run(connection, f"CREATE USER {ORDINARY.user}@'%' IDENTIFIED BY '{ORDINARY.password}'")
         run(connection, f"GRANT SELECT ON {SCHEMA}.* TO {ORDINARY.user}@'%'")
-        _settle(connection, cluster)
+        settle(cluster, connection)
         for host, port in ((proxy.host, proxy.port), (cluster.servers[0].host, cluster.servers[0].port)):
             with WireClient(host, port) as client:
                 # What is asked for at an account's first login is asked for now.
@@ -68,13 +68,3 @@ def protocol_schema(cluster: Cluster, proxy: ProxyProcess) -> Iterator[None]:
 def _offers_files(proxy: ProxyProcess) -> bool:
     with WireClient(proxy.host, proxy.port) as client:
         return bool(client.greeting().capabilities & c.CLIENT_LOCAL_FILES)
-
-
-def _settle(connection: Connection, cluster: Cluster) -> None:
-    def leaves_the_primary() -> bool:
-        counters = Counters(cluster, READS)
-        for _ in range(4):
-            run(connection, "SELECT COUNT(*) FROM item")
-        return all(counters.difference()[server.name] >= 2 for server in cluster.servers[1:])
-
-    wait_until(leaves_the_primary, "reads go to both replicas")

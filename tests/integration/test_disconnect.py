@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from replication.sandbox import Cluster
-from tests.support.clients import READS, Connection, Counters, connect, direct, run
+from tests.support.clients import connect, direct, run, settle
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until
 from tests.support.wireclient import Login, WireClient, query
@@ -25,18 +25,6 @@ def schema(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[None
         settle(shared_cluster, connection)
         yield
         run(connection, f"DROP DATABASE {SCHEMA}")
-
-
-def settle(cluster: Cluster, connection: Connection) -> None:
-    """Wait until reads leave the primary."""
-
-    def leaves_the_primary() -> bool:
-        counters = Counters(cluster, READS)
-        for _ in range(4):
-            run(connection, f"SELECT COUNT(*) FROM {SCHEMA}.item")
-        return all(counters.difference()[server.name] >= 2 for server in cluster.servers[1:])
-
-    wait_until(leaves_the_primary, "reads go to both replicas")
 
 
 def client(cluster: Cluster, proxy: ProxyProcess) -> WireClient:

@@ -8,7 +8,7 @@ import pymysql
 import pytest
 
 from replication.sandbox import Cluster, Flavor
-from tests.support.clients import READS, Connection, Counters, connect, direct, run
+from tests.support.clients import READS, Connection, Counters, connect, direct, run, settle
 from tests.support.clusters import replicating_cluster
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until
@@ -43,17 +43,6 @@ def session(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[Ope
         opened = stack.enter_context(connect(shared_cluster, shared_proxy))
         settle(shared_cluster, opened)
         yield lambda **options: stack.enter_context(connect(shared_cluster, shared_proxy, **options))
-
-
-def settle(cluster: Cluster, connection: Connection) -> None:
-    def leaves_the_primary() -> bool:
-        counters = Counters(cluster, READS)
-        for _ in range(4):
-            # A read of no table needs all that was written, as a transaction does.
-            run(connection, "SELECT 1")
-        return all(counters.difference()[server.name] >= 2 for server in cluster.servers[1:])
-
-    wait_until(leaves_the_primary, "reads go to both replicas")
 
 
 # So many reads a test runs at once; the proxy's own, and those of other connections, are fewer, on a busy machine too.

@@ -8,8 +8,8 @@ import pymysql
 import pytest
 
 from replication.sandbox import Cluster
-from tests.integration.test_read_only_transactions import busy, make_schema, nothing_is_open, settle
-from tests.support.clients import READS, Connection, Counters, connect, direct, run
+from tests.integration.test_read_only_transactions import busy, make_schema, nothing_is_open
+from tests.support.clients import READS, Connection, Counters, connect, direct, run, settle
 from tests.support.clusters import replicating_cluster
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until

@@ -7,8 +7,9 @@ from pymysql.connections import Connection
 
 from replication.sandbox import Cluster, Flavor, LocalServer
 from tests.support.proxies import ProxyProcess
+from tests.support.waiting import wait_until
 
-__all__ = ["READS", "WRITES", "Connection", "Counters", "connect", "direct", "own_writes", "run", "spreads"]
+__all__ = ["READS", "WRITES", "Connection", "Counters", "connect", "direct", "own_writes", "run", "settle", "spreads"]
 
 Rows = tuple[tuple[Any, ...], ...]
 
@@ -71,6 +72,19 @@ def spreads(cluster: Cluster, client: Connection, read: str) -> bool:
         run(client, read)
     counts = counters.difference()
     return counts["dbread1"] >= 200 and counts["dbread2"] >= 200 and counts["dbwrite"] < 200
+
+
+def settle(cluster: Cluster, client: Connection) -> None:
+    """Wait until the proxy knows that the replicas have everything: then reads leave the primary."""
+
+    def leaves_the_primary() -> bool:
+        counters = Counters(cluster, READS)
+        for _ in range(4):
+            # A read of no table needs all that was written, as a transaction does.
+            run(client, "SELECT 1")
+        return all(counters.difference()[server.name] >= 2 for server in cluster.servers[1:])
+
+    wait_until(leaves_the_primary, "reads go to both replicas")
 
 
 def own_writes(cluster: Cluster, server: LocalServer) -> str:
