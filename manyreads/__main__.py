@@ -12,7 +12,7 @@ from proxy.__main__ import main as proxy
 from replication.__main__ import app as replication
 from replication.__main__ import run
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("run")(proxy)
 app.command()(check)
 app.command()(config)

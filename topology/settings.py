@@ -27,6 +27,7 @@ _FROM_FILES: Final = tuple(key for key in KEYS if f"{key}_file" in KEYS)
 _TABLES: Final[dict[str, type[BaseModel]]] = {"accounts": ConfiguredAccount, "rules": ConfiguredRule}
 # Values of these types are words of a list, of which one may have been meant.
 _WORDS: Final = ("enum", "literal_error")
+_WHERE_LINE: Final = re.compile(r":(\d+)$")
 _TOML_LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -73,9 +74,10 @@ class _Values:
         self.places = {path: place for path, place in self.places.items() if path[0] not in replaced} | dict(places)
 
     def place(self, path: KeyPath) -> str:
-        """Where a key is set, or else the table around it; empty when nobody set it."""
-        lengths = range(len(path), 0, -1)
-        return next((self.places[path[:n]] for n in lengths if path[:n] in self.places), "")
+        """Where a key is set, or else the table around it, or the first one in it; empty when nobody set it."""
+        around = (path[:length] for length in range(len(path), 0, -1))
+        within = (known for known in self.places if known[: len(path)] == path)
+        return next((self.places[each] for each in (*around, *within) if each in self.places), "")
 
 
 def load_settings(file: Path | None, variables: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
@@ -95,7 +97,7 @@ def load(file: Path | None, variables: Mapping[str, str], flags: Mapping[str, An
         settings = Settings.model_validate(merged.values)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        raise SettingsError([*faults, *(_fault(each, merged) for each in details)]) from None
+        raise SettingsError(sorted([*faults, *(_fault(each, merged) for each in details)], key=_line)) from None
     if faults:
         raise SettingsError(faults)
     return Loaded(settings, {key: merged.place((key,)) for key in merged.values})
@@ -173,6 +175,12 @@ def _read_secrets(merged: _Values) -> Iterator[Fault]:
 def _fault(error: ErrorDetails, merged: _Values) -> Fault:
     path = _written(error["loc"])
     return Fault(merged.place(path), ".".join(map(str, path)), _problem(error, path))
+
+
+def _line(fault: Fault) -> int:
+    """The line of a file that it is on; what stands in no file comes before."""
+    line = _WHERE_LINE.search(fault.where)
+    return int(line[1]) if line else 0
 
 
 def _written(path: KeyPath) -> KeyPath:

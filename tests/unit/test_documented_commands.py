@@ -1,4 +1,7 @@
-"""Every command of ours that a page of the documentation shows is one that there is, with options that it has."""
+"""Every command of ours that a page of the documentation shows is one that there is, with options that it has.
+
+tests/integration/test_documented_walks.py runs those in blocks; what is within a line is the name of one of these.
+"""
 
 import contextlib
 import io
@@ -12,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+from tests.support.pages import LANGUAGES, PAGES, ROOT, Block, blocks, pattern, statements, steps
+
 # In a block, or within a line; what follows a comment sign or a pipe is another matter.
 _COMMAND = re.compile(
     r"^\s*(?:\$ )?(?:\w+=\S+ )*(?:\S*/)?(?:python3? -m (?P<module>(?:proxy|replication|manyreads|tests)[\w.]*)"
@@ -86,3 +89,105 @@ def test_commands_are_found() -> None:
         commands("a `manyreads doctor --json` b\n$ python -m proxy --writer x \\\n    --tls off | cat # --no\n")
     )
     assert found == [("proxy", "--writer", "x", "--tls", "off"), ("manyreads", "doctor", "--json")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_block_says_what_it_is(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    found = list(blocks(page))
+    assert {block.language for block in found} <= LANGUAGES
+    assert len(found) * 2 == len(re.findall(r"^ *```", text, re.MULTILINE))
+    # Blocks that are only indented say nothing.
+    outside = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"\n\n {4}\S.*", outside) == []
+
+
+def test_what_is_named_within_a_line_is_run_in_a_block() -> None:
+    shown = [step for page in PAGES for block in blocks(page) for step in steps(block) if not step.sql]
+    run = {_unified(words) for step in shown for words in commands(step.text)}
+    named = {_unified(words) for _, words in documented() if not {"--help", "--version"} & set(words)}
+    assert named - run - {"replication", "--install-completion"} == set()
+
+
+def _unified(words: tuple[str, ...]) -> str:
+    """A command's name: that of the kit's module, or of the proxy's command."""
+    if words[0] == "manyreads":
+        return words[2] if words[1] == "replication" and len(words) > 2 else words[1]
+    if words[0].startswith("replication."):
+        return words[0].partition(".")[2]
+    named = words[1:2] if words[0] == "proxy" and words[1:] and words[1] in _SUBCOMMANDS["proxy"] else ()
+    return named[0] if named else "run" if words[0] == "proxy" else words[0]
+
+
+def test_targets_that_are_named_are_there() -> None:
+    found = re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)[^`\n]*`", "\n".join(map(_text, PAGES)), re.MULTILINE)
+    known = set(re.findall(r"^([a-z-]+):", _text(ROOT / "Makefile"), re.MULTILINE))
+    assert {"demo", "test"} <= {one or other for one, other in found} <= known
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+LINKS = [
+    (page.name, link)
+    for page in (*PAGES, ROOT / "CHANGELOG.md")
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    if not link.startswith("http")
+]
+
+
+@pytest.mark.parametrize(("name", "link"), LINKS, ids=str)
+def test_links_lead_somewhere(name: str, link: str) -> None:
+    page = next(page for page in (*PAGES, ROOT / "CHANGELOG.md") if page.name == name)
+    file, _, anchor = link.partition("#")
+    target = (page.parent / file).resolve() if file else page
+    assert target.exists()
+    if anchor:
+        headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_files_that_are_named_are_there() -> None:
+    kinds = (
+        r"(?:deploy|docs|tests|tools|dbmanager|proxy|replication|topology|manyreads)/[\w./-]+\.(?:py|md|yaml|json|html)"
+    )
+    missing = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(rf"`({kinds})`", page.read_text(encoding="utf-8"))
+        if not (ROOT / name).exists()
+    }
+    assert missing == set()
+
+
+def block(language: str, text: str) -> Block:
+    return Block("page", 1, language, (), text)
+
+
+def test_steps_are_what_a_reader_runs() -> None:
+    shell = block("sh", "# first\na --b \\\n    --c   # why\nmake x\n")
+    assert [step.text for step in steps(shell)] == ["a --b --c", "make x"]
+    console = block("console", "$ one\nout\n...\nmysql> SELECT 1;\n| 1 |\n")
+    assert [(step.text, step.sql, step.shown) for step in steps(console)] == [
+        ("one", False, ("out", "...")),
+        ("SELECT 1", True, ("| 1 |",)),
+    ]
+    assert list(steps(block("text", "$ one\n"))) == []
+    assert list(statements("-- why\nGRANT a\n  ON b; -- c\nSET x = 1;\n")) == ["GRANT a ON b", "SET x = 1"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "output", "agrees"),
+    [
+        (("a 1", "b"), "a 27\n  b  \n", True),
+        (("a 1", "b"), "a 27\nc\n", False),
+        (("a", "...", "b"), "a\nx\ny\nb\n", True),
+        (("a", "..."), "a\nx\ny\n", True),
+        (("a", "..."), "x\na\n", False),
+        (("a … c",), "a (b) c\n", True),
+        (("a",), "a\nb\n", False),
+    ],
+)
+def test_an_output_is_as_it_is_shown(shown: tuple[str, ...], output: str, agrees: bool) -> None:
+    assert (pattern(shown).fullmatch(output) is not None) == agrees

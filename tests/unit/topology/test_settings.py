@@ -49,17 +49,17 @@ consistency = "globl"
 user = "x"
 """
     assert faults(written(tmp_path, text), {"MANYREADS_MAX_CONNECTIONS": "many"}, {"probe_interval": "soon"}) == [
+        "--probe-interval: probe_interval: must be a valid number, unable to parse string as a number",
+        "MANYREADS_MAX_CONNECTIONS: max_connections: must be a valid integer, unable to parse string as an integer",
+        "m.toml:2: max_lagg: there is no such key; did you mean 'max_lag'?",
+        "m.toml:3: tls: must be 'off', 'preferred' or 'required'; did you mean 'preferred'?",
         "m.toml:5: readers.1: the URL of the server begins with 'h'; write mysql://user:password@host:port",
-        "m.toml:16: accounts.0.password: Field required",
+        "m.toml:9: drain_timeout: must be greater than 0",
         "m.toml:12: rules.0.targt: there is no such key; did you mean 'target'?",
         "m.toml:14: rules.1.target: must be 'primary' or 'replica'; did you mean 'replica'?",
         "m.toml:15: rules.1.consistency: must be 'eventual', 'session', 'monotonic', 'global' or 'strict'; "
         "did you mean 'global'?",
-        "--probe-interval: probe_interval: must be a valid number, unable to parse string as a number",
-        "m.toml:9: drain_timeout: must be greater than 0",
-        "MANYREADS_MAX_CONNECTIONS: max_connections: must be a valid integer, unable to parse string as an integer",
-        "m.toml:3: tls: must be 'off', 'preferred' or 'required'; did you mean 'preferred'?",
-        "m.toml:2: max_lagg: there is no such key; did you mean 'max_lag'?",
+        "m.toml:16: accounts.0.password: Field required",
     ]
 
 
@@ -69,12 +69,13 @@ def test_a_line_that_is_not_toml_is_told(tmp_path: Path) -> None:
 
 
 def test_each_source_is_remembered(tmp_path: Path) -> None:
-    file = written(tmp_path, "max_lag = 1\nprobe_interval = 2\nprobe_timeout = 3\n")
+    file = written(tmp_path, "max_lag = 1\nprobe_interval = 2\nprobe_timeout = 3\n[[rules]]\ntarget = 'primary'\n")
     loaded = load(file, {"MANYREADS_PROBE_INTERVAL": "20", "HOME": "/h"}, {"probe_timeout": "30"})
     assert loaded.sources == {
         "max_lag": f"{file}:1",
         "probe_interval": "MANYREADS_PROBE_INTERVAL",
         "probe_timeout": "--probe-timeout",
+        "rules": f"{file}:4",
         "state_directory": "HOME",
     }
 

@@ -1,0 +1,179 @@
+"""The pages as walks: what a page shows is run, in its order, on servers of the test's own, and does what it says."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from replication.sandbox import Cluster, Flavor
+from replication.sandbox.ports import claim_ports
+from tests.support.once import directory_of_run
+from tests.support.pages import PAGES, Step, blocks, steps
+from tests.support.waiting import wait_until
+from tests.support.walking import Reader, agrees, as_table, own_variables, prompt
+
+# The first one sets the replicas up, and the last ones change the primary, and take the servers down.
+ORDER = ("README.md", "deploying.md", "operating.md", "observing.md", "routing.md", "replication.md")
+DOWN = "python -m replication.sandbox down"
+
+# What can't be run here, by how it begins, and why. tests/unit/test_documented_commands.py sees that each is in a page.
+NOT_RUN = {
+    "make demo": "tests/integration/test_demo.py runs it",
+    "make test": "this is part of it",
+    "make bench": "it measures for minutes",
+    "python -m tests.bench.fresh": "it measures for minutes",
+    "python -m tests.bench.workers": "it measures for minutes",
+    "python -m tests.history": "it measures for minutes; tests/integration/test_history.py runs it shortly",
+    "python3 -m venv /opt/manyreads": "it is not the test's directory; tests/integration/test_package.py makes one",
+    "/opt/manyreads/bin/pip install": "it needs the internet; tests/integration/test_package.py installs without it",
+    "pip install 'mypy": "it needs the internet",
+    "MANYREADS_COMPILE=1 pip install": "tests/integration/test_compiled.py compiles",
+    "install -D -m 600": "it needs root",
+    "cp deploy/systemd/": "it needs root",
+    "systemctl": "it needs systemd; tests/integration/test_units.py runs what the units start",
+    "journalctl": "it needs systemd",
+    "docker build": "it needs an engine",
+    "docker compose up": "it needs an engine; tests/integration/test_compose.py runs the same processes in their order",
+    "docker compose --profile": "it needs an engine; tests/integration/test_compose.py runs the same with MySQL",
+    "docker compose logs": "it needs an engine",
+    "kubectl create": "it needs a cluster",
+    "kubectl apply": "it needs a cluster; tests/integration/test_units.py runs what the pods start",
+    "kubectl rollout": "it needs a cluster",
+    "kubectl port-forward": "it needs a cluster",
+    "dotcloud push": "it needs the platform; tests/integration/test_dotcloud.py builds and runs the services",
+    "dotcloud info": "it needs the platform",
+    "dotcloud run myapp.dbmanager ./startsync": "tests/integration/test_dotcloud.py runs the script",
+    "manyreads top --token-file": "it needs a terminal; tests/integration/test_doctor.py gives it one",
+}
+# Those that are meant to end with another code than 0.
+CODES = {"manyreads check wrong.toml": 2, "manyreads doctor --config manyreads.toml": 1}
+# What has to be so for a command to print what its page shows, and how it is undone: (server, statement).
+STATES = {
+    "manyreads doctor --config manyreads.toml": (
+        ("dbwrite", "REVOKE SELECT ON mysql.user FROM manyreads"),
+        ("dbread1", "SET GLOBAL read_only = OFF"),
+    ),
+}
+UNDONE = {
+    "manyreads doctor --config manyreads.toml": (
+        ("dbwrite", "GRANT SELECT ON mysql.user TO manyreads"),
+        ("dbread1", "SET GLOBAL super_read_only = ON"),
+    ),
+}
+
+
+def own_texts(cluster: Cluster, proxy: int, page: int, http: int) -> dict[str, str]:
+    """The one place that says what the test has in place of the pages' names, addresses and ports."""
+    primary, *_ = cluster.servers
+    addresses = {f"10.0.0.{n}:3306": f"{one.host}:{one.port}" for n, one in enumerate(cluster.servers, 1)}
+    # After their set-up the replicas have the primary's accounts.
+    login = f"{primary.user}:{primary.password}"
+    urls = {
+        f"root:{password}@{there}": f"{login}@{here}"
+        for password in ("SECRET", "SECRET2", "SECRET3")
+        for there, here in addresses.items()
+    }
+    inside = (
+        "/opt/manyreads/bin/",
+        "/etc/manyreads/",
+        "docker compose exec proxy ",
+        "docker compose exec manager ",
+        "kubectl exec deployment/manyreads-proxy -- ",
+        "kubectl exec deployment/manyreads-manager -- ",
+        "dotcloud run myapp.dbmanager env/bin/",
+    )
+    return {
+        **addresses,
+        **urls,
+        **dict.fromkeys(inside, ""),
+        'MASTER=main SLAVES="copy1 copy2"': 'MASTER=dbwrite SLAVES="dbread1 dbread2"',
+        "sandbox up": f"sandbox up --flavor {cluster.flavor}",
+        ":6033": f":{proxy}",
+        "8080": str(page),
+        "8081": str(http),
+    }
+
+
+@pytest.fixture(scope="module", params=list(Flavor))
+def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
+    """With blank servers in `.sandbox`, and an application's tables on the primary."""
+    # Short on purpose, as for every sandbox.
+    directory = Path(tempfile.mkdtemp(prefix="many-"))
+    sandbox = directory / ".sandbox"
+    try:
+        cluster = Cluster.up(sandbox, Flavor(request.param), 2, None, directory_of_run())
+        texts = own_texts(cluster, *claim_ports(3, directory))
+        with prompt() as process:
+            reader = Reader(directory, texts, cluster, own_variables(directory), process)
+            shutil.copy(cluster.environment_file, directory / "environment.json")
+            reader.statement("CREATE DATABASE shop")
+            for name in ("orders", "stock"):
+                reader.statement(f"CREATE TABLE shop.{name} (id INT PRIMARY KEY, a INT, b INT)")
+            yield reader
+            reader.stop()
+    finally:
+        if (sandbox / "cluster.json").exists():
+            Cluster.load(sandbox).down()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_page_is_a_walk(reader: Reader, name: str) -> None:
+    (page,) = (page for page in PAGES if page.name == name)
+    for block in blocks(page):
+        if block.vendor not in ("", reader.cluster.flavor):
+            continue
+        if block.file:
+            reader.write(block)
+        for step in steps(block):
+            take(reader, step)
+    reader.stop()
+
+
+def test_the_other_pages_have_nothing_to_run() -> None:
+    pages = [page for page in PAGES if page.name not in ORDER]
+    assert [step for page in pages for block in blocks(page) for step in steps(block) if not left_out(step)] == []
+
+
+def test_the_last_step_takes_the_servers_down(reader: Reader) -> None:
+    done = reader.command(DOWN)
+    assert done.code == 0, done.output
+    assert not (reader.directory / ".sandbox").exists()
+
+
+def test_nothing_is_left_out_in_vain() -> None:
+    texts = [step.text for page in PAGES for block in blocks(page) for step in steps(block)]
+    assert [beginning for beginning in (DOWN, *NOT_RUN) if not any(text.startswith(beginning) for text in texts)] == []
+    assert {*CODES, *STATES, *UNDONE} <= set(texts)
+
+
+def left_out(step: Step) -> bool:
+    return step.text == DOWN or any(step.text.startswith(beginning) for beginning in NOT_RUN)
+
+
+def take(reader: Reader, step: Step) -> None:
+    """Run a step, unless it was run before or can't be."""
+    if left_out(step) or (step.text in reader.seen and not step.shown):
+        return
+    reader.seen.add(step.text)
+    if step.sql:
+        query(reader, step)
+        return
+    for server, statement in STATES.get(step.text, ()):
+        reader.administer(server, statement)
+    done = reader.command(step.text)
+    for server, statement in UNDONE.get(step.text, ()):
+        reader.administer(server, statement)
+    assert done.code == CODES.get(step.text, 0), f"{step}\n{done.output}"
+    assert "Traceback" not in done.output, f"{step}\n{done.output}"
+    assert agrees(reader, step, done.output), f"{step}\n{done.output}"
+
+
+def query(reader: Reader, step: Step) -> None:
+    """A statement; what is shown of it may take until the replicas are in step."""
+    if not step.shown:
+        reader.statement(step.text)
+        return
+    wait_until(lambda: agrees(reader, step, as_table(reader.statement(step.text))), str(step))
