@@ -1,7 +1,11 @@
 """`manyreads doctor` and `manyreads top`, asked as users ask them."""
 
+import contextlib
 import json
+import os
+import pty
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -148,6 +152,26 @@ def test_settings_that_cannot_be_used_end_it() -> None:
     assert "--max-lag" in done.stderr
 
 
+def live(url: str, token: str) -> str:
+    """What `manyreads top` shows on a terminal until Ctrl-C."""
+    terminal, own = pty.openpty()
+    command = [sys.executable, "-m", "manyreads", "top", "--interval", "0.2", "--url", url, "--token", token]
+    with os.fdopen(terminal, "rb", 0) as screen, subprocess.Popen(command, cwd=ROOT, stdout=own, stderr=own) as top:
+        os.close(own)
+        shown = ""
+        try:
+            # Twice: it goes on by itself.
+            while shown.count("dbread1") < 2:
+                shown += screen.read(4096).decode()
+        finally:
+            top.send_signal(signal.SIGINT)
+        while top.poll() is None:
+            with contextlib.suppress(OSError):
+                screen.read(4096)
+        assert top.returncode == 0
+    return shown
+
+
 def test_top_shows_what_a_proxy_does(cluster: Cluster) -> None:
     token = "a token of the tests"
     with running_proxy(cluster, "--http", "127.0.0.1:0", "--http-token", token) as proxy:
@@ -157,6 +181,7 @@ def test_top_shows_what_a_proxy_does(cluster: Cluster) -> None:
             run(client, "SELECT 'topmost'")
             shown = manyreads("top", "--once", "--interval", "0.2", "--url", found[1], "--token", token)
             number = client.thread_id()
+            assert "SELECT ?" in live(found[1], token)
         assert shown.returncode == 0, shown.stderr
         assert re.search(r"^dbread1 +replica +healthy", shown.stdout, re.MULTILINE)
         assert re.search(r"read +SELECT \?", shown.stdout)

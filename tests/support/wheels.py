@@ -14,6 +14,11 @@ import typer
 ROOT = Path(__file__).parents[2]
 _PACKAGES = ("manyreads", "proxy", "replication", "topology")
 _FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+# What MANIFEST.in names.
+_BESIDE = (
+    *("MANIFEST.in", "CHANGELOG.md", "Dockerfile", "docker-compose.yml", "dotcloud.yml", "requirements-dev.lock"),
+    *("dbmanager", "deploy", "docs"),
+)
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 # Two cores that do other work, too, take minutes to compile.
 _LONGEST = 900
@@ -24,11 +29,32 @@ def built_wheel(work: Path, *, compiled: bool, quickly: bool = False) -> Path:
 
     Compiled `quickly` it does the same, and does it slower.
     """
-    source = work / "source"
-    for name in _PACKAGES:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in _FILES:
-        shutil.copy(ROOT / name, source / name)
+    return wheel_of(copied(_PACKAGES + _FILES, work / "source"), work, compiled=compiled, quickly=quickly)
+
+
+def copied(names: tuple[str, ...], source: Path) -> Path:
+    """These files and directories of the checkout, in a directory of their own."""
+    source.mkdir()
+    for name in names:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, source / name)
+    return source
+
+
+def built_archive(work: Path) -> Path:
+    """Build the source archive from a copy of the sources in `work`; it is unpacked beside them, as this directory."""
+    source = copied(_PACKAGES + _FILES + _BESIDE, work / "checkout")
+    build = "from setuptools import build_meta; build_meta.build_sdist('.')"
+    output((sys.executable, "-c", build), source)
+    (archive,) = source.glob("manyreads-*.tar.gz")
+    shutil.unpack_archive(archive, work, filter="data")
+    return work / archive.name.removesuffix(".tar.gz")
+
+
+def wheel_of(source: Path, work: Path, *, compiled: bool, quickly: bool = False) -> Path:
+    """Build a wheel of the sources in a directory, into `work`."""
     command = (*PIP, "wheel", "--no-index", "--no-deps", "--no-build-isolation", "-w", str(work), str(source))
     output(command, work, MANYREADS_COMPILE=str(int(compiled)), MANYREADS_OPT_LEVEL="0" if quickly else "3")
     (wheel,) = work.glob("manyreads-*.whl")
