@@ -10,7 +10,7 @@ from replication.facts import Marker, Phase, ServerFacts
 from replication.handover.run import Run
 from replication.perform import perform
 from replication.statements import text
-from replication.survey import logged_gtid
+from replication.survey import current_gtid, logged_gtid
 from replication.together import uninterrupted
 from topology.errors import ServerError
 from topology.servers import Vendor
@@ -35,7 +35,8 @@ async def close(run: Run) -> None:
     run.reporter.say(old.name, "refusing writes")
     run.closed_at = monotonic()
     await uninterrupted(_refuse_writes(run))
-    run.gtid = await logged_gtid(run.control, old.vendor)
+    # One that became the primary itself, and has logged nothing since its copy, still has all of that.
+    run.gtid = await logged_gtid(run.control, old.vendor) or await current_gtid(run.control, old.vendor)
 
 
 async def _refuse_writes(run: Run) -> None:

@@ -26,7 +26,7 @@ from replication.status import app as status_command
 from replication.switchover import app as switchover_command
 from replication.verify import app as verify_command
 from tests.support.clients import Connection, direct, run
-from tests.support.clusters import replicating_cluster
+from tests.support.clusters import blank_cluster, replicating_cluster, start_replication
 from tests.support.waiting import wait_until
 from topology.environment import deployment, read_environment
 from topology.gtid import covers
@@ -320,7 +320,13 @@ def test_a_replica_with_transactions_of_its_own_does_not_take_over(cluster: Clus
 
 @pytest.mark.parametrize("flavor", list(Flavor))
 def test_nobody_is_ahead_of_a_new_primary_that_has_logged_nothing(flavor: Flavor) -> None:
-    with replicating_cluster(flavor) as idle:
-        assert switchover(idle, "dbread1")[0] == ExitCode.OK
+    with blank_cluster(flavor) as idle:
+        query(idle, "dbwrite", "CREATE DATABASE app")
+        start_replication(idle)
+        there = switchover(idle, "dbread1")[1]
         code, output = command(status_command, idle, primary="dbread1")
         assert code == ExitCode.OK, output
+        # And back, from where it is: what dbwrite has logged before must not be applied again.
+        code, back = switchover(idle, "dbwrite", primary="dbread1")
+        assert code == ExitCode.OK
+        assert covers(flavor, back["gtid"], there["gtid"])
