@@ -13,6 +13,8 @@ from topology.servers import Health, Role, ServerTls, Vendor
 
 # Lag is measured in whole seconds by comparing clocks.
 _CLOCK_SECONDS: Final = 1.0
+# So long before its end a certificate is to be replaced.
+_CERTIFICATE_DAYS: Final = 30
 # Methods that no proxy can pass on: the password never leaves the client, or the client never had one.
 _UNSERVED: Final = frozenset(
     "unix_socket auth_socket auth_pam authentication_pam authentication_ldap_sasl authentication_ldap_sasl_client "
@@ -107,23 +109,40 @@ def _gtid(one: Examined) -> Findings:
 
 
 def _privileges(one: Examined) -> Findings:
-    grantee = f"'{one.server.user}'"
-    if one.server.role is Role.PRIMARY and not one.sees_accounts:
-        table = "mysql.global_priv" if one.vendor is Vendor.MARIADB else "mysql.user"
-        text = f"{one.server.user} may not read {table}: no client can log in but those of the setting accounts"
-        yield _finding(one, "privileges", Level.ERROR, text, f"GRANT SELECT ON {table} TO {grantee}")
-    elif one.observation is not None and one.observation.error:
-        privilege = "SLAVE MONITOR" if one.vendor is Vendor.MARIADB else "REPLICATION CLIENT"
-        yield _finding(one, "privileges", Level.ERROR, one.observation.error, f"GRANT {privilege} ON *.* TO {grantee}")
-    elif one.server.role is Role.PRIMARY and not one.sees_triggers:
-        text = "it may not see triggers: each write counts for all tables, and more reads wait"
-        yield _finding(one, "privileges", Level.WARNING, text, f"GRANT TRIGGER ON *.* TO {grantee}")
-    else:
+    user, _, host = (one.account or one.server.user).rpartition("@")
+    grantee = f"'{user}'@'{host}'" if user else f"'{host}'"
+    missing = list(_missing(one))
+    for level, text, privilege in missing:
+        yield _finding(one, "privileges", level, text, f"GRANT {privilege} TO {grantee}")
+    if not missing:
         yield _finding(one, "privileges", None, f"{one.server.user} may see what it has to")
 
 
+def _missing(one: Examined) -> Iterator[tuple[Level, str, str]]:
+    """What the service account may not do: how bad that is, in words, and what it lacks."""
+    primary = one.server.role is Role.PRIMARY
+    if primary and not one.sees_accounts:
+        table = "mysql.global_priv" if one.vendor is Vendor.MARIADB else "mysql.user"
+        text = f"{one.server.user} may not read {table}: no client can log in but those of the setting accounts"
+        yield Level.ERROR, text, f"SELECT ON {table}"
+    replication = "SLAVE MONITOR ON *.*" if one.vendor is Vendor.MARIADB else "REPLICATION CLIENT ON *.*"
+    if one.observation is not None and one.observation.error:
+        yield Level.ERROR, one.observation.error, replication
+    elif not one.sees_replication:
+        text = "it may not see whom this server follows: a change of its role goes unnoticed"
+        yield Level.WARNING, text, replication
+    if primary and not one.sees_triggers:
+        text = "it may not see triggers: each write counts for all tables, and more reads wait"
+        yield Level.WARNING, text, "TRIGGER ON *.*"
+
+
 def _tls(one: Examined, settings: Settings) -> Findings:
-    if one.cipher:
+    days = one.certificate_days
+    if one.cipher and days is not None and days < _CERTIFICATE_DAYS:
+        text = f"its certificate is good for {days:.0f} more days" if days > 0 else "its certificate is no longer good"
+        reload = "FLUSH SSL" if one.vendor is Vendor.MARIADB else "ALTER INSTANCE RELOAD TLS"
+        yield _finding(one, "tls", Level.WARNING, text, f"put a new one in the place of ssl_cert, and run {reload}")
+    elif one.cipher:
         yield _finding(one, "tls", None, f"spoken to in TLS ({one.cipher})")
     elif settings.server_tls is ServerTls.OFF or is_loopback(one.server.host):
         yield _finding(one, "tls", None, "spoken to without TLS, as it is set or on this machine")
@@ -133,12 +152,19 @@ def _tls(one: Examined, settings: Settings) -> Findings:
 
 
 def _connections(one: Examined, settings: Settings) -> Findings:
-    most = int(one.variables.get("max_connections", 0))
-    wanted = settings.max_connections if settings.connection_sharing == "session" else settings.server_connections
-    name = "max_connections" if settings.connection_sharing == "session" else "server_connections"
+    most, of_user = (int(one.variables.get(name, 0)) for name in ("max_connections", "max_user_connections"))
+    if settings.connection_sharing == "session":
+        name = name_of_user = "max_connections"
+    else:
+        name, name_of_user = "server_connections", "server_connections_per_user"
+    wanted, wanted_of_user = getattr(settings, name), getattr(settings, name_of_user)
     wrong = Level.WARNING if wanted > most else None
     text = f"{name} = {wanted}, and it takes {most}" if wrong else f"it takes {most} connections"
     yield _finding(one, "connections", wrong, text, f"SET GLOBAL max_connections = {wanted}, or lower {name}")
+    if of_user and wanted_of_user > of_user:
+        text = f"{name_of_user} = {wanted_of_user}, and it takes {of_user} of one user"
+        remedy = f"SET GLOBAL max_user_connections = {wanted_of_user}, or lower {name_of_user}"
+        yield _finding(one, "connections", Level.WARNING, text, remedy)
 
 
 def _of_primary(one: Examined) -> Findings:

@@ -2,22 +2,24 @@
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from topology.definitions import PRIVILEGE
-from topology.errors import ServerError
+from topology.errors import AccessDenied, ServerError
 from topology.probe import Prober, vendor_of
 from topology.servers import Observation, Server, Vendor
 from topology.sqlclient import SqlClient, connected
 
 _VARIABLES: Final = (
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_id', 'server_uuid', 'read_only', 'log_bin', 'gtid_mode', "
-    "'gtid_strict_mode', 'max_connections', 'max_allowed_packet', 'sql_mode', 'character_set_server', "
-    "'collation_server', 'lower_case_table_names')"
+    "'gtid_strict_mode', 'max_connections', 'max_user_connections', 'max_allowed_packet', 'sql_mode', "
+    "'character_set_server', 'collation_server', 'lower_case_table_names')"
 )
+_TLS: Final = "SHOW SESSION STATUS WHERE Variable_name IN ('Ssl_cipher', 'Ssl_server_not_after')"
 _ACCOUNT_TABLE: Final = {Vendor.MARIADB: "mysql.global_priv", Vendor.MYSQL: "mysql.user"}
 _PLUGINS: Final = {
     # An account can have several methods, of which one is enough.
@@ -46,8 +48,10 @@ class Examined:
     """What one server answered. If it could not be asked, `error` and `remedy` say why, and the rest does not hold.
 
     `variables` are global ones under their names in lower case. `ahead` is by how many seconds its clock is before this
-    machine's, give or take `doubt`. `cipher` is empty without TLS. `sees_accounts` and `sees_triggers` tell what the
-    service account may see. `by_gtid` tells whether a replica follows by GTID, None for one that follows nobody.
+    machine's, give or take `doubt`. `account` is the one that the login was taken for. `cipher` is empty without TLS,
+    and `certificate_days` says how long the certificate is still good, None if that is not told. `sees_accounts`,
+    `sees_triggers` and `sees_replication` tell what the service account may see. `by_gtid` tells whether a replica
+    follows by GTID, None for one that follows nobody.
     """
 
     server: Server
@@ -58,9 +62,12 @@ class Examined:
     variables: Mapping[str, str] = field(default_factory=dict)
     ahead: float = 0.0
     doubt: float = 0.0
+    account: str = ""
     cipher: str = ""
+    certificate_days: float | None = None
     sees_accounts: bool = True
     sees_triggers: bool = True
+    sees_replication: bool = True
     accounts: tuple[Account, ...] = ()
     observation: Observation | None = None
     by_gtid: bool | None = None
@@ -88,7 +95,7 @@ async def _asked(client: SqlClient, server: Server, within: float) -> Examined:
     ahead, doubt = await _clock(client)
     with contextlib.closing(Prober(server, within)) as prober:
         observation = await prober.observe()
-    cipher = await client.one("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+    tls = {str(row["Variable_name"]): str(row["Value"]) for row in await client.query(_TLS)}
     return Examined(
         server,
         vendor=vendor,
@@ -96,13 +103,24 @@ async def _asked(client: SqlClient, server: Server, within: float) -> Examined:
         variables={str(row["Variable_name"]).lower(): str(row["Value"]) for row in rows},
         ahead=ahead,
         doubt=doubt,
-        cipher=str(cipher.get("Value", "")),
+        account=str(await client.value("SELECT CURRENT_USER()")),
+        cipher=tls.get("Ssl_cipher", ""),
+        certificate_days=days_until(tls.get("Ssl_server_not_after", ""), time.time()),
         sees_accounts=await _may(client, f"SELECT 1 FROM {_ACCOUNT_TABLE[vendor]} LIMIT 1"),
         sees_triggers=bool(await client.value(PRIVILEGE)),
         accounts=await _accounts(client, vendor),
         observation=observation,
+        sees_replication=await _sees_replication(client, vendor),
         by_gtid=await _by_gtid(client, vendor),
     )
+
+
+def days_until(date: str, now: float) -> float | None:
+    """How far a date of a certificate is off, which servers write as OpenSSL does; None if it is none."""
+    try:
+        return (ssl.cert_time_to_seconds(date) - now) / 86400
+    except ValueError:
+        return None
 
 
 async def _clock(client: SqlClient) -> tuple[float, float]:
@@ -126,6 +144,17 @@ async def _accounts(client: SqlClient, vendor: Vendor) -> tuple[Account, ...]:
     except ServerError:
         return ()
     return tuple(Account(str(row["user"]), str(row["host"]), str(row["plugin"] or "")) for row in rows)
+
+
+async def _sees_replication(client: SqlClient, vendor: Vendor) -> bool:
+    try:
+        await client.query(_GTID_REPLICATION[vendor][0])
+    except AccessDenied:
+        return False
+    except ServerError:
+        # An old server has another name for the statement.
+        return True
+    return True
 
 
 async def _by_gtid(client: SqlClient, vendor: Vendor) -> bool | None:

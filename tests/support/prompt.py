@@ -15,13 +15,20 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Lines in: `{"words": [module, ...], "directory", "variables", "output"}`. Lines out: the exit code."""
+    """A line asks for a process, `{"words": [module, ...], "directory", "variables", "output"}`, or what became of one.
+
+    The answer is the number of the process, or its exit code.
+    """
     import_module("manyreads.__main__")
     for line in sys.stdin:
+        request = json.loads(line)
+        if isinstance(request, int):
+            print(os.waitstatus_to_exitcode(os.waitpid(request, 0)[1]), flush=True)
+            continue
         child = os.fork()
         if not child:
-            os._exit(_run(**json.loads(line)))
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+            os._exit(_run(**request))
+        print(child, flush=True)
 
 
 def _run(words: list[str], directory: str, variables: dict[str, str], output: str) -> int:

@@ -52,8 +52,9 @@ class Reader:
     cluster: Cluster
     variables: Mapping[str, str]
     prompt: subprocess.Popen[str]
-    staying: dict[str, tuple[subprocess.Popen[bytes], Path]] = field(default_factory=dict)
+    staying: dict[str, tuple[int, Path]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    session: Connection | None = None
 
     def own(self, text: str) -> str:
         """A text of a page, with the reader's own names in it."""
@@ -89,31 +90,30 @@ class Reader:
 
     def _here(self, words: list[str], variables: Mapping[str, str]) -> Done:
         output = self.directory / "output"
-        request = {
-            "words": words,
-            "directory": str(self.directory),
-            "variables": {**self.variables, **variables},
-            "output": str(output),
-        }
+        return Done(self._ended(self._begun(words, variables, output)), output.read_text(encoding="utf-8"))
+
+    def _begun(self, words: list[str], variables: Mapping[str, str], output: Path) -> int:
+        """The number of the process."""
+        own = {**self.variables, **variables}
+        return self._asked({"words": words, "directory": str(self.directory), "variables": own, "output": str(output)})
+
+    def _ended(self, number: int) -> int:
+        """The exit code of a process that ends."""
+        return self._asked(number)
+
+    def _asked(self, request: object) -> int:
         assert self.prompt.stdin is not None
         assert self.prompt.stdout is not None
         self.prompt.stdin.write(json.dumps(request) + "\n")
         self.prompt.stdin.flush()
-        return Done(int(self.prompt.stdout.readline()), output.read_text(encoding="utf-8"))
+        return int(self.prompt.stdout.readline())
 
     def _start(self, words: list[str], variables: Mapping[str, str], kind: str) -> Done:
         """What stays takes the place of one of its kind: they have the same ports."""
         self.stop(kind)
         log = self.directory / f"log-{len(list(self.directory.glob('log-*')))}"
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *words],
-                cwd=self.directory,
-                env={**self.variables, **self._listen(words), **variables},
-                stdout=file,
-                stderr=file,
-            )
-        self.staying[kind] = (process, log)
+        log.touch()
+        self.staying[kind] = (self._begun(words, {**self._listen(words), **variables}, log), log)
         times = len(self.cluster.servers) if kind == "proxy" else 1
         wait_until(lambda: log.read_text().count(_READY[kind]) >= times, " ".join(words), log.read_text)
         return Done(0, log.read_text())
@@ -126,15 +126,24 @@ class Reader:
     def stop(self, kind: str | None = None) -> None:
         """Ctrl-C for what stays: one of a kind, or all. It has to end as it should."""
         for name in [kind] if kind is not None else list(self.staying):
+            if name == "proxy" and self.session is not None:
+                self.session.close()
+                self.session = None
             if name in self.staying:
-                process, log = self.staying.pop(name)
-                process.send_signal(signal.SIGINT)
-                assert process.wait(DEADLINE) == 0, log.read_text()
+                number, log = self.staying.pop(name)
+                os.kill(number, signal.SIGINT)
+                assert self._ended(number) == 0, log.read_text()
 
-    def statement(self, text: str) -> Rows:
-        """Run a statement: through the proxy if it is about that, else on the primary."""
-        about = re.match(r"(SHOW )?PROXY |EXPLAIN ROUTE |.*/\* manyreads:", text)
-        with self.client() if about else direct(self.cluster, self.cluster.servers[0]) as client:
+    def leave(self) -> None:
+        """End what stays, however it is."""
+        for number, _ in self.staying.values():
+            os.kill(number, signal.SIGKILL)
+
+    def statement(self, text: str, *, proxied: bool = False) -> Rows:
+        """Run a statement: through the proxy if it is about that, or if told so, else on the primary."""
+        if proxied or re.match(r"(SHOW )?PROXY |EXPLAIN ROUTE ", text):
+            return run(self.client(), self.own(text))
+        with direct(self.cluster, self.cluster.servers[0]) as client:
             return run(client, self.own(text))
 
     def administer(self, name: str, text: str) -> None:
@@ -143,12 +152,16 @@ class Reader:
             run(client, text)
 
     def client(self) -> Connection:
-        """A client of the proxy, which is started if none runs."""
+        """The reader's session with the proxy, which is started if none runs."""
         if "proxy" not in self.staying:
             self.command(_PROXY)
-        host, port = self.own("127.0.0.1:6033").split(":")
-        primary = self.cluster.servers[0]
-        return pymysql.connect(host=host, port=int(port), user=primary.user, password=primary.password, autocommit=True)
+        if self.session is None:
+            host, port = self.own("127.0.0.1:6033").split(":")
+            primary = self.cluster.servers[0]
+            self.session = pymysql.connect(
+                host=host, port=int(port), user=primary.user, password=primary.password, autocommit=True
+            )
+        return self.session
 
     def write(self, block: Block) -> None:
         """Make the file that a block shows. What names the servers is as the sandbox has it."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from manyreads.diagnosis import Level, diagnosed
-from manyreads.examination import Account, Examined
+from manyreads.examination import Account, Examined, days_until
 from topology.servers import Observation, ReplicaStatus, Role, Server, Vendor
 from topology.settings import load_settings
 
@@ -73,7 +73,10 @@ def test_a_good_deployment_is_well() -> None:
         (told(PRIMARY, gtid_mode="OFF_PERMISSIVE"), "gtid", Level.ERROR),
         (replace(PRIMARY, sees_accounts=False), "privileges", Level.ERROR),
         (replace(PRIMARY, sees_triggers=False), "privileges", Level.WARNING),
+        (replace(PRIMARY, sees_replication=False), "privileges", Level.WARNING),
         (replace(PRIMARY, cipher=""), "tls", Level.WARNING),
+        (replace(PRIMARY, certificate_days=29.0), "tls", Level.WARNING),
+        (replace(PRIMARY, certificate_days=-1.0), "tls", Level.WARNING),
         (told(PRIMARY, read_only="ON"), "read_only", Level.ERROR),
         (replace(PRIMARY, by_gtid=True), "replication", Level.WARNING),
         (replace(PRIMARY, accounts=(Account("root", "localhost", "auth_socket"),)), "accounts", Level.WARNING),
@@ -81,6 +84,31 @@ def test_a_good_deployment_is_well() -> None:
 )
 def test_faults_of_the_primary(primary: Examined, check: str, level: Level) -> None:
     assert problems(primary) == {("dbwrite", check): level}
+
+
+def test_all_that_the_account_may_not_is_told_at_once_as_grants() -> None:
+    seen = Observation(identity="uuid-1", error="you need REPLICATION CLIENT")
+    narrow = replace(PRIMARY, account="svc@10.%", sees_accounts=False, sees_triggers=False, observation=seen)
+    found = diagnosed([narrow], load_settings(None, {}, {}))
+    assert [one.remedy for one in found if one.check == "privileges"] == [
+        "GRANT SELECT ON mysql.user TO 'svc'@'10.%'",
+        "GRANT REPLICATION CLIENT ON *.* TO 'svc'@'10.%'",
+        "GRANT TRIGGER ON *.* TO 'svc'@'10.%'",
+    ]
+
+
+def test_connections_of_one_user_are_counted_too() -> None:
+    few = told(PRIMARY, max_user_connections="20")
+    found = {("dbwrite", "connections"): Level.WARNING}
+    assert problems(few) == problems(few, server_connections_per_user=20) == {}
+    assert problems(few, server_connections_per_user=21) == found
+    assert problems(few, connection_sharing="session", max_connections=21) == found
+
+
+def test_the_end_of_a_certificate_is_read_as_servers_write_it() -> None:
+    assert days_until("Jan  2 00:00:00 1970 GMT", 0.0) == 1.0
+    assert days_until("Jan 12 00:00:00 1970 GMT", 86400.0) == 10.0
+    assert days_until("", 0.0) is None
 
 
 def follows(**changed: Any) -> Examined:
