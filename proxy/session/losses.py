@@ -12,7 +12,14 @@ from proxy.session.clientside import Client
 from proxy.session.killer import Killer
 from proxy.session.machine import Machine
 from proxy.session.promotion import Promotion
-from proxy.session.remedies import MOST_REPEATS, may_move, may_read_again, may_start_over, next_sequence
+from proxy.session.remedies import (
+    MOST_REPEATS,
+    UNTIL_SEEN,
+    may_move,
+    may_read_again,
+    may_start_over,
+    next_sequence,
+)
 from proxy.session.request import Request
 from proxy.session.sentence import Sentence
 from proxy.session.servers import Servers
@@ -38,6 +45,9 @@ class Attempts(Protocol):
 
     def dispatch(self, request: Request) -> None:
         """Run it on the next server that is fit."""
+
+    def dispatch_later(self, request: Request, delay: float) -> None:
+        """The same in `delay` seconds."""
 
     def give_up(self) -> None:
         """It is over for the client; nothing more will come of it."""
@@ -158,8 +168,15 @@ class Losses:
             self._client.state_lost(farewell)
             self._attempts.give_up()
             return
+        self._start_over(request)
+
+    def _start_over(self, request: Request) -> None:
+        """Try once more on the same server: from the second time on when what was lost together is known to be."""
         request.repeats += 1
-        self._attempts.dispatch(request)
+        if request.repeats == 1:
+            self._attempts.dispatch(request)
+        else:
+            self._attempts.dispatch_later(request, UNTIL_SEEN)
 
     def _during_request(self, request: Request, link: BackendConnection, reason: str, *, movable: bool) -> None:
         if not link.farewell:
@@ -178,20 +195,20 @@ class Losses:
             sequence = next_sequence(self._turn.exchange, self._turn.forwarded)
             self._client.lose(server_lost(link.server, reason), sequence)
 
-    def _may_repeat(self, request: Request) -> bool:
-        movable, forwarded = self._machine.movable, self._turn.forwarded
-        if self._turn.exchange is None:
-            return may_start_over(request, movable)
-        return may_read_again(request, forwarded, movable)
-
     def _runs_again(self, request: Request, link: BackendConnection, *, movable: bool) -> bool:
+        sent, forwarded = self._turn.exchange is not None, self._turn.forwarded
         on_primary = self._servers.is_primary(link.server)
-        if movable and may_move(request, self._turn.forwarded, on_primary):
+        if movable and may_move(request, forwarded, on_primary):
             request.avoid |= {link.server.name}
-        elif on_primary and self._may_repeat(request):
-            request.repeats += 1
+            self._turn.unsent()
+            self._attempts.dispatch(request)
+        elif on_primary and not sent and may_start_over(request, self._machine.movable):
+            self._turn.unsent()
+            self._start_over(request)
+        elif on_primary and sent and may_read_again(request, forwarded, self._machine.movable):
+            request.lost += 1
+            # Other connections to a server that went away may be lost without being known to be.
+            self._attempts.dispatch_later(request, UNTIL_SEEN)
         else:
             return False
-        self._turn.unsent()
-        self._attempts.dispatch(request)
         return True

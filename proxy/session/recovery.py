@@ -10,7 +10,7 @@ from proxy.routing.policy import Target, route_to
 from proxy.session.context import Context
 from proxy.session.machine import Machine
 from proxy.session.preludes import PreludeRun
-from proxy.session.remedies import MOST_REPEATS, REFUSED_AS_WRITE, Remedy, remedy
+from proxy.session.remedies import MOST_REPEATS, REFUSED_AS_WRITE, UNTIL_SEEN, Remedy, remedy
 from proxy.session.request import Prelude, Request
 from proxy.sql.cache import REFUSED_BY_REPLICA
 from proxy.wire import constants as c
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 _PING: Final = Prelude(frame(bytes((c.COM_PING,)), 0))
 # In seconds: so long servers are given to close other sessions' statements, and longer with each attempt.
 _PATIENCE: Final = 0.02
-# In seconds: what the servers are now is known after about so long, if it is asked for.
-_UNTIL_SEEN: Final = 0.1
 
 
 class Attempts(Owner, Protocol):
@@ -80,7 +78,7 @@ class Recovery:
         if not (expected and self._machine.movable):
             return False
         context.monitor.look()
-        self._attempts.dispatch_later(request, _UNTIL_SEEN)
+        self._attempts.dispatch_later(request, UNTIL_SEEN)
         return True
 
     def _ask_primary(self, request: Request, server: Server, errno: int) -> None:

@@ -21,6 +21,8 @@ REFUSED_AS_WRITE: Final = frozenset({1290, 1792, 1836})
 
 # What can be tried again on the same server is tried so many times.
 MOST_REPEATS: Final = 5
+# In seconds: what the servers are now is known after about so long, if it is asked for.
+UNTIL_SEEN: Final = 0.1
 
 
 class Remedy(IntEnum):
@@ -77,9 +79,9 @@ def may_move(request: Request, forwarded: bool, on_primary: bool) -> bool:
 def may_read_again(request: Request, forwarded: bool, movable: bool) -> bool:
     """Whether a request that the primary had, and whose connection is gone, can run once more.
 
-    Only once: whoever killed the connection wanted the statement to end.
+    Only once: whoever killed the connection wanted the statement to end, and a read can be what ends a server.
     """
-    return movable and not forwarded and not request.repeats and _changes_nothing(request)
+    return movable and not forwarded and not request.lost and _changes_nothing(request)
 
 
 def _changes_nothing(request: Request) -> bool:

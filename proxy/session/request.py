@@ -33,9 +33,10 @@ class Request:
     its beginning, or that the client may send more while it is answered. `avoid` holds the names of servers that could
     not serve it. `wish` is what a hint, or the rule of number `rule`, says about the replica, `limit` for how
     many seconds a rule lets it run (0: for any). `repeats` counts what was
-    tried again on one server. Of a COM_STMT_PREPARE, `made` is the statement that it made, and `definitions` are its
-    columns', if the client keeps them. `need` is the number (`topology.freshness`) up to which a replica must have
-    everything, `waits` that one is waited for, until the event loop's time is `until`, and `waited` that this is over.
+    tried again on one server, `lost` how often the primary was lost while it ran there. Of a COM_STMT_PREPARE, `made`
+    is the statement that it made, and `definitions` are its columns', if the client keeps them. `need` is the number
+    (`topology.freshness`) up to which a replica must have everything, `waits` that one is waited for, until the event
+    loop's time is `until`, and `waited` that this is over.
     `before` is a text that its connection has to run right before it, and `whole` makes its reply what the connection
     of the statement before would have said; `kept` is what stays known of that statement. `again` are the reads that
     its connection has to run before, for what it asks about them. `given_up` is when it stops waiting for a primary
@@ -50,6 +51,7 @@ class Request:
     streamed: bool = False
     avoid: frozenset[str] = frozenset()
     repeats: int = 0
+    lost: int = 0
     wish: Hint | None = None
     rule: int = 0
     limit: float = 0.0

@@ -103,7 +103,10 @@ def test_a_plain_read_on_a_primary_that_is_lost_runs_once_more() -> None:
     streamed.streamed = True
     assert not may_read_again(streamed, forwarded=False, movable=True)
     again = request(Target.REPLICA)
-    again.repeats = 1
+    # What was not even begun somewhere does not count.
+    again.repeats = MOST_REPEATS
+    assert may_read_again(again, forwarded=False, movable=True)
+    again.lost = 1
     assert not may_read_again(again, forwarded=False, movable=True)
 
 
