@@ -78,6 +78,10 @@ class LastRan:
             if request.statement.kind is READ and self.rows_again:
                 self.again = (*self.rows_again, request)
 
+    def has_warnings_beside(self, server: str) -> bool:
+        """Whether there is something to be told that `server` does not know."""
+        return self.warned and self.warnings != server
+
     def is_split(self, asks: int) -> bool:
         """Whether no server alone knows the answer to a question."""
         return asks & FOUND_ROWS != 0 and asks != FOUND_ROWS and self.rows != self.server

@@ -25,7 +25,7 @@ from proxy.session.wording import insert_id_lost
 from proxy.sql.lexer import DEFAULT_QUOTING
 from proxy.sql.meaning import DEFAULT_MEANING
 from proxy.sql.questions import FOUND_ROWS, WARNINGS
-from proxy.sql.statement import DIAGNOSTIC, PRIMARY, Statement
+from proxy.sql.statement import DIAGNOSTIC, PRIMARY, READ, Statement
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.framing import payload_length
@@ -35,7 +35,10 @@ from topology.servers import Vendor
 _AGAIN: Final = route_to(Target.PRIMARY, "diagnostic")
 _OK: Final = bytes((c.OK_HEADER,))
 # Of the statements for the primary, those that use no table, or only in a subquery.
-_WITHOUT_TABLES: Final = frozenset({"do", "user-variable", "primary-function", "unknown"})
+_WITHOUT_TABLES: Final = frozenset(
+    "do user-variable primary-function unknown set-expression set-global connection-variable next-transaction "
+    "deallocate".split()
+)
 _TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 # LAST_INSERT_ID(), @@last_insert_id, @@identity
 _ASKS: Final = re.compile(rb"last_insert_id|@@(?:\w+\.)?identity", re.IGNORECASE)
@@ -166,17 +169,26 @@ class LastStatement:
         """A statement runs on the server of that name: from now on the session may ask about it."""
         self.kept = kept = request.kept
         if kept is None:
-            self.ran.sent(
-                request, server, on_replica=on_replica, keeps_warnings=self._keeps_warnings(request.statement)
-            )
+            keeps = self._keeps_warnings(request)
+            if not keeps and self._may_keep_warnings(request.statement) and self.ran.has_warnings_beside(server):
+                self.ran.warnings, self.warned, keeps = "", UNKNOWN, True
+            self.ran.sent(request, server, on_replica=on_replica, keeps_warnings=keeps)
             return
         if not self.ran.warnings:
             self.warned = kept
         if not self.ran.rows:
             self.ran.found_rows = kept.found_rows
 
-    def _keeps_warnings(self, statement: Statement) -> bool:
+    def _keeps_warnings(self, request: Request) -> bool:
         """Whether the warnings of the statement before are there after this one, too, unless it leaves some itself."""
-        if not self._mariadb or statement.reads or statement.written:
+        statement = request.statement
+        if not self._mariadb or statement.reads or statement.reads is None or statement.written:
             return False
+        if statement.kind is READ:
+            # Of SHOW there are tables behind the scenes.
+            return self._requests.text(request).lstrip()[:4].upper() != b"SHOW"
         return statement.kind is not PRIMARY or statement.reason in _WITHOUT_TABLES
+
+    def _may_keep_warnings(self, statement: Statement) -> bool:
+        """Whether that depends on what it runs."""
+        return self._mariadb and statement.kind is PRIMARY and not statement.reads and not statement.written

@@ -1,0 +1,94 @@
+"""What can be asked about the last statement when its connection went to another session."""
+
+import pytest
+
+from proxy.routing.state import Seen
+from proxy.session.diagnostics import LOST
+from proxy.session.request import Request
+from proxy.wire.framing import frame
+from proxy.wire.primitives import lenenc_bytes
+from tests.support.machines import PRIMARY, REPLICA, Session, query
+from topology.servers import Vendor
+
+
+def rows(*found: tuple[bytes, ...]) -> bytes:
+    """As much of a reply as is looked at."""
+    packets = [b"\1", *(b"".join(map(lenenc_bytes, row)) for row in found), b"\xfe\0\0\2\0"]
+    return b"".join(frame(packet, number) for number, packet in enumerate(packets, 1))
+
+
+WARNING = rows((b"Warning", b"1642", b"a warning"))
+NUMBERS = rows((b"0", b"0", b"1", *(b"1642" for _ in range(13))))
+
+
+class Told(Session):
+    """A session whose statements are noted as they are sent."""
+
+    def __init__(self, vendor: Vendor = Vendor.MARIADB) -> None:
+        super().__init__(vendor=vendor)
+        self.last = self.machine.last
+
+    def runs(self, text: str, name: str = PRIMARY, *, warns: bool = False) -> None:
+        self.last.sent(self.request(query(text)), name, on_replica=name != PRIMARY)
+        if warns:
+            self.last.ran.left_warnings()
+
+    def loses(self, name: str = PRIMARY) -> None:
+        """The connection goes to another session, and says what it knows."""
+        told = [b"", WARNING, rows(), b"", NUMBERS, b""]
+        self.last.keep(told, Seen(), name, name == PRIMARY, last=True)
+
+    def asks(self, text: str = "SHOW WARNINGS") -> str:
+        told = self.last.retold(self.request(query(text)))
+        if isinstance(told, Request):
+            return self.last.ran.asked(told.statement.asks)
+        return "" if told == LOST else "told" if told == WARNING else str(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("SET @a = 1", "told"),
+        ("SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", "told"),
+        ("SET timestamp = 1", "told"),
+        ("SET TRANSACTION READ ONLY", "told"),
+        ("SELECT 1", "told"),
+        ("COMMIT", "told"),
+        # With these it depends on what they run.
+        ("CALL p()", ""),
+        ("EXECUTE p", ""),
+        ("SELECT f()", ""),
+        ("SHOW TABLES", PRIMARY),
+        ("SHOW VARIABLES LIKE 'x'", PRIMARY),
+        ("SELECT a FROM t", PRIMARY),
+        ("UPDATE t SET a = 1", PRIMARY),
+    ],
+)
+def test_warnings_of_a_statement_behind_another_one(text: str, answer: str) -> None:
+    told = Told()
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.loses()
+    told.runs(text)
+    assert told.asks() == answer
+
+
+def test_a_connection_that_is_there_knows_itself() -> None:
+    told = Told()
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.runs("CALL p()")
+    assert told.asks() == PRIMARY
+
+
+def test_where_there_were_no_warnings_none_are_lost() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA)
+    told.runs("CALL p()")
+    assert told.asks() == PRIMARY
+
+
+def test_any_statement_of_mysql_forgets_warnings() -> None:
+    told = Told(Vendor.MYSQL)
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.loses()
+    told.runs("SET @a = 1")
+    assert told.asks() == PRIMARY
