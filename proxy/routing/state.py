@@ -37,6 +37,8 @@ _SETS_INSERT_ID: Final = frozenset({"function", "insert-id"})
 # ER_NO_DEFAULT: the one error that both vendors find when they have made the assignments before (observed)
 _NO_DEFAULT: Final = 1230
 _HALF_SET: Final = "set-unknown"
+_UNKNOWN_FUNCTION: Final = "unknown-function"
+_WRITE: Final = "write"
 # ER_PARSE_ERROR, ER_UNKNOWN_STMT_HANDLER: not even begun
 _NOT_BEGUN: Final = frozenset({1064, 1243})
 
@@ -75,7 +77,7 @@ class SessionState:
         self.schema = schema
         self.pins = Pins()
         self.named = NamedStatements()
-        self.variables = UserVariables()
+        self.variables = UserVariables(baseline.touched)
         self.resets = 0
         self.insert_id: int | None = 0
         self.insert_id_lost = False
@@ -178,6 +180,8 @@ class SessionState:
         if statement.writes:
             # LAST_INSERT_ID() asks the connection that wrote.
             self.insert_id = seen.insert_id = None
+            if statement.reason == _WRITE and statement.variables:
+                self.variables.touch(statement.variables, self.reading.version, seen.variables)
         if self._settings.full:
             self.pins.add("many-settings")
         seen.version = self.version
@@ -215,10 +219,11 @@ class SessionState:
         elif isinstance(effect, e.SetUserVariable):
             self.variables.lose_all()
 
-    def reported(self, track: SessionTrack, effects: Sequence[e.Effect], seen: Seen) -> None:
+    def reported(self, track: SessionTrack, effects: Sequence[e.Effect], seen: Seen, *, triggers: bool = False) -> None:
         """Take over what the primary said of the session's state; `effects` are those that were taken over already.
 
-        What it does not say may have changed all the same: it is never taken for unchanged.
+        What it does not say may have changed all the same: it is never taken for unchanged. `triggers` says that some
+        may have run beside what the effects are of.
         """
         for effect in new_values(track, effects):
             self._set_variable(effect, b"", seen)
@@ -226,6 +231,8 @@ class SessionState:
             self._schema_reported(track.schema, effects, seen)
         if track.changed and not explains(effects):
             self.pins.add(_STATE_CHANGE)
+        elif track.changed and triggers:
+            self.variables.lose_all()
         seen.version = self.version
         self._judge()
 
@@ -386,8 +393,10 @@ class SessionState:
     def _hold(self, effect: e.Hold, text: bytes, seen: Seen) -> None:
         if effect.reason in _SETS_INSERT_ID:
             self.insert_id = seen.insert_id = None
-        else:
-            self.pins.hold(effect)
+            return
+        if effect.reason == _UNKNOWN_FUNCTION:
+            self.variables.lose_all()
+        self.pins.hold(effect)
 
     def _renamed(self, effect: e.Renamed, text: bytes, seen: Seen) -> None:
         self.pins.renamed(effect, self.schema)

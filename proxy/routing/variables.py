@@ -7,28 +7,33 @@ from proxy.sql.statement import Variables
 
 # Of a session that sets more, no value is known.
 MAX_VARIABLES: Final = 256
+_NULL: Final = "NULL"
 
 
 class Variable:
     """One user variable: its last value as SQL, empty when it is not known, and the version in which it got that.
 
     `epoch` is the session's when it was set: a string means another one after a change of character set or sql_mode.
+    `typed` is its value before NULL, of which it keeps the type; empty when it had none that is known.
     """
 
-    __slots__ = ("epoch", "value", "version")
+    __slots__ = ("epoch", "typed", "value", "version")
 
-    def __init__(self, value: str, version: int, epoch: int) -> None:
+    def __init__(self, value: str, version: int, epoch: int, typed: str = "") -> None:
         self.value = value
         self.version = version
         self.epoch = epoch
+        self.typed = typed
 
 
 class UserVariables:
-    """All of them. `uncertain` says that any variable may have got a value that is not known."""
+    """All of them. `uncertain` says that any variable may have got a value that is not known. One that was read by a
+    write before it was set is NULL, of the type of `touched` if that is not empty."""
 
-    __slots__ = ("_known", "_version", "uncertain")
+    __slots__ = ("_known", "_touched", "_version", "uncertain")
 
-    def __init__(self) -> None:
+    def __init__(self, touched: str = "") -> None:
+        self._touched = touched
         self._known: dict[str, Variable] = {}
         self._version = 0
         self.uncertain = False
@@ -44,8 +49,24 @@ class UserVariables:
             self.lose_all()
             return
         self._version += 1
-        self._known[effect.name] = Variable(effect.value, self._version, epoch)
+        typed = self._type_of(effect.name, epoch) if effect.value.upper() == _NULL else ""
+        self._known[effect.name] = Variable(effect.value, self._version, epoch, typed)
         seen[effect.name] = self._version
+
+    def _type_of(self, name: str, epoch: int) -> str:
+        """A value of the type that a variable has now; empty when none is known."""
+        variable = self._known.get(name)
+        if variable is None:
+            return ""
+        typed = variable.typed or variable.value
+        return typed if variable.epoch == epoch and typed.upper() != _NULL else ""
+
+    def touch(self, names: Variables, epoch: int, seen: dict[str, int]) -> None:
+        """A write has read these: servers set those that have no value, as what they log shall be complete."""
+        for name in (names or frozenset()) - self._known.keys():
+            if self._touched:
+                self.set(SetUserVariable(name, self._touched), epoch, seen)
+            self.set(SetUserVariable(name, _NULL), epoch, seen)
 
     def lose_all(self) -> None:
         """Any of them may have got a value that is not known."""
@@ -76,4 +97,5 @@ class UserVariables:
 
 def set_text(variables: dict[str, Variable]) -> str:
     """The statement that sets these; their values must be known."""
-    return "SET " + ", ".join(f"@`{name}` = {variable.value}" for name, variable in variables.items())
+    values = ((name, value) for name, of in variables.items() for value in (of.typed, of.value) if value)
+    return "SET " + ", ".join(f"@`{name}` = {value}" for name, value in values)

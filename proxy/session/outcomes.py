@@ -147,7 +147,9 @@ class Outcomes:
         if request.named:
             # EXECUTE as text always says that something has changed.
             told = replace(told, changed=None)
-        self._state.reported(told, () if failed else request.statement.effects, seen)
+        statement = request.statement
+        triggers = statement.writes and (statement.reason == MULTI_STATEMENT or not statement.defines)
+        self._state.reported(told, () if failed else statement.effects, seen, triggers=triggers)
 
     def _command_done(self, request: Request, seen: Seen) -> None:
         if request.code == c.COM_INIT_DB:

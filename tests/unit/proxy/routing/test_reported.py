@@ -119,3 +119,15 @@ def test_schemas_and_other_changes(text: str, track: SessionTrack, schema: str, 
 
 def test_an_effect_of_no_known_kind_explains_nothing() -> None:
     assert not explains((e.Hold("unknown-function"),))
+
+
+@pytest.mark.parametrize(
+    ("triggers", "changed", "known"), [(True, True, False), (True, False, True), (False, True, True)]
+)
+def test_what_sets_a_variable_beside_triggers_may_have_set_any(triggers: bool, changed: bool, known: bool) -> None:
+    session = Session()
+    session.run("SET @a = 1", SessionTrack())
+    statement = classified("INSERT INTO t VALUES (@b := 1)")
+    session.state.reported(SessionTrack(changed=changed), statement.effects, session.seen, triggers=triggers)
+    assert session.state.knows(classified("SELECT @a")) is known
+    assert session.state.pin == ""

@@ -5,6 +5,7 @@ import pytest
 from proxy.routing.settings import LOGIN
 from proxy.routing.state import Baseline, Seen, SessionState
 from proxy.routing.told import Fit
+from proxy.routing.variables import set_text
 from proxy.sql.effects import SetVariable
 from proxy.sql.meaning import DEFAULT_MEANING, Meaning
 from tests.support.statements import classified
@@ -413,3 +414,22 @@ def test_what_limits_the_time_of_statements_is_told_again_behind_a_reset() -> No
     state.limit_time(None)
     state.reset()
     assert state.missing(again.version) is None
+
+
+def test_a_function_that_is_not_known_may_set_any_variable() -> None:
+    assert not Session().run("SET @a = 1", "SELECT f()").state.knows(classified("SELECT @a"))
+
+
+@pytest.mark.parametrize(
+    ("touched", "text", "told"),
+    [
+        ("", "INSERT INTO t SELECT @a", "SET @`a` = NULL"),
+        ("''", "INSERT INTO t SELECT @a", "SET @`a` = '', @`a` = NULL"),
+        ("''", "DELETE FROM t WHERE b = f(@a)", ""),
+        ("''", "SET time_zone = @a", ""),
+    ],
+)
+def test_what_a_write_reads_before_it_is_set_has_a_type(touched: str, text: str, told: str) -> None:
+    state = Session(baseline=Baseline(touched=touched)).run(text).state
+    missing = state.missing_variables(frozenset({"a"}), Seen())
+    assert (set_text(missing) if missing else "") == told

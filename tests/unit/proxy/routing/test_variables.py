@@ -69,3 +69,36 @@ def test_any_variable_may_have_been_changed() -> None:
 def test_very_many_variables_are_not_told() -> None:
     known, _ = variables(**{f"v{number}": "1" for number in range(MAX_VARIABLES + 1)})
     assert known.uncertain
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (["1", "NULL"], "SET @`a` = 1, @`a` = NULL"),
+        (["'x'", "null", "NULL"], "SET @`a` = 'x', @`a` = NULL"),
+        (["NULL"], "SET @`a` = NULL"),
+        (["", "NULL"], "SET @`a` = NULL"),
+        (["'x'", "NULL", "2"], "SET @`a` = 2"),
+    ],
+)
+def test_null_has_the_type_of_the_value_before(values: list[str], told: str) -> None:
+    known = UserVariables()
+    for value in values:
+        known.set(SetUserVariable("a", value), 0, {})
+    assert set_text(known.missing(None, 0, {})) == told
+
+
+def test_a_type_of_another_character_set_is_forgotten() -> None:
+    known, seen = variables(a="'x'")
+    known.set(SetUserVariable("a", "NULL"), 1, seen)
+    assert set_text(known.missing(None, 1, {})) == "SET @`a` = NULL"
+
+
+def test_what_a_write_has_read_is_null_unless_it_was_set() -> None:
+    known, seen = variables(a="1")
+    known.touch(frozenset({"a", "b"}), 0, seen)
+    known.touch(None, 0, seen)
+    assert set_text(known.missing(frozenset({"a", "b"}), 0, {})) in (
+        "SET @`a` = 1, @`b` = NULL",
+        "SET @`b` = NULL, @`a` = 1",
+    )
