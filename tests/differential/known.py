@@ -1,20 +1,27 @@
-"""Differences that docs/routing.md names under "What is not as on one server yet", by the steps that show them."""
+"""Differences that docs/routing.md names under "What is not as on one server yet", and docs/sharing.md under "What the
+last statement left"."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from proxy.session.diagnostics import LOST, SPLIT
+from proxy.wire.constants import SERVER_STATUS_IN_TRANS
+from tests.differential.difference import Difference
 from tests.differential.steps import Kind, Step
+from tests.support.recorder import Turn
 
 _DIAGNOSTICS: Final = re.compile(r"SHOW (COUNT|WARNINGS|ERRORS)|@@(warning|error)_count|GET DIAGNOSTICS|ROW_COUNT")
-_SET_BY_PROGRAMS: Final = re.compile(r"@(seen|in_function)")
-
-
-def _after_an_error_of_the_proxy(steps: Sequence[Step]) -> bool:
-    """A question about a command on a prepared statement or cursor that does not exist, which the proxy answers."""
-    asked = bool(_DIAGNOSTICS.search(_text(steps)))
-    before = [step for step in steps[:-1] if not _without_a_table(step) and step.kind is not Kind.PREPARE]
-    return asked and bool(before) and before[-1].kind in (Kind.EXECUTE, Kind.FETCH, Kind.RESET, Kind.PING)
+# What is answered from memory, whatever became of the connection.
+_RETOLD: Final = re.compile(
+    r"SELECT (ROW_COUNT\(\)|FOUND_ROWS\(\)|LAST_INSERT_ID\(\)|@@(warning|error)_count|, )+"
+    r"|SHOW (WARNINGS|ERRORS)( LIMIT \d+)?|SHOW COUNT\(\*\) (WARNINGS|ERRORS)"
+)
+# What finds rows, or may do so: an execution of what was prepared as well.
+_FINDS: Final = re.compile(r"SELECT (?!no_such|\* FROM no_such)|TABLE |VALUES|SHOW|DESC|CALL|EXECUTE|INTO|RETURNING")
+# The packets that end columns or rows: an EOF, or an OK without any text.
+_EOF, _OK = 5, 7
+_NEXT_NUMBER: Final = re.compile(rb"^.*?CREATE TABLE| AUTO_INCREMENT=\d+", re.DOTALL)
 
 
 def _text(steps: Sequence[Step]) -> str:
@@ -26,90 +33,117 @@ def _text(steps: Sequence[Step]) -> str:
     return texts[-1] if texts else ""
 
 
+def _after_an_error_of_the_proxy(difference: Difference) -> bool:
+    """A question about a command on a prepared statement or cursor that does not exist, which the proxy answers."""
+    steps = difference.steps
+    asked = bool(_DIAGNOSTICS.search(_text(steps)))
+    before = [step for step in steps[:-1] if not _without_a_table(step) and step.kind is not Kind.PREPARE]
+    return asked and bool(before) and before[-1].kind in (Kind.EXECUTE, Kind.FETCH, Kind.RESET)
+
+
 def _without_a_table(step: Step) -> bool:
     """A statement that leaves the warnings before it where they are, on MariaDB."""
     return bool(step.text) and not re.search(r"FROM|INSERT|UPDATE|REPLACE|CREATE|ALTER|DROP|TABLE", step.text)
 
 
-def _of_a_connection_that_went(steps: Sequence[Step]) -> bool:
+def _of_a_connection_that_went(difference: Difference) -> bool:
     """A question in a form that is refused when the connection that could answer serves another session."""
-    text = _text(steps)
-    if "shows()" in text:
-        return True
-    first = re.match(r"(SELECT ROW_COUNT\(\)|SHOW WARNINGS|SHOW ERRORS|GET DIAGNOSTICS[^;]*) *;", text)
-    return bool(first or re.search(r"(@@(warning|error)_count|ROW_COUNT\(\)).* (FROM|INTO)", text))
+    return difference.refusal == LOST.message and not _RETOLD.fullmatch(_text(difference.steps))
 
 
-def _rows_of_an_earlier_select(steps: Sequence[Step]) -> bool:
-    """FOUND_ROWS() behind other statements than a SELECT and those that are known to leave it, or before any SELECT."""
-    text = "".join(step.text for step in steps[-2:])
-    before = [step for step in steps[:-1] if step.kind is not Kind.PREPARE]
-    plain = bool(before) and before[-1].text.startswith("SELECT") and "no_such" not in before[-1].text
-    return "FOUND_ROWS()" in text and not plain
+def _of_a_procedure(difference: Difference) -> bool:
+    """What a procedure asks about the statement before its CALL."""
+    return "shows()" in _text(difference.steps)
 
 
-def _rows_beside_others(steps: Sequence[Step]) -> bool:
+def _rows_before_any_select(difference: Difference) -> bool:
+    """FOUND_ROWS() where no statement before has found rows."""
+    before = (step for step in difference.steps[:-1] if step.kind is not Kind.PREPARE)
+    return "FOUND_ROWS()" in _text(difference.steps) and not any(
+        _FINDS.search(step.text or "SELECT") for step in before
+    )
+
+
+def _outside_of_a_transaction(difference: Difference) -> bool:
+    """FOUND_ROWS() or warnings of a read before the transaction, told by the replica that ran it."""
+    asked = bool(_DIAGNOSTICS.search(_text(difference.steps)) or "FOUND_ROWS()" in _text(difference.steps))
+    return asked and _out_of_transaction(difference.wanted) == _out_of_transaction(difference.got)
+
+
+def _out_of_transaction(turn: Turn) -> list[bytes]:
+    return [_without_flag(payload) for _, payload in turn.packets]
+
+
+def _without_flag(payload: bytes) -> bytes:
+    """Without the flag that tells of a transaction, of a packet that ends columns or rows."""
+    if payload[:1] != b"\xfe" or len(payload) not in (_EOF, _OK):
+        return payload
+    at = 3
+    return payload[:at] + bytes((payload[at] & ~SERVER_STATUS_IN_TRANS,)) + payload[at + 1 :]
+
+
+def _rows_beside_others(difference: Difference) -> bool:
     """FOUND_ROWS() together with what is known of a statement behind that SELECT: refused."""
-    return bool(re.search(r"FOUND_ROWS\(\).*ROW_COUNT|ROW_COUNT.*FOUND_ROWS\(\)", _text(steps)))
+    return difference.refusal == SPLIT.message
 
 
-def _rows_of_an_earlier_union(steps: Sequence[Step]) -> bool:
+def _rows_of_an_earlier_union(difference: Difference) -> bool:
     """FOUND_ROWS() behind a SELECT with LIMIT, for which MariaDB tells the rows of the UNION before that."""
+    steps = difference.steps
     asks = "FOUND_ROWS()" in steps[-1].text
     return asks and "LIMIT" in "".join(step.text for step in steps[-2:-1]) and any("UNION" in s.text for s in steps)
 
 
-def _set_by_a_trigger(steps: Sequence[Step]) -> bool:
-    """A user variable that a trigger or a stored function has set."""
-    return bool(_SET_BY_PROGRAMS.search(steps[-1].text))
+def _set_by_a_trigger(difference: Difference) -> bool:
+    """A user variable that a trigger has set, fired by EXECUTE."""
+    executed = any(step.text.startswith("EXECUTE") for step in difference.steps[:-1])
+    return executed and "@seen" in difference.steps[-1].text
 
 
-def _never_set(steps: Sequence[Step]) -> bool:
-    """A user variable without a value is of another type on MySQL once a write has read it; on MariaDB while it
-    is on the connection where it had one before."""
-    written = any(re.search(r"(INSERT|UPDATE) .*@\w|@\w+`? :?= NULL", step.text) for step in steps[:-1])
-    return written and bool(re.search(r"@[`'\"]?[abcA]\b", steps[-1].text))
-
-
-def _next_number(steps: Sequence[Step]) -> bool:
+def _next_number(difference: Difference) -> bool:
     """AUTO_INCREMENT in a table's definition, after numbers that were given to rows which did not come about."""
-    return steps[-1].text.startswith("SHOW CREATE TABLE")
+    return _without_next_number(difference.wanted) == _without_next_number(difference.got)
 
 
-def _of_two_snapshots(steps: Sequence[Step]) -> bool:
+def _without_next_number(turn: Turn) -> list[bytes]:
+    return [_NEXT_NUMBER.sub(b"", payload) for _, payload in turn.packets]
+
+
+def _of_two_snapshots(difference: Difference) -> bool:
     """Refused in a read-only transaction, because others have written since its reads ran on a replica."""
-    read_only = any(re.search(r"READ ONLY|read_only", step.text) for step in steps[:-1])
-    return read_only and bool(re.match(r"EXECUTE|CALL|SELECT .* INTO|SET @|SELECT \w+\(", steps[-1].text))
+    return "its reads ran on a replica" in difference.refusal
 
 
-def _of_another_type(steps: Sequence[Step]) -> bool:
+def _of_another_type(difference: Difference) -> bool:
     """The text of an error about a parameter that had a value of another type in an execution before."""
-    last = steps[-1]
-    before = [step for step in steps[:-1] if step.kind is Kind.EXECUTE and step.handle == last.handle]
+    last = difference.steps[-1]
+    before = [step for step in difference.steps[:-1] if step.kind is Kind.EXECUTE and step.handle == last.handle]
     return last.kind is Kind.EXECUTE and any(step.values != last.values for step in before)
 
 
-def _of_another_plan(steps: Sequence[Step]) -> bool:
+def _of_another_plan(difference: Difference) -> bool:
     """What MySQL says of the columns of SHOW TABLES depends on its plan, which with a limit is each server's own."""
-    limited = any("sql_select_limit" in step.text for step in steps[:-1])
-    return limited and bool(re.match(r"SHOW (FULL )?TABLES", steps[-1].text))
+    limited = any("sql_select_limit" in step.text for step in difference.steps[:-1])
+    tables = re.match(r"SHOW (FULL )?TABLES", difference.steps[-1].text)
+    return limited and bool(tables) and difference.only_in_definitions
 
 
-KNOWN: Final = (
+KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
     _of_two_snapshots,
     _next_number,
     _after_an_error_of_the_proxy,
     _of_a_connection_that_went,
+    _of_a_procedure,
     _of_another_type,
     _of_another_plan,
-    _rows_of_an_earlier_select,
+    _outside_of_a_transaction,
+    _rows_before_any_select,
     _rows_beside_others,
     _rows_of_an_earlier_union,
     _set_by_a_trigger,
-    _never_set,
 )
 
 
-def is_known(steps: Sequence[Step]) -> bool:
-    """Whether the last of these steps, whose replies differ, shows one of them."""
-    return any(known(steps) for known in KNOWN)
+def is_known(difference: Difference) -> bool:
+    """Whether it is one of them."""
+    return any(known(difference) for known in KNOWN)

@@ -12,13 +12,14 @@ from typing import Final
 
 from replication.sandbox import Cluster
 from tests.differential.background import Others
+from tests.differential.difference import Difference
 from tests.differential.known import is_known
 from tests.differential.schema import DIALECTS, DIRECT, PROXIED, Administrator, login
 from tests.differential.sequences import sequence
 from tests.differential.steps import Side, Step
 from tests.support.clients import READS, Counters, direct, run
 from tests.support.proxies import ProxyProcess
-from tests.support.recorder import Recorder, differences
+from tests.support.recorder import Recorder
 from tests.support.wireclient import WireClient
 from topology.servers import Vendor
 
@@ -27,14 +28,6 @@ _PAUSE: Final = 0.015
 _DEFINES: Final = re.compile(r"CREATE|DROP|ALTER|RENAME|TRUNCATE")
 # Each shorter sequence is tried so often: whether a read meets a fresh replica is a matter of time.
 _ATTEMPTS: Final = 2
-
-
-@dataclass(frozen=True)
-class Difference:
-    """`steps` end with the one whose replies differ, as `text` shows."""
-
-    steps: tuple[Step, ...]
-    text: str
 
 
 @dataclass(frozen=True)
@@ -103,7 +96,7 @@ class Place:
                     time.sleep(_PAUSE)
                 got = proxied.perform(step)
                 if wanted != got:
-                    return Difference(tuple(steps[:count]), differences([wanted], [got])), count
+                    return Difference(tuple(steps[:count]), wanted, got), count
                 if wanted.command == "closed":
                     break
         return None, count
@@ -166,7 +159,7 @@ class Differential:
             outcome.steps += count
         if difference is None:
             return
-        if is_known(difference.steps):
+        if is_known(difference):
             outcome.known += 1
             return
         if len(outcome.findings) < shrink:
@@ -218,7 +211,7 @@ def _again(place: Place, steps: list[Step], flags: int) -> Difference | None:
     for attempt in range(_ATTEMPTS):
         paused = bool(attempt)
         difference, _ = place.play(steps, flags, paused=paused)
-        if difference is not None and not is_known(difference.steps):
+        if difference is not None and not is_known(difference):
             pausing = tuple(replace(step, pause=step.pause or paused) for step in difference.steps)
             return replace(difference, steps=pausing)
     return None
