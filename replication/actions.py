@@ -32,6 +32,7 @@ class Action(StrEnum):
     LEAVE = "leave alone"
     RESTART = "restart replication"
     REPOINT = "attach again"
+    DETOUR = "attach again by way of another replica"
     ATTACH = "attach"
     RENEW = "write anew what differs"
     SHADOW = "copy beside and exchange"
@@ -59,10 +60,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaPlan:
-    """The decision about one replica. `new_server_id` is None when its own may stay."""
+    """The decision about one replica. `new_server_id` is None when its own may stay; `lender` is whom it follows for a
+    while when it gets there by a DETOUR.
+    """
 
     facts: ServerFacts
     action: Action
     reason: str
     new_server_id: int | None = None
     warnings: tuple[str, ...] = field(default=())
+    lender: ServerFacts | None = None

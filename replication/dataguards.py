@@ -1,7 +1,10 @@
 """Interlocks around data: what a copy would destroy, and whether histories go on from each other. Pure."""
 
-from replication.errors import Diverged, Refused, ReplicationBroken
-from replication.facts import ServerFacts
+from collections.abc import Iterable
+
+from replication.errors import Diverged, Purged, Refused
+from replication.facts import Phase, ServerFacts
+from replication.interlocks import LOOPBACK, logs_what_it_applies
 from topology.gtid import beyond, covers, shares_history
 from topology.servers import Vendor
 
@@ -50,15 +53,35 @@ def check_not_shrunk(primary: ServerFacts, target: ServerFacts) -> None:
 
 
 def check_continues(primary: ServerFacts, target: ServerFacts) -> None:
-    """Raise ReplicationBroken, as a diverged or a purged replica, where GTIDs do not lead on from the target's."""
+    """Raise Diverged or Purged where GTIDs do not lead on from the target's."""
     remedy = f"look at what it has; if that may go, run again with --force {target.name}"
     if beyond(target.vendor, target.gtid, primary.gtid) or not _same_history(primary, target):
         raise Diverged(f"{target.server} has transactions that {primary.server} lacks", remedy)
     if not covers(target.vendor, target.applied, primary.purged):
-        raise ReplicationBroken(
+        raise Purged(
             f"what {target.server} lacks is not in the binary log of {primary.server} any more",
             f"to copy it anew run again with --force {target.name}",
         )
+
+
+def find_lender(primary: ServerFacts, target: ServerFacts, others: Iterable[ServerFacts]) -> ServerFacts | None:
+    """A replica of the same primary whose binary log leads on from the target to what the primary still has."""
+    return next((each for each in others if _lends(primary, target, each)), None)
+
+
+def _lends(primary: ServerFacts, target: ServerFacts, other: ServerFacts) -> bool:
+    vendor, marker = target.vendor, other.marker
+    if marker is None or marker.phase is not Phase.DONE or marker.primary != primary.identity:
+        return False
+    serves = other.name != target.name and [channel.running for channel in other.channels] == [True]
+    logs = other.on("log_bin") and logs_what_it_applies(other)
+    understood = other.vendor is vendor and other.version[:2] <= target.version[:2]
+    reached = other.server.host not in LOOPBACK or target.server.host in LOOPBACK
+    # Its log begins where it was copied, and MariaDB's does not tell.
+    begins_before = covers(vendor, target.applied, other.purged) and covers(vendor, target.applied, marker.gtid)
+    leads_on = covers(vendor, other.applied, primary.purged) and not beyond(vendor, target.gtid, other.applied)
+    of_the_primary = not beyond(vendor, other.gtid, primary.gtid)
+    return serves and logs and understood and reached and begins_before and leads_on and of_the_primary
 
 
 def _same_history(primary: ServerFacts, target: ServerFacts) -> bool:

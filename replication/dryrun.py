@@ -7,6 +7,7 @@ from replication.actions import Action, Method, ReplicaPlan, Users
 from replication.comparison.repair import REWRITING
 from replication.copy.shadow import shadow
 from replication.dataguards import losses
+from replication.detour import source_at
 from replication.facts import Marker, Phase, ServerFacts
 from replication.statements import (
     HIDDEN,
@@ -39,7 +40,10 @@ def describe(
     shown = replace(source, password=HIDDEN)
     statements = dialect(primary.vendor)
     plans = [decision for decision in decisions if isinstance(decision, ReplicaPlan)]
-    if any(plan.action in (Action.COPY, Action.SHADOW, Action.RENEW, Action.ATTACH, Action.REPOINT) for plan in plans):
+    if any(
+        plan.action in (Action.COPY, Action.SHADOW, Action.RENEW, Action.ATTACH, Action.REPOINT, Action.DETOUR)
+        for plan in plans
+    ):
         yield primary.name, "make the replication account, unless it is there and fits:"
         yield from _sql(primary.name, statements.create_replicator(shown.user, shown.password))
     for plan in plans:
@@ -72,13 +76,22 @@ def _steps(primary: ServerFacts, plan: ReplicaPlan, source: Source, users: Users
             yield from _attaching(plan.facts, source, gtid, statements)
         case Action.REPOINT:
             yield from _sql(name, statements.repoint(source))
+        case Action.DETOUR if plan.lender is not None:
+            yield from _closing(name, Marker(primary.identity, Phase.DETOUR, plan.facts.applied), statements)
+            yield from _sql(name, statements.repoint(source_at(plan.lender, source)))
+            yield name, f"wait until it has all that {plan.lender.name} has, then:"
+            yield from _sql(name, statements.repoint(source))
         case Action.RESTART:
             yield from _sql(name, statements.restart())
-        case Action.LEAVE:
+        case _:
             return
     yield name, f"wait until it has caught up with {primary.name}, then:"
-    yield from _sql(name, statements.pause())
-    yield from _marking(name, Marker(primary.identity, Phase.DONE, "<GTID reached>"))
+    yield from _closing(name, Marker(primary.identity, Phase.DONE, "<GTID reached>"), statements)
+
+
+def _closing(name: str, marker: Marker, statements: Dialect) -> Iterator[Line]:
+    yield from _sql(name, [*statements.pause(), *statements.writable()])
+    yield from _marking(name, marker)
     yield from _sql(name, [*statements.read_only(), *statements.resume()])
 
 

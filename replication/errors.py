@@ -35,6 +35,10 @@ class Diverged(ReplicationBroken):
     """A replica has a history of its own, which only its operator can give up."""
 
 
+class Purged(ReplicationBroken):
+    """What a replica lacks is not in the binary log of its primary any more."""
+
+
 class SchemaChanged(ManyreadsError):
     """The primary's tables were altered while they were copied: the copy has to start again."""
 

@@ -19,6 +19,7 @@ class Phase(StrEnum):
     COPYING = "copying"
     INDEXING = "indexing"
     ATTACHING = "attaching"
+    DETOUR = "detour"
     DONE = "done"
 
 

@@ -43,7 +43,8 @@ _LADDER: Mapping[State, tuple[Rung, ...]] = {
     State.BROKEN_RETRY: (Rung.RESTART, Rung.REPOINT, Rung.FULL),
     State.BROKEN_REPOINT: (Rung.REPOINT, Rung.FULL),
     State.DIVERGED: (Rung.CHUNKS, Rung.FULL),
-    State.PURGED: (Rung.CHUNKS, Rung.FULL),
+    # By way of another replica's binary log, if that reaches back so far.
+    State.PURGED: (Rung.REPOINT, Rung.CHUNKS, Rung.FULL),
     # Those that carry our marker only.
     State.STANDALONE_DATA: (Rung.REPOINT, Rung.FULL),
 }

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from replication.actions import Action, ReplicaPlan, Wanted
-from replication.dataguards import check_continues, check_data_behind, check_not_shrunk, would_be_lost
-from replication.errors import Refused, ReplicationBroken
+from replication.dataguards import check_continues, check_data_behind, check_not_shrunk, find_lender, would_be_lost
+from replication.errors import Purged, Refused, ReplicationBroken
 from replication.facts import UNFINISHED, Channel, Phase, ServerFacts
 from replication.interlocks import check_pair, check_unique_identity
 from topology.errors import ManyreadsError
@@ -28,31 +28,50 @@ def decide(primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> Replica
     check_pair(primary, target, wanted)
     forced = target.name in wanted.force
     ours = [channel for channel in target.channels if _is_ours(channel, primary, wanted)]
-    if len(ours) < len(target.channels) and not forced:
+    detoured = _was_on_a_detour(target, primary)
+    if len(ours) < len(target.channels) and not forced and not detoured:
         raise _foreign(target, next(channel for channel in target.channels if channel not in ours), primary)
     if target.name in wanted.recopy:
         copy = _recopy(primary, target, bool(ours), forced)
         return replace(copy, action=_way(target, wanted.by))
+    if detoured:
+        return _attach_again(primary, target, "the run before ended while it followed another replica", forced)
     if ours and len(ours) == len(target.channels) and not _was_interrupted(target, primary):
         return _following(primary, target, ours[0], forced)
     return _not_following(primary, target, forced)
 
 
 def decide_all(
-    primary: ServerFacts, targets: Sequence[ServerFacts], wanted: Wanted
+    primary: ServerFacts, targets: Sequence[ServerFacts], wanted: Wanted, lenders: Sequence[ServerFacts] = ()
 ) -> dict[str, ReplicaPlan | ManyreadsError]:
-    """Each replica's plan, or the reason why it gets none, by name; server_ids made unique among all of them."""
+    """Each replica's plan, or the reason why it gets none, by name; server_ids made unique among all of them.
+
+    Nothing is done to `lenders`, other replicas whose binary logs may be used.
+    """
     numbers = new_server_ids(primary, targets, wanted.taken)
     decisions: dict[str, ReplicaPlan | ManyreadsError] = {}
     for target in targets:
         try:
-            plan = _bounded(decide(primary, target, wanted), wanted)
+            plan = _bounded(_decide_with(primary, target, wanted, (*targets, *lenders)), wanted)
             check_unique_identity(target, targets)
         except ManyreadsError as error:
             decisions[target.name] = error
             continue
         decisions[target.name] = _with_shadow_warnings(primary, _with_server_id(plan, numbers.get(target.name)))
     return decisions
+
+
+def _decide_with(
+    primary: ServerFacts, target: ServerFacts, wanted: Wanted, others: Iterable[ServerFacts]
+) -> ReplicaPlan:
+    try:
+        return decide(primary, target, wanted)
+    except Purged:
+        lender = find_lender(primary, target, others)
+        if lender is None:
+            raise
+        reason = f"what it lacks is in the binary log of {lender.name} alone; nothing has to be copied"
+        return ReplicaPlan(target, Action.DETOUR, reason, lender=lender)
 
 
 def _bounded(plan: ReplicaPlan, wanted: Wanted) -> ReplicaPlan:
@@ -90,7 +109,7 @@ def _with_server_id(plan: ReplicaPlan, number: int | None) -> ReplicaPlan:
         return plan
     # A running replica announced itself under its old number; only a new connection uses the new one.
     action = Action.RESTART if plan.action is Action.LEAVE else plan.action
-    return ReplicaPlan(plan.facts, action, plan.reason, number, plan.warnings)
+    return replace(plan, action=action, new_server_id=number)
 
 
 def _is_ours(channel: Channel, primary: ServerFacts, wanted: Wanted) -> bool:
@@ -108,6 +127,10 @@ def _marked(target: ServerFacts, primary: ServerFacts) -> bool:
 
 def _was_interrupted(target: ServerFacts, primary: ServerFacts) -> bool:
     return target.marker is not None and _marked(target, primary) and target.marker.phase in UNFINISHED
+
+
+def _was_on_a_detour(target: ServerFacts, primary: ServerFacts) -> bool:
+    return target.marker is not None and _marked(target, primary) and target.marker.phase is Phase.DETOUR
 
 
 def _foreign(target: ServerFacts, channel: Channel, primary: ServerFacts) -> Refused:

@@ -13,6 +13,7 @@ from replication.copy.engine import Engine
 from replication.copy.job import Copied, CopyJob
 from replication.copy.methods import COPYING, engine_for, way_of
 from replication.copy.replica import finish
+from replication.detour import go_around
 from replication.dryrun import describe
 from replication.errors import ExitCode, Refused, SchemaChanged, exit_code
 from replication.facts import Marker, Phase, ServerFacts
@@ -34,7 +35,7 @@ _TURN_SECONDS = 3
 REPLICATION_USER = "manyreads_repl"
 PARALLEL = 4
 _COPY_TRIES = 3
-_LOGGING_IN = (*COPYING, Action.ATTACH, Action.REPOINT)
+_LOGGING_IN = (*COPYING, Action.ATTACH, Action.REPOINT, Action.DETOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Options:
 
     `parallel` is how many ranges of rows are copied to each replica at a time. `primary_address` is host and port under
     which the replicas reach the primary, when that is not ours. `recopy`, `by`, `taken`, `least` and `most` are
-    those of `plan.Wanted`.
+    those of `plan.Wanted`. `lenders` are other replicas, to which nothing is done: their binary logs may be used.
     """
 
     wait: float = 600.0
@@ -57,6 +58,7 @@ class Options:
     taken: frozenset[int] = frozenset()
     least: Action = Action.LEAVE
     most: Action = Action.COPY
+    lenders: tuple[Server, ...] = ()
     parallel: int = PARALLEL
     method: Method = Method.AUTO
 
@@ -118,7 +120,7 @@ async def set_up(deployment: Deployment, options: Options, reporter: Reporter | 
     primary, replicas = await wait_for_all(deployment, options.wait, reporter)
     async with connected(primary) as client:
         await take_turn(client)
-        facts, surveyed = await survey_all(client, replicas)
+        facts, surveyed = await survey_all(client, replicas | {each.name: each for each in options.lenders})
         check_primary(facts)
         return await _carry_out(client, deployment, options, reporter, facts, surveyed)
 
@@ -135,8 +137,11 @@ async def _carry_out(
     decisions: dict[str, ReplicaPlan | ManyreadsError] = {
         name: each for name, each in surveyed.items() if isinstance(each, ManyreadsError)
     }
-    targets = [each for each in surveyed.values() if isinstance(each, ServerFacts)]
-    decisions |= decide_all(primary, targets, _wanted(options, host, port))
+    found = [each for each in surveyed.values() if isinstance(each, ServerFacts)]
+    wanted = {each.name for each in deployment.replicas}
+    targets = [each for each in found if each.name in wanted]
+    lenders = [each for each in found if each.name not in wanted]
+    decisions |= decide_all(primary, targets, _wanted(options, host, port), lenders)
     source = Source(host, port, options.replication_user, "", primary.has_tls)
     engine = await engine_for(options.method, client, primary.vendor, options.users)
     if options.dry_run:
@@ -289,6 +294,10 @@ async def _connect_to_source(run: _Run, plan: ReplicaPlan, server: Server, copie
             case Action.REPOINT:
                 await perform(client, statements.repoint(run.source))
                 await _note(run, plan, server, plan.facts.applied)
+            case Action.DETOUR if plan.lender is not None:
+                run.reporter.say(server.name, f"follows {plan.lender.name} for a while")
+                await go_around(plan.facts, plan.lender, run.source, run.primary.identity, run.options.wait)
+                await _note(run, plan, server, plan.lender.applied)
             case Action.RESTART:
                 await perform(client, statements.restart())
             case Action.LEAVE:

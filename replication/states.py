@@ -182,12 +182,21 @@ def _foreign(case: _Case) -> Decision | None:
     stranger = next((each for each in case.replica.channels if not follows(each, case.primary)), None)
     if stranger is None:
         return None
+    if case.marked and case.replica.marker is not None and case.replica.marker.phase is Phase.DETOUR:
+        return _on_a_detour(case, stranger)
     name = case.replica.server.name
     return (
         State.FOREIGN,
         f"follows {stranger.host}:{stranger.port}, which is not {case.primary.server}",
         f"take it out of the configuration, or let it lose its data with resync {name} --full --force {name}",
     )
+
+
+def _on_a_detour(case: _Case, lender: Channel) -> Decision:
+    if case.primary.setting_up:
+        return State.CATCHING_UP, f"gets from {lender.host}:{lender.port} what the primary has purged", "wait"
+    reason = f"still follows {lender.host}:{lender.port}, where a run let it get what the primary has purged"
+    return State.BROKEN_REPOINT, reason, "attach it again: run startsync"
 
 
 def follows(channel: Channel, primary: PrimarySeen) -> bool:
@@ -251,7 +260,7 @@ def _receiver(case: _Case) -> Decision | None:
         return (
             State.PURGED,
             f"what it lacks is not in the primary's binary log any more: {error}",
-            f"copy it anew: resync {name} --full",
+            f"run startsync: another replica may have it; else copy it anew: resync {name} --full",
         )
     if errno in _READING_BINLOG:
         return State.BROKEN_REPOINT, f"cannot read the primary's binary log: {error}", "attach it again: run startsync"

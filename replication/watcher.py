@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from replication.actions import Action
-from replication.errors import ExitCode, Refused
+from replication.errors import ExitCode, Purged, Refused
 from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, given_up, plan, remember, tried
 from replication.lag import LagMeter
 from replication.look import Looker
@@ -30,7 +30,7 @@ _LEAD = f"SELECT IF(IS_USED_LOCK('{_LOCK}') <=> CONNECTION_ID(), 1, GET_LOCK('{_
 _SURE_OF_AHEAD = 3
 _BOUNDS = {
     Rung.RESTART: (Action.LEAVE, Action.RESTART),
-    Rung.REPOINT: (Action.REPOINT, Action.REPOINT),
+    Rung.REPOINT: (Action.REPOINT, Action.DETOUR),
     Rung.CHUNKS: (Action.LEAVE, Action.RENEW),
     Rung.FULL: (Action.LEAVE, Action.COPY),
 }
@@ -200,11 +200,11 @@ class Watcher:
     async def _mend(self, step: Step) -> None:
         for name in step.names:
             self._tell(Event(name, f"repair begins: {step.reason}"))
-        refused: frozenset[str] = frozenset()
+        useless: frozenset[str] = frozenset()
         try:
             result = await set_up(self._chosen(step), self._set_up_options(step), _Told(self._tell, self._progress))
             self._tell_result(result)
-            refused = frozenset(each.name for each in result.replicas if isinstance(each.error, Refused))
+            useless = frozenset(each.name for each in result.replicas if _does_not_apply(step, each.error))
         except ManyreadsError as error:
             self._failed(step.names, error)
         except Exception:
@@ -213,7 +213,7 @@ class Watcher:
         finally:
             now = asyncio.get_running_loop().time()
             for name in step.names:
-                after = given_up if step.rung == Rung.CHUNKS and name in refused else tried
+                after = given_up if name in useless else tried
                 self._history[name] = after(self._history.get(name, Past()), step.rung, now)
                 self._progress.pop(name, None)
             self._repairing, self._repair = (), None
@@ -247,7 +247,12 @@ class Watcher:
         taken = frozenset(each.replica.server_id for each in others if each.name not in step.names)
         recopy = frozenset(step.names) if step.recopy else frozenset()
         by = Action.RENEW if step.rung == Rung.CHUNKS else Action.COPY
-        return replace(self._options.set_up, recopy=recopy, by=by, taken=taken, least=least, most=most)
+        lenders = tuple(
+            self._looker.server(each.name)
+            for each in others
+            if each.name not in step.names and each.verdict.state in (State.HEALTHY, State.LAGGING)
+        )
+        return replace(self._options.set_up, recopy=recopy, by=by, taken=taken, least=least, most=most, lenders=lenders)
 
     def _tell_result(self, result: Result) -> None:
         for each in result.replicas:
@@ -282,6 +287,11 @@ class Watcher:
         )
         for listener in self._report_listeners:
             listener(self.report)
+
+
+def _does_not_apply(step: Step, error: ManyreadsError | None) -> bool:
+    """Whether there is no use in trying the same again."""
+    return isinstance(error, Refused if step.rung == Rung.CHUNKS else Purged)
 
 
 async def _lead(client: SqlClient) -> bool:

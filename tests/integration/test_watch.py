@@ -1,4 +1,7 @@
-"""The watcher and resync on real servers: each symptom provoked and mended, or left alone. In order, by vendor."""
+"""The watcher and resync on real servers: each symptom provoked and mended, or left alone.
+
+The tests of one vendor share a site and its watcher, and leave both replicas in step.
+"""
 
 import json
 import re
@@ -6,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from typer.testing import CliRunner
@@ -20,17 +24,57 @@ from tests.support.watchers import WatcherProcess, running_watcher
 BOTH = ("dbread1", "dbread2")
 
 
+class Stage:
+    """A site, and a watcher that has set its replicas up, made anew for the test after one that has used them up."""
+
+    def __init__(self, flavor: Flavor) -> None:
+        self._flavor = flavor
+        self._open = ExitStack()
+        self._made: tuple[Site, WatcherProcess] | None = None
+
+    def now(self) -> tuple[Site, WatcherProcess]:
+        """Those that there are."""
+        if self._made is None:
+            place = self._open.enter_context(site(self._flavor))
+            # It may do everything, the dearest after a second.
+            flags = ("--repair", "full", "--full-after", "1s")
+            watcher = self._open.enter_context(running_watcher(*place.flags(*BOTH), *flags))
+            self._made = place, watcher
+            for name in BOTH:
+                watcher.wait_for_log(f"{name}: repair done: copy (it is blank)")
+                in_step(place, name)
+        return self._made
+
+    def close(self) -> None:
+        """Leave nothing of them."""
+        self._open.close()
+        self._made = None
+
+
 @pytest.fixture(scope="module", params=list(Flavor))
-def place(request: pytest.FixtureRequest) -> Iterator[Site]:
-    with site(Flavor(request.param)) as made:
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    made = Stage(Flavor(request.param))
+    try:
         yield made
+    finally:
+        made.close()
 
 
-@pytest.fixture(scope="module")
-def watcher(place: Site) -> Iterator[WatcherProcess]:
-    """One that may do everything, the dearest after a second."""
-    with running_watcher(*place.flags(*BOTH), "--repair", "full", "--full-after", "1s") as started:
-        yield started
+@pytest.fixture
+def place(stage: Stage) -> Site:
+    return stage.now()[0]
+
+
+@pytest.fixture
+def watcher(stage: Stage) -> WatcherProcess:
+    return stage.now()[1]
+
+
+@pytest.fixture
+def last(stage: Stage) -> Iterator[tuple[Site, WatcherProcess]]:
+    """Both, for a test that uses them up."""
+    yield stage.now()
+    stage.close()
 
 
 def resync(place: Site, *arguments: str) -> tuple[int, str]:
@@ -51,7 +95,7 @@ def in_step(place: Site, name: str, primary: str = "dbwrite") -> None:
 
 def test_it_sets_blank_servers_up_by_itself(place: Site, watcher: WatcherProcess) -> None:
     for name in BOTH:
-        watcher.wait_for_log(f"{name}: repair done: copy (it is blank)")
+        assert f"{name}: repair done: copy (it is blank)" in watcher.log
         in_step(place, name)
 
 
@@ -212,15 +256,25 @@ def test_an_account_of_its_own_is_mended_without_a_copy(place: Site, watcher: Wa
     in_step(place, "dbread1")
 
 
-def test_a_replica_that_is_purged_is_mended_without_a_copy(place: Site, watcher: WatcherProcess) -> None:
+@pytest.mark.parametrize(
+    ("lent", "repair"), [(True, "attach again by way of another replica"), (False, "write anew what differs")]
+)
+def test_a_replica_that_is_purged_is_mended_without_a_copy(
+    place: Site, watcher: WatcherProcess, lent: bool, repair: str
+) -> None:
     before = len(watcher.log)
+    in_step(place, "dbread1")
     server = place.cluster.server("dbread1")
     server.stop()
     watcher.wait_for_log("-> UNREACHABLE", before)
-    place.query("dbwrite", "INSERT INTO app.t VALUES (1000, 0)", "FLUSH BINARY LOGS")
-    place.query("dbwrite", "INSERT INTO app.t VALUES (1001, 0)", "FLUSH BINARY LOGS")
-    place.query("dbwrite", "CREATE USER unheard_of@localhost IDENTIFIED BY 'x'", "FLUSH BINARY LOGS")
+    for _ in range(2):
+        place.query("dbwrite", "INSERT INTO app.t SELECT MAX(id) + 1, 0 FROM app.t", "FLUSH BINARY LOGS")
+    place.query("dbwrite", f"CREATE USER unheard_of_{lent}@localhost IDENTIFIED BY 'x'", "FLUSH BINARY LOGS")
     in_step(place, "dbread2")
+    if not lent:
+        place.query("dbread2", "FLUSH BINARY LOGS")
+        kept = place.query("dbread2", "SHOW BINARY LOGS")[-1]["Log_name"]
+        place.query("dbread2", f"PURGE BINARY LOGS TO '{kept}'")
     last = place.query("dbwrite", "SHOW BINARY LOGS")[-1]["Log_name"]
 
     def purged() -> bool:
@@ -231,9 +285,9 @@ def test_a_replica_that_is_purged_is_mended_without_a_copy(place: Site, watcher:
     wait_until(purged, "what the replica lacks is purged")
     server.start()
     watcher.wait_for_log("-> PURGED", before)
-    watcher.wait_for_log("dbread1: repair done: write anew what differs", before)
+    watcher.wait_for_log(f"dbread1: repair done: {repair}", before)
     in_step(place, "dbread1")
-    assert place.query("dbread1", "SELECT 1 FROM mysql.user WHERE User = 'unheard_of'")
+    assert place.query("dbread1", f"SELECT 1 FROM mysql.user WHERE User = 'unheard_of_{lent}'")
 
 
 def test_a_server_of_another_primary_is_left_alone(place: Site, watcher: WatcherProcess) -> None:
@@ -256,7 +310,27 @@ def test_a_server_of_another_primary_is_left_alone(place: Site, watcher: Watcher
     in_step(place, "dbread1")
 
 
-def test_a_replica_with_transactions_of_its_own_is_left_alone(place: Site, watcher: WatcherProcess) -> None:
+def test_a_detour_that_was_broken_off_is_gone_on_with(place: Site, watcher: WatcherProcess) -> None:
+    """A run was killed while it let a replica follow another one."""
+    before, wipes = len(watcher.log), place.wipes("dbread1")
+    lender = place.cluster.server("dbread2")
+    place.query("dbread1", "STOP REPLICA")
+    place.writable("dbread1")
+    place.query(
+        "dbread1",
+        "SET SESSION sql_log_bin = 0",
+        "UPDATE manyreads.marker SET phase = 'detour'",
+        f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{lender.host}', SOURCE_PORT = {lender.port}",
+        "START REPLICA",
+    )
+    watcher.wait_for_log("dbread1: repair done: attach again", before)
+    in_step(place, "dbread1")
+    assert place.wipes("dbread1") == wipes
+
+
+def test_a_replica_with_transactions_of_its_own_is_left_alone_until_it_is_copied_by_hand(
+    place: Site, watcher: WatcherProcess
+) -> None:
     before = len(watcher.log)
     place.writable("dbread1")
     number = "SET SESSION gtid_seq_no = 1000000" if place.mariadb else "SELECT 1"
@@ -266,10 +340,6 @@ def test_a_replica_with_transactions_of_its_own_is_left_alone(place: Site, watch
     assert code == ExitCode.REFUSED, output
     assert "--force dbread1" in output
     assert "repair begins" not in watcher.log[before:]
-
-
-def test_resync_shows_asks_and_copies(place: Site, watcher: WatcherProcess) -> None:
-    before = len(watcher.log)
     code, output = resync(place, "dbread1", "--force", "dbread1")
     assert code == ExitCode.REFUSED
     assert "drop all its schemas" in output
@@ -318,7 +388,8 @@ def test_resync_names_a_replica(place: Site) -> None:
     assert resync(place, "dbread1", "--force", "dbread2")[0] == ExitCode.USAGE
 
 
-def test_after_a_failover_replicas_are_attached_again(place: Site, watcher: WatcherProcess) -> None:
+def test_after_a_failover_replicas_are_attached_again(last: tuple[Site, WatcherProcess]) -> None:
+    place, watcher = last
     assert watcher.stop() == 0
     assert "Traceback" not in watcher.log
     in_step(place, "dbread2")

@@ -54,5 +54,14 @@ def test_what_is_written_anew_is_compared_first_and_the_position_set_last() -> N
     assert sorted(order, key=shown.index) == list(order)
 
 
+def test_a_detour_leads_to_another_replica_and_back() -> None:
+    lender = replace(BLANK, server=replace(BLANK.server, name="dbread2", host="10.0.0.3"))
+    plan = ReplicaPlan(BLANK, Action.DETOUR, "because", lender=lender)
+    shown = "\n".join(line for _, line in describe(PRIMARY, [plan], SOURCE, Users.COPY, Method.AUTO))
+    assert "secret" not in shown
+    order = ("'detour'", "MASTER_HOST = '10.0.0.3'", "all that dbread2 has", "MASTER_HOST = '10.0.0.1'", "'done'")
+    assert sorted(order, key=shown.index) == list(order)
+
+
 def test_nothing_is_planned_for_a_refused_replica() -> None:
     assert list(describe(PRIMARY, [Refused("no")], SOURCE, Users.COPY, Method.AUTO)) == []

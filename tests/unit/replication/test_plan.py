@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from replication.actions import Action, ReplicaPlan, Wanted
-from replication.errors import Diverged, Refused, ReplicationBroken
+from replication.errors import Diverged, Purged, Refused, ReplicationBroken
 from replication.facts import Channel, Marker, Phase, SchemaSize, ServerFacts
 from replication.interlocks import check_primary
 from replication.plan import decide, decide_all, new_server_ids
@@ -332,3 +332,86 @@ def test_only_what_differs_is_written_anew_where_that_was_asked_for() -> None:
     assert decide(primary, target, wanted).action is Action.RENEW
     with pytest.raises(Refused, match="holds data"):
         decide(primary, replace(BLANK, schemas=DATA), wanted)
+
+
+PURGING = replace(
+    PRIMARY, gtid="0-1-100", purged="0-1-95", variables={**PRIMARY.variables, "gtid_binlog_state": "0-1-100"}
+)
+LEFT_BEHIND = replace(
+    MARKED,
+    gtid="0-1-90",
+    channels=(replace(CHANNEL, io_running="No", io_errno=1236, io_error="purged"),),
+    variables={**BLANK.variables, "gtid_slave_pos": "0-1-90"},
+)
+LENDER = replace(
+    facts("dbread2"),
+    marker=Marker(UUID, Phase.DONE, "0-1-80"),
+    gtid="0-1-99",
+    purged="0-1-85",
+    channels=(CHANNEL,),
+    schemas=DATA,
+    variables={**BLANK.variables, "gtid_slave_pos": "0-1-99", "log_slave_updates": "ON"},
+)
+
+
+def test_what_the_primary_has_purged_comes_from_another_replica() -> None:
+    found = decide_all(PURGING, [LEFT_BEHIND], WANTED, [LENDER])["dbread1"]
+    assert isinstance(found, ReplicaPlan)
+    assert (found.action, found.lender) == (Action.DETOUR, LENDER)
+    both = decide_all(PURGING, [LEFT_BEHIND, LENDER], WANTED)
+    assert isinstance(both["dbread1"], ReplicaPlan)
+    assert both["dbread1"].action is Action.DETOUR
+
+
+@pytest.mark.parametrize(
+    "lender",
+    [
+        replace(LENDER, marker=None),
+        replace(LENDER, marker=Marker("another", Phase.DONE, "0-1-80")),
+        replace(LENDER, marker=Marker(UUID, Phase.DONE, "0-1-91")),
+        replace(LENDER, purged="0-1-92"),
+        replace(LENDER, gtid="0-1-101"),
+        replace(LENDER, channels=(replace(CHANNEL, sql_running="No"),)),
+        replace(LENDER, channels=()),
+        replace(LENDER, variables={**LENDER.variables, "gtid_slave_pos": "0-1-94"}),
+        replace(LENDER, variables={**LENDER.variables, "log_slave_updates": "OFF"}),
+        replace(LENDER, variables={**LENDER.variables, "log_bin": "OFF"}),
+        replace(LENDER, version=(11, 4, 2)),
+        replace(LENDER, server=replace(LENDER.server, host="127.0.0.1")),
+        replace(LENDER, vendor=Vendor.MYSQL),
+    ],
+    ids=[
+        "no copy of ours",
+        "of another primary",
+        "copied later",
+        "purged too",
+        "transactions of its own",
+        "stopped",
+        "detached",
+        "too far behind",
+        "logs nothing of the primary",
+        "no binary log",
+        "newer than the replica",
+        "not reached from there",
+        "another vendor",
+    ],
+)
+def test_no_replica_lends_what_it_cannot_give_exactly(lender: ServerFacts) -> None:
+    assert isinstance(decide_all(PURGING, [LEFT_BEHIND], WANTED, [lender])["dbread1"], Purged)
+
+
+ON_A_DETOUR = replace(
+    LEFT_BEHIND,
+    marker=Marker(UUID, Phase.DETOUR, "0-1-80"),
+    channels=(replace(CHANNEL, host="10.0.0.3", source_id="3"),),
+)
+
+
+def test_who_was_left_on_a_detour_comes_back_or_goes_on_with_it() -> None:
+    arrived = replace(ON_A_DETOUR, variables={**BLANK.variables, "gtid_slave_pos": "0-1-97"})
+    assert decide(PURGING, arrived, WANTED).action is Action.REPOINT
+    found = decide_all(PURGING, [ON_A_DETOUR], WANTED, [LENDER])["dbread1"]
+    assert isinstance(found, ReplicaPlan)
+    assert found.action is Action.DETOUR
+    with pytest.raises(Refused, match="follows"):
+        decide(PURGING, replace(ON_A_DETOUR, marker=Marker("another", Phase.DETOUR)), WANTED)

@@ -62,6 +62,7 @@ def state(replica: ReplicaSeen, lag: float | None = 0.0, primary: PrimarySeen = 
         (replace(ALONE, marker=marked(Phase.ATTACHING)), State.COPYING),
         (REPLICA, State.HEALTHY),
         (with_channel(host="10.9.9.9", source_id=OTHER), State.FOREIGN),
+        (replace(with_channel(host="10.0.0.3", source_id=OTHER), marker=marked(Phase.DETOUR)), State.BROKEN_REPOINT),
         (with_channel(host="another-name"), State.HEALTHY),
         (with_channel(source_id=OTHER), State.BROKEN_REPOINT),
         (replace(REPLICA, gtid=f"{UUID}:1-10,{OTHER}:1"), State.AHEAD),
@@ -161,3 +162,9 @@ def test_the_worst_state_gives_the_exit_code(states: tuple[State, ...], expected
 
 def test_the_limit_can_be_chosen() -> None:
     assert judge(Seen(PRIMARY, (REPLICA,)), REPLICA, 5.0, Limits(max_lag=3)).state is State.LAGGING
+
+
+def test_a_replica_is_expected_to_follow_another_one_while_a_run_leads_it_there() -> None:
+    replica = replace(with_channel(host="10.0.0.3", source_id=OTHER), marker=marked(Phase.DETOUR))
+    assert state(replica, primary=replace(PRIMARY, setting_up=True)) is State.CATCHING_UP
+    assert state(replace(replica, marker=Marker(OTHER, Phase.DETOUR))) is State.FOREIGN
