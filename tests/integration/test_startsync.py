@@ -1,4 +1,4 @@
-"""startsync on real servers of both vendors. The tests of one vendor share a cluster and run in order."""
+"""startsync on real servers of both vendors. The tests of one vendor share a cluster, and each says how it wants it."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from replication.perform import perform
 from replication.resync import app as resync
 from replication.sandbox import Cluster, Flavor, LocalServer
 from replication.startsync import app
-from replication.statements import dialect
+from replication.statements import SYSTEM_SCHEMAS, dialect
 from tests.integration.schema_zoo import statements
 from topology.servers import Role, Server
 from topology.sqlclient import connected
@@ -36,17 +36,127 @@ ODD_SCHEMA = "odd `na-me'ü%s"
 ZOO = ("zoo", ODD_SCHEMA, "empty_schema")
 # MySQL 9 computes another checksum for a functional index each time, even on one and the same server.
 NO_CHECKSUM = {("zoo", "functional")}
+REPLICAS = ("dbread1", "dbread2")
+THREADS = ("_IO_Running", "_SQL_Running")
+
+
+class Stage:
+    """The cluster that the tests of one vendor share."""
+
+    def __init__(self, flavor: Flavor, parent: Path) -> None:
+        self._flavor = flavor
+        self._parent = parent
+        self.cluster = self._up()
+
+    def _up(self) -> Cluster:
+        return Cluster.up(self._parent / "box", self._flavor, options={"max_allowed_packet": str(PACKET)})
+
+    def renew(self) -> None:
+        """Blank servers in place of those that there are."""
+        self.cluster.down()
+        self.cluster = self._up()
 
 
 @pytest.fixture(scope="module", params=list(Flavor))
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     parent = Path(tempfile.mkdtemp(prefix="startsync-"))
-    cluster = Cluster.up(parent / "box", Flavor(request.param), options={"max_allowed_packet": str(PACKET)})
+    made = Stage(Flavor(request.param), parent)
     try:
-        yield cluster
+        yield made
     finally:
-        cluster.down()
+        made.cluster.down()
         shutil.rmtree(parent)
+
+
+@pytest.fixture
+def cluster(stage: Stage) -> Cluster:
+    """Servers in any state."""
+    return stage.cluster
+
+
+@pytest.fixture
+def blank(stage: Stage) -> Cluster:
+    """Servers without any data."""
+    if any(schemas(stage.cluster, server.name) for server in stage.cluster.servers):
+        stage.renew()
+    return stage.cluster
+
+
+@pytest.fixture
+def filled(cluster: Cluster) -> Cluster:
+    """The primary holds the zoo."""
+    if not query(cluster, "dbwrite", "SHOW DATABASES LIKE 'zoo'"):
+        fill(cluster)
+    return cluster
+
+
+@pytest.fixture
+def stranger(filled: Cluster) -> Cluster:
+    """dbread1 follows nobody and holds data that no run has marked."""
+    detach(filled, "dbread1")
+    writable(filled, "dbread1")
+    for schema in schemas(filled, "dbread1"):
+        query(filled, "dbread1", f"DROP DATABASE {quoted(schema)}")
+    own_data(filled, "dbread1")
+    return filled
+
+
+@pytest.fixture
+def ready(filled: Cluster) -> Cluster:
+    """Both replicas follow the primary and have everything that it has."""
+    if not all(is_in_step(filled, name) for name in REPLICAS):
+        forced = [argument for name in REPLICAS for argument in ("--force", name)]
+        assert startsync(filled, *forced)[0] == ExitCode.OK
+    return filled
+
+
+def schemas(cluster: Cluster, name: str) -> list[str]:
+    """Those that are not the server's own."""
+    found = [str(row["Database"]) for row in query(cluster, name, "SHOW DATABASES")]
+    return [schema for schema in found if schema not in SYSTEM_SCHEMAS]
+
+
+def fill(cluster: Cluster) -> None:
+    """Make the zoo, with a row that is larger than max_allowed_packet."""
+    with connection(cluster, "dbwrite") as opened, opened.cursor() as cursor:
+        for statement in statements(cluster.flavor):
+            cursor.execute(statement)
+        cursor.execute("SET GLOBAL max_allowed_packet = 67108864")
+    query(
+        cluster,
+        "dbwrite",
+        "SET SESSION binlog_format = ROW",
+        "CREATE TABLE zoo.huge (id INT PRIMARY KEY, v LONGBLOB)",
+        "INSERT INTO zoo.huge VALUES (1, REPEAT(0x00FF275C, 1000000)), (2, NULL)",
+        f"SET GLOBAL max_allowed_packet = {PACKET}",
+    )
+
+
+def own_data(cluster: Cluster, name: str) -> None:
+    """Two rows that came from no primary."""
+    query(
+        cluster,
+        name,
+        "CREATE DATABASE precious",
+        "CREATE TABLE precious.t (id INT PRIMARY KEY)",
+        "INSERT INTO precious.t VALUES (1), (2)",
+    )
+
+
+def is_in_step(cluster: Cluster, name: str) -> bool:
+    """Whether it is a whole copy of the primary, follows it, and has everything."""
+    if not {"manyreads", "zoo"} <= set(schemas(cluster, name)):
+        return False
+    phases = [row["phase"] for row in query(cluster, name, "SELECT phase FROM manyreads.marker WHERE id = 1")]
+    threads = [row[key] for row in status(cluster, name) for key in row if key.endswith(THREADS)]
+    port = [row[key] for row in status(cluster, name) for key in row if key.endswith(("Source_Port", "Master_Port"))]
+    in_order = phases == ["done"] and threads == ["Yes", "Yes"] and port == [cluster.server("dbwrite").port]
+    return in_order and caught_up(cluster, name)
+
+
+def status(cluster: Cluster, name: str) -> list[dict[str, Any]]:
+    """What the server says of its replication; nothing if it follows nobody."""
+    return query(cluster, name, "SHOW SLAVE STATUS" if cluster.flavor is Flavor.MARIADB else "SHOW REPLICA STATUS")
 
 
 def connection(cluster: Cluster, name: str, password: str | None = None, database: str | None = None) -> Any:
@@ -242,69 +352,51 @@ class Traffic:
                 time.sleep(0.002)
 
 
-def test_dry_run_shows_the_sql_and_changes_nothing(cluster: Cluster) -> None:
-    code, output = startsync(cluster, "--dry-run")
+def test_dry_run_shows_the_sql_and_changes_nothing(blank: Cluster) -> None:
+    code, output = startsync(blank, "--dry-run")
     assert code == ExitCode.OK
     assert re.search(r"CHANGE (MASTER|REPLICATION SOURCE) TO \w+_HOST = '127.0.0.1'", output)
     assert "PASSWORD = '***'" in output
-    assert query(cluster, "dbread1", "SHOW DATABASES LIKE 'manyreads'") == []
-    assert query(cluster, "dbwrite", "SELECT 1 FROM mysql.user WHERE User LIKE 'manyreads%'") == []
+    assert query(blank, "dbread1", "SHOW DATABASES LIKE 'manyreads'") == []
+    assert query(blank, "dbwrite", "SELECT 1 FROM mysql.user WHERE User LIKE 'manyreads%'") == []
 
 
-def test_refuses_an_empty_primary_for_a_replica_that_holds_data(cluster: Cluster) -> None:
-    query(
-        cluster,
-        "dbread1",
-        "CREATE DATABASE precious",
-        "CREATE TABLE precious.t (id INT PRIMARY KEY)",
-        "INSERT INTO precious.t VALUES (1), (2)",
-    )
-    code, result = replicas(cluster, "--force", "dbread1")
+def test_refuses_an_empty_primary_for_a_replica_that_holds_data(blank: Cluster) -> None:
+    own_data(blank, "dbread1")
+    code, result = replicas(blank, "--force", "dbread1")
     assert code == ExitCode.REFUSED
     assert "holds no data but dbread1" in result["dbread1"]["error"]
     assert result["dbread2"]["ok"], "the other one is finished nevertheless"
-    assert len(query(cluster, "dbread1", "SELECT * FROM precious.t")) == 2
+    assert len(query(blank, "dbread1", "SELECT * FROM precious.t")) == 2
 
 
-def test_refuses_to_wipe_data_and_says_what_would_be_lost(cluster: Cluster) -> None:
-    with connection(cluster, "dbwrite") as opened, opened.cursor() as cursor:
-        for statement in statements(cluster.flavor):
-            cursor.execute(statement)
-        cursor.execute("SET GLOBAL max_allowed_packet = 67108864")
-    query(
-        cluster,
-        "dbwrite",
-        "SET SESSION binlog_format = ROW",
-        "CREATE TABLE zoo.huge (id INT PRIMARY KEY, v LONGBLOB)",
-        "INSERT INTO zoo.huge VALUES (1, REPEAT(0x00FF275C, 1000000)), (2, NULL)",
-        f"SET GLOBAL max_allowed_packet = {PACKET}",
-    )
-    code, output = startsync(cluster)
+def test_refuses_to_wipe_data_and_says_what_would_be_lost(stranger: Cluster) -> None:
+    code, output = startsync(stranger)
     assert code == ExitCode.REFUSED
     assert "schema precious: 1 tables, about 2 rows" in output
     assert "--force dbread1" in output
-    assert len(query(cluster, "dbread1", "SELECT * FROM precious.t")) == 2
+    assert len(query(stranger, "dbread1", "SELECT * FROM precious.t")) == 2
 
 
-def test_everything_arrives_identical_while_the_primary_is_written_to(cluster: Cluster) -> None:
-    with Traffic(cluster) as traffic:
+def test_everything_arrives_identical_while_the_primary_is_written_to(stranger: Cluster) -> None:
+    with Traffic(stranger) as traffic:
         eventually(lambda: traffic.transactions > 10, "the writer writes")
         before = traffic.transactions
-        code, result = replicas(cluster, "--force", "dbread1")
+        code, result = replicas(stranger, "--force", "dbread1")
         assert traffic.transactions > before
     assert code == ExitCode.OK, [each["error"] for each in result.values()]
     assert result["dbread1"]["action"] == "copy"
     assert result["dbread1"]["rows"] > 20_000
-    eventually(lambda: caught_up(cluster, "dbread1"), "dbread1 catches up")
-    assert not differences(contents(cluster, "dbwrite"), contents(cluster, "dbread1"))
-    assert query(cluster, "dbread1", "SHOW DATABASES LIKE 'precious'") == []
+    eventually(lambda: caught_up(stranger, "dbread1"), "dbread1 catches up")
+    assert not differences(contents(stranger, "dbwrite"), contents(stranger, "dbread1"))
+    assert query(stranger, "dbread1", "SHOW DATABASES LIKE 'precious'") == []
 
 
-def test_everything_arrives_identical_beside_the_live_tables(cluster: Cluster) -> None:
+def test_everything_arrives_identical_beside_the_live_tables(ready: Cluster) -> None:
     """An altered view, a table of its own and wrong rows are gone afterwards."""
-    writable(cluster, "dbread1")
+    writable(ready, "dbread1")
     query(
-        cluster,
+        ready,
         "dbread1",
         "SET SESSION sql_log_bin = 0",
         "CREATE DATABASE own",
@@ -312,23 +404,23 @@ def test_everything_arrives_identical_beside_the_live_tables(cluster: Cluster) -
         "CREATE VIEW own.v AS SELECT id FROM own.t",
         "DELETE FROM zoo.huge WHERE id = 2",
     )
-    with Traffic(cluster) as traffic:
+    with Traffic(ready) as traffic:
         eventually(lambda: traffic.transactions > 10, "the writer writes")
-        environment = ["--environment", str(cluster.environment_file), "--wait", str(DEADLINE)]
+        environment = ["--environment", str(ready.environment_file), "--wait", str(DEADLINE)]
         done = CliRunner().invoke(resync, ["dbread1", "--shadow", *environment])
         assert done.exit_code == ExitCode.OK, done.output
     assert "copy beside and exchange" in done.output
-    eventually(lambda: caught_up(cluster, "dbread1"), "dbread1 catches up")
-    assert not differences(contents(cluster, "dbwrite"), contents(cluster, "dbread1"))
-    left = query(cluster, "dbread1", "SHOW DATABASES")
+    eventually(lambda: caught_up(ready, "dbread1"), "dbread1 catches up")
+    assert not differences(contents(ready, "dbwrite"), contents(ready, "dbread1"))
+    left = query(ready, "dbread1", "SHOW DATABASES")
     assert not [row for row in left if re.match("own|manyreads_shadow", row["Database"])]
 
 
-def test_it_becomes_read_only_while_it_applies(cluster: Cluster) -> None:
+def test_it_becomes_read_only_while_it_applies(ready: Cluster) -> None:
     """The lock that this takes must not stop MySQL's workers, who wait for each other to commit in order."""
-    words = dialect(cluster.flavor)
+    words = dialect(ready.flavor)
     closing = [*words.pause(), *words.writable(), *words.read_only(), *words.resume()]
-    primary, replica = cluster.server("dbwrite"), cluster.server("dbread1")
+    primary, replica = ready.server("dbwrite"), ready.server("dbread1")
     server = Server(replica.name, replica.host, replica.port, Role.REPLICA, primary.user, primary.password)
 
     async def close_again_and_again() -> None:
@@ -336,112 +428,111 @@ def test_it_becomes_read_only_while_it_applies(cluster: Cluster) -> None:
             for _ in range(100):
                 await perform(client, closing)
 
-    with Traffic(cluster) as traffic:
+    with Traffic(ready) as traffic:
         eventually(lambda: traffic.transactions > 10, "the writer writes")
         asyncio.run(close_again_and_again())
-    eventually(lambda: caught_up(cluster, "dbread1"), "dbread1 catches up")
-    assert not differences(contents(cluster, "dbwrite"), contents(cluster, "dbread1"))
+    eventually(lambda: caught_up(ready, "dbread1"), "dbread1 catches up")
+    assert not differences(contents(ready, "dbwrite"), contents(ready, "dbread1"))
 
 
-def test_an_event_sleeps_on_the_replica(cluster: Cluster) -> None:
-    status = query(cluster, "dbread1", "SELECT EVENT_NAME, STATUS FROM information_schema.EVENTS ORDER BY 1")
+def test_an_event_sleeps_on_the_replica(ready: Cluster) -> None:
+    status = query(ready, "dbread1", "SELECT EVENT_NAME, STATUS FROM information_schema.EVENTS ORDER BY 1")
     assert [row["STATUS"] for row in status] in (
         ["SLAVESIDE_DISABLED", "DISABLED"],
         ["REPLICA_SIDE_DISABLED", "DISABLED"],
     )
 
 
-def test_the_old_credentials_are_dead(cluster: Cluster) -> None:
+def test_the_old_credentials_are_dead(ready: Cluster) -> None:
     with pytest.raises(pymysql.err.OperationalError, match="1045"):
-        connection(cluster, "dbread1", cluster.server("dbread1").password)
-    connection(cluster, "dbread1", cluster.server("dbwrite").password).close()
+        connection(ready, "dbread1", ready.server("dbread1").password)
+    connection(ready, "dbread1", ready.server("dbwrite").password).close()
 
 
-def test_clients_cannot_write_to_a_replica(cluster: Cluster) -> None:
-    variable = "read_only" if cluster.flavor is Flavor.MARIADB else "super_read_only"
-    assert query(cluster, "dbread1", f"SELECT @@GLOBAL.{variable} AS v")[0]["v"] == 1
+def test_clients_cannot_write_to_a_replica(ready: Cluster) -> None:
+    variable = "read_only" if ready.flavor is Flavor.MARIADB else "super_read_only"
+    assert query(ready, "dbread1", f"SELECT @@GLOBAL.{variable} AS v")[0]["v"] == 1
 
 
-def test_running_again_is_harmless(cluster: Cluster) -> None:
-    before = contents(cluster, "dbwrite")
-    code, result = replicas(cluster, "--force", "dbread1")
+def test_running_again_is_harmless(ready: Cluster) -> None:
+    before = contents(ready, "dbwrite")
+    code, result = replicas(ready, "--force", "dbread1")
     assert code == ExitCode.OK
     assert {each["action"] for each in result.values()} == {"leave alone"}
-    assert differences(before, contents(cluster, "dbwrite")) == {}
+    assert differences(before, contents(ready, "dbwrite")) == {}
 
 
-def test_equal_server_ids_are_made_different(cluster: Cluster) -> None:
-    taken = query(cluster, "dbread1", "SELECT @@server_id AS id")[0]["id"]
-    query(cluster, "dbread2", f"SET GLOBAL server_id = {taken}")
-    code, result = replicas(cluster)
+def test_equal_server_ids_are_made_different(ready: Cluster) -> None:
+    taken = query(ready, "dbread1", "SELECT @@server_id AS id")[0]["id"]
+    query(ready, "dbread2", f"SET GLOBAL server_id = {taken}")
+    code, result = replicas(ready)
     assert code == ExitCode.OK, [each["error"] for each in result.values()]
-    numbers = [query(cluster, server.name, "SELECT @@server_id AS id")[0]["id"] for server in cluster.servers]
+    numbers = [query(ready, server.name, "SELECT @@server_id AS id")[0]["id"] for server in ready.servers]
     assert len(set(numbers)) == 3
 
 
-def test_a_stopped_replica_is_started_again(cluster: Cluster) -> None:
-    older(cluster, "dbread2", "STOP REPLICA")
-    query(cluster, "dbwrite", "INSERT INTO zoo.empty_table VALUES (1)")
-    code, result = replicas(cluster)
+def test_a_stopped_replica_is_started_again(ready: Cluster) -> None:
+    older(ready, "dbread2", "STOP REPLICA")
+    query(ready, "dbwrite", "DELETE FROM zoo.empty_table", "INSERT INTO zoo.empty_table VALUES (1)")
+    code, result = replicas(ready)
     assert code == ExitCode.OK
     assert result["dbread2"]["action"] == "restart replication"
-    assert len(query(cluster, "dbread2", "SELECT * FROM zoo.empty_table")) == 1
+    assert len(query(ready, "dbread2", "SELECT * FROM zoo.empty_table")) == 1
 
 
-def test_a_replica_that_cannot_log_in_gets_the_right_password(cluster: Cluster) -> None:
-    query(cluster, "dbwrite", "ALTER USER manyreads_repl IDENTIFIED BY 'Changed-1-by-hand'")
-    eventually(lambda: caught_up(cluster, "dbread2"), "dbread2 catches up")
-    older(cluster, "dbread2", "STOP REPLICA")
-    older(cluster, "dbread2", "START REPLICA")
-    status = "SHOW SLAVE STATUS" if cluster.flavor is Flavor.MARIADB else "SHOW REPLICA STATUS"
-    eventually(lambda: query(cluster, "dbread2", status)[0]["Last_IO_Errno"] == 1045, "dbread2 is refused")
-    code, result = replicas(cluster)
+def test_a_replica_that_cannot_log_in_gets_the_right_password(ready: Cluster) -> None:
+    query(ready, "dbwrite", "ALTER USER manyreads_repl IDENTIFIED BY 'Changed-1-by-hand'")
+    eventually(lambda: caught_up(ready, "dbread2"), "dbread2 catches up")
+    older(ready, "dbread2", "STOP REPLICA")
+    older(ready, "dbread2", "START REPLICA")
+    eventually(lambda: status(ready, "dbread2")[0]["Last_IO_Errno"] == 1045, "dbread2 is refused")
+    code, result = replicas(ready)
     assert code == ExitCode.OK, [each["error"] for each in result.values()]
     assert result["dbread2"]["action"] == "attach again"
 
 
-def test_a_killed_copy_is_started_again(cluster: Cluster) -> None:
-    detach(cluster, "dbread1")
-    environment = str(cluster.environment_file)
+def test_a_killed_copy_is_started_again(ready: Cluster) -> None:
+    detach(ready, "dbread1")
+    environment = str(ready.environment_file)
     process = subprocess.Popen(
         [sys.executable, "-m", "replication.startsync", "--environment", environment],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     marker = "SELECT phase FROM manyreads.marker"
-    eventually(lambda: query(cluster, "dbread1", marker)[0]["phase"] == "copying", "dbread1 is being copied")
+    eventually(lambda: query(ready, "dbread1", marker)[0]["phase"] == "copying", "dbread1 is being copied")
     process.kill()
     process.wait()
-    assert query(cluster, "dbread1", marker)[0]["phase"] != "done"
-    eventually(lambda: _lock_is_free(cluster), "the killed run's lock is given up")
-    code, result = replicas(cluster)
+    assert query(ready, "dbread1", marker)[0]["phase"] != "done"
+    eventually(lambda: _lock_is_free(ready), "the killed run's lock is given up")
+    code, result = replicas(ready)
     assert code == ExitCode.OK, [each["error"] for each in result.values()]
     assert result["dbread1"]["action"] == "copy"
-    eventually(lambda: caught_up(cluster, "dbread1"), "dbread1 catches up")
-    assert not differences(contents(cluster, "dbwrite"), contents(cluster, "dbread1"))
+    eventually(lambda: caught_up(ready, "dbread1"), "dbread1 catches up")
+    assert not differences(contents(ready, "dbwrite"), contents(ready, "dbread1"))
 
 
 def _lock_is_free(cluster: Cluster) -> bool:
     return bool(query(cluster, "dbwrite", "SELECT IS_FREE_LOCK('manyreads.startsync') AS free")[0]["free"])
 
 
-def test_an_interrupted_run_says_so(cluster: Cluster) -> None:
-    detach(cluster, "dbread1")
+def test_an_interrupted_run_says_so(ready: Cluster) -> None:
+    detach(ready, "dbread1")
     process = subprocess.Popen(
-        [sys.executable, "-m", "replication", "startsync", "--environment", str(cluster.environment_file)],
+        [sys.executable, "-m", "replication", "startsync", "--environment", str(ready.environment_file)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     marker = "SELECT phase FROM manyreads.marker"
-    eventually(lambda: query(cluster, "dbread1", marker)[0]["phase"] == "copying", "dbread1 is being copied")
+    eventually(lambda: query(ready, "dbread1", marker)[0]["phase"] == "copying", "dbread1 is being copied")
     os.kill(process.pid, signal.SIGTERM)
     _, errors = process.communicate(timeout=DEADLINE)
     assert process.returncode == ExitCode.INTERRUPTED
     assert "run the same command again" in errors
     assert "Traceback" not in errors
-    eventually(lambda: _lock_is_free(cluster), "the run's lock is given up")
-    assert replicas(cluster)[0] == ExitCode.OK
+    eventually(lambda: _lock_is_free(ready), "the run's lock is given up")
+    assert replicas(ready)[0] == ExitCode.OK
 
 
 def test_a_second_run_at_the_same_time_is_refused(cluster: Cluster) -> None:
@@ -452,40 +543,42 @@ def test_a_second_run_at_the_same_time_is_refused(cluster: Cluster) -> None:
     assert "another run" in output
 
 
-def test_a_replica_of_another_server_is_refused(cluster: Cluster) -> None:
-    detach(cluster, "dbread1")
-    other = cluster.server("dbread2")
-    older(cluster, "dbread1", f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{other.host}', SOURCE_PORT = {other.port}")
-    code, result = replicas(cluster)
+def test_a_replica_of_another_server_is_refused(ready: Cluster) -> None:
+    detach(ready, "dbread1")
+    other = ready.server("dbread2")
+    older(ready, "dbread1", f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{other.host}', SOURCE_PORT = {other.port}")
+    code, result = replicas(ready)
     assert code == ExitCode.REFUSED
     assert f"follows {other.host}:{other.port}" in result["dbread1"]["error"]
     assert "--force dbread1" in result["dbread1"]["remedy"]
-    older(cluster, "dbread1", "RESET REPLICA ALL")
+    older(ready, "dbread1", "RESET REPLICA ALL")
 
 
-def test_a_replica_with_transactions_of_its_own_is_refused(cluster: Cluster) -> None:
-    writable(cluster, "dbread1")
-    query(cluster, "dbread1", "CREATE DATABASE errant")
-    if cluster.flavor is Flavor.MARIADB:
-        query(cluster, "dbread1", "SET SESSION gtid_seq_no = 1000000", "CREATE DATABASE errant2")
-    code, result = replicas(cluster)
+def test_a_replica_with_transactions_of_its_own_is_refused(ready: Cluster) -> None:
+    detach(ready, "dbread1")
+    writable(ready, "dbread1")
+    query(ready, "dbread1", "CREATE DATABASE errant")
+    if ready.flavor is Flavor.MARIADB:
+        query(ready, "dbread1", "SET SESSION gtid_seq_no = 1000000", "CREATE DATABASE errant2")
+    code, result = replicas(ready)
     assert code == ExitCode.REFUSED
     assert "lacks" in result["dbread1"]["error"]
-    assert replicas(cluster, "--force", "dbread1")[0] == ExitCode.OK
-    assert query(cluster, "dbread1", "SHOW DATABASES LIKE 'errant%'") == []
+    assert replicas(ready, "--force", "dbread1")[0] == ExitCode.OK
+    assert query(ready, "dbread1", "SHOW DATABASES LIKE 'errant%'") == []
 
 
-def test_broken_replication_is_reported_and_mended_by_force(cluster: Cluster) -> None:
-    writable(cluster, "dbread1")
-    query(cluster, "dbread1", "SET SESSION sql_log_bin = 0", "INSERT INTO zoo.empty_table VALUES (42)")
-    query(cluster, "dbwrite", "INSERT INTO zoo.empty_table VALUES (42)")
-    status = "SHOW SLAVE STATUS" if cluster.flavor is Flavor.MARIADB else "SHOW REPLICA STATUS"
-    eventually(lambda: query(cluster, "dbread1", status)[0]["Last_SQL_Errno"] != 0, "dbread1 stops")
-    code, result = replicas(cluster)
+def test_broken_replication_is_reported_and_mended_by_force(ready: Cluster) -> None:
+    query(ready, "dbwrite", "DELETE FROM zoo.empty_table")
+    eventually(lambda: caught_up(ready, "dbread1"), "dbread1 catches up")
+    writable(ready, "dbread1")
+    query(ready, "dbread1", "SET SESSION sql_log_bin = 0", "INSERT INTO zoo.empty_table VALUES (42)")
+    query(ready, "dbwrite", "INSERT INTO zoo.empty_table VALUES (42)")
+    eventually(lambda: status(ready, "dbread1")[0]["Last_SQL_Errno"] != 0, "dbread1 stops")
+    code, result = replicas(ready)
     assert code == ExitCode.BROKEN
     assert "1062" in result["dbread1"]["error"]
     assert result["dbread2"]["ok"]
-    assert replicas(cluster, "--force", "dbread1")[0] == ExitCode.OK
+    assert replicas(ready, "--force", "dbread1")[0] == ExitCode.OK
 
 
 def url(server: LocalServer, *, host: str | None = None, password: str | None = None) -> str:
