@@ -1,11 +1,14 @@
 """Arguments that the commands have in common, and which servers they mean."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from replication.actions import Method, Users
+from replication.finding import with_primary, with_replicas
 from topology.environment import Deployment, deployment, process_environment, read_environment, refuse_shared_addresses
 from topology.errors import ConfigError
 from topology.servers import DEFAULT_PORT, Role, server_from_url
@@ -27,19 +30,25 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JS
 
 
 def find_servers(writer: str, readers: list[str] | None, environment: Path | None) -> Deployment:
-    """The servers named by URLs, or else by the environment. Raises ConfigError saying what is missing."""
+    """The servers named by URLs, or else by the environment. If only one side is named it is asked for the other.
+
+    Raises ConfigError saying what is missing, and ServerError when a server cannot be asked.
+    """
     if not writer and not readers:
         variables = process_environment()
         file = environment or (Path(found) if (found := variables.get("MANYREADS_ENVIRONMENT")) else None)
         return deployment(read_environment(variables, file))
-    if not writer or not readers:
-        raise ConfigError("only one side is named by URL", "give --writer URL and at least one --reader URL")
-    named = Deployment(
-        primary=server_from_url(writer, "dbwrite", Role.PRIMARY),
-        replicas=tuple(server_from_url(url, f"dbread{n}", Role.REPLICA) for n, url in enumerate(readers, 1)),
-    )
+    named = _from_urls(writer, readers or ())
     refuse_shared_addresses(named)
     return named
+
+
+def _from_urls(writer: str, readers: Sequence[str]) -> Deployment:
+    replicas = tuple(server_from_url(url, f"dbread{n}", Role.REPLICA) for n, url in enumerate(readers, 1))
+    if not writer:
+        return asyncio.run(with_primary(replicas))
+    primary = server_from_url(writer, "dbwrite", Role.PRIMARY)
+    return Deployment(primary, replicas) if replicas else asyncio.run(with_replicas(primary))
 
 
 def host_and_port(flag: str, value: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from datetime import timedelta
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -21,8 +22,8 @@ class Reporter(Protocol):
         """Something at `server` needs the operator's attention but does not stop the work."""
         ...
 
-    def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
-        """`rows` of about `of_rows` rows, `size` bytes of statements, have arrived at `server`."""
+    def copied(self, server: str, rows: int, of_rows: int, size: int, seconds: float) -> None:
+        """`rows` of about `of_rows` rows, `size` bytes of statements, have arrived at `server` in so many seconds."""
         ...
 
     def compared(self, server: str, rows: int, of_rows: int) -> None:
@@ -41,7 +42,7 @@ class SilentReporter:
 
     def warn(self, server: str, message: str) -> None: ...
 
-    def copied(self, server: str, rows: int, of_rows: int, size: int) -> None: ...
+    def copied(self, server: str, rows: int, of_rows: int, size: int, seconds: float) -> None: ...
 
     def compared(self, server: str, rows: int, of_rows: int) -> None: ...
 
@@ -62,8 +63,8 @@ class PlainReporter:
     def warn(self, server: str, message: str) -> None:
         self.say(server, f"warning: {message}")
 
-    def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
-        self._progress(server, progress_text(rows, of_rows, size))
+    def copied(self, server: str, rows: int, of_rows: int, size: int, seconds: float) -> None:
+        self._progress(server, progress_text(rows, of_rows, size, seconds))
 
     def compared(self, server: str, rows: int, of_rows: int) -> None:
         self._progress(server, compared_text(rows, of_rows))
@@ -98,8 +99,8 @@ class TerminalReporter:
     def warn(self, server: str, message: str) -> None:
         self._progress.console.print(f"{server}: warning: {message}", style="yellow", markup=False, soft_wrap=True)
 
-    def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
-        self._show(server, rows, of_rows, progress_text(rows, of_rows, size))
+    def copied(self, server: str, rows: int, of_rows: int, size: int, seconds: float) -> None:
+        self._show(server, rows, of_rows, progress_text(rows, of_rows, size, seconds))
 
     def compared(self, server: str, rows: int, of_rows: int) -> None:
         self._show(server, rows, of_rows, compared_text(rows, of_rows))
@@ -113,9 +114,13 @@ class TerminalReporter:
         self._progress.stop()
 
 
-def progress_text(rows: int, of_rows: int, size: int) -> str:
-    """One line about a copy that is under way; the row total is the server's estimate."""
-    return f"copied {rows:,} of about {max(of_rows, rows):,} rows, {size / 1e6:,.1f} MB sent"
+def progress_text(rows: int, of_rows: int, size: int, seconds: float) -> str:
+    """One line about a copy that is under way; the row total, and so the time that is left, is an estimate."""
+    done = f"copied {rows:,} of about {max(of_rows, rows):,} rows, {size / 1e6:,.1f} MB sent"
+    if seconds <= 0 or not rows:
+        return done
+    left = timedelta(seconds=round(max(of_rows - rows, 0) * seconds / rows))
+    return f"{done}, {size / 1e6 / seconds:,.1f} MB/s, about {left} left for rows"
 
 
 def compared_text(rows: int, of_rows: int) -> str:

@@ -332,8 +332,8 @@ class _Told:
     def warn(self, server: str, message: str) -> None:
         self._tell(Event(server, message, warning=True))
 
-    def copied(self, server: str, rows: int, of_rows: int, size: int) -> None:
-        self._progress[server] = progress_text(rows, of_rows, size)
+    def copied(self, server: str, rows: int, of_rows: int, size: int, seconds: float) -> None:
+        self._progress[server] = progress_text(rows, of_rows, size, seconds)
 
     def compared(self, server: str, rows: int, of_rows: int) -> None:
         self._progress[server] = compared_text(rows, of_rows)

@@ -18,11 +18,12 @@ from replication.copy.lines import LONGEST_RANGE, is_plain, load_lines, rows_in_
 from replication.copy.snapshot import Snapshot
 from replication.copy.stream import batches, explained, move_table, send
 from replication.together import together
-from topology.errors import StatementRefused
+from topology.errors import ServerError, StatementRefused
 from topology.servers import Vendor
 from topology.sqlclient import SqlClient
 
 _Job = Chunk | Table
+_Pair = tuple[SqlClient, SqlClient]
 _QUEUED_FOR_EACH = 2
 
 
@@ -68,7 +69,7 @@ async def move_rest(
     """Copy all other tables, of those in `kept` what is not equal."""
     tables = [table for table in snapshot.catalog.tables if table.has_rows and not table.needs_lock]
     sources = (snapshot.session, *snapshot.more)
-    await _Pool(sources, targets, vendor, progress, kept, place).move(tables)
+    await _Pool(sources, targets, vendor, progress, place, set(kept)).move(tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,13 @@ class _Pool:
     targets: Sequence[SqlClient]
     vendor: Vendor
     progress: Progress
-    kept: frozenset[str]
     place: Placed
+    kept: set[str]
+    """Full names, there, of the tables that may hold rows already."""
     escaped: set[str] = field(default_factory=set)
     """Full names of the tables in which a text was met that has to be escaped."""
+    left: list[_Job] = field(default_factory=list)
+    """What was being copied from sessions that were lost."""
 
     async def move(self, tables: Sequence[Table]) -> None:
         keys = await primary_keys(self.sources[0], tables)
@@ -89,8 +93,9 @@ class _Pool:
         queue: asyncio.Queue[_Job | None] = asyncio.Queue(_QUEUED_FOR_EACH * len(self.targets))
         async with together() as group:
             group.create_task(self._plan(ordered, keys, queue))
-            for source, target in zip(self.sources[1:], self.targets, strict=True):
-                group.create_task(self._work(source, target, queue))
+            pairs = zip(self.sources[1:], self.targets, strict=True)
+            workers = [group.create_task(self._work(source, target, queue)) for source, target in pairs]
+        await self._finish([worker.result() for worker in workers])
 
     async def _plan(
         self, tables: Sequence[Table], keys: Mapping[str, tuple[Column, ...]], queue: asyncio.Queue[_Job | None]
@@ -110,13 +115,35 @@ class _Pool:
             async for chunk in chunks(session, table, keys, rows_in_a_range(table)):
                 yield chunk
 
-    async def _work(self, source: SqlClient, target: SqlClient, queue: asyncio.Queue[_Job | None]) -> None:
+    async def _work(self, source: SqlClient, target: SqlClient, queue: asyncio.Queue[_Job | None]) -> _Pair | None:
+        """Copy one job after the other; both sessions, or None if that of the snapshot was lost."""
         while (job := await queue.get()) is not None:
+            try:
+                await self._move(source, target, job)
+            except ServerError:
+                # The snapshot lives on in the other sessions, as long as there are any.
+                if len(self.left) == len(self.targets) - 1 or not await _is_lost(source):
+                    raise
+                self.left.append(job)
+                return None
+        return source, target
+
+    async def _finish(self, pairs: Sequence[_Pair | None]) -> None:
+        """Copy what was left by lost sessions, of which anything may have arrived."""
+        source, target = next(pair for pair in pairs if pair is not None)
+        for job in self.left:
+            there = self.place(job if isinstance(job, Table) else job.table)
+            self.kept.add(there.full_name)
             if isinstance(job, Table):
-                await move_table(source, target, job, self.vendor, self.progress, self.place)
-            else:
-                async with _reading(source, job.table):
-                    await self._move_range(source, target, job)
+                await target.execute(delete(Chunk(there, ())))
+            await self._move(source, target, job)
+
+    async def _move(self, source: SqlClient, target: SqlClient, job: _Job) -> None:
+        if isinstance(job, Table):
+            await move_table(source, target, job, self.vendor, self.progress, self.place)
+        else:
+            async with _reading(source, job.table):
+                await self._move_range(source, target, job)
 
     async def _move_range(self, source: SqlClient, target: SqlClient, chunk: Chunk) -> None:
         there = replace(chunk, table=self.place(chunk.table))
@@ -154,6 +181,14 @@ class _Pool:
             return False
         self.progress(rows, len(lines))
         return True
+
+
+async def _is_lost(session: SqlClient) -> bool:
+    try:
+        await session.value("SELECT 1")
+    except ServerError:
+        return True
+    return False
 
 
 @asynccontextmanager

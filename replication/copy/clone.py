@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from time import monotonic
 
 from replication.actions import Users
 from replication.copy.definitions import read_catalog
@@ -101,13 +102,15 @@ async def _clone(job: CopyJob) -> None:
 async def _showing_progress(job: CopyJob) -> AsyncIterator[None]:
     of_rows = sum(schema.rows for schema in job.primary.user_schemas)
     of_bytes = max(1, sum(schema.bytes for schema in job.primary.user_schemas))
+    since = monotonic()
 
     async def show() -> None:
         with suppress(ServerError):
             async with connected(job.target.server) as client:
                 while True:
                     size = int(await client.value(_PROGRESS))
-                    job.reporter.copied(job.target.name, min(of_rows, of_rows * size // of_bytes), of_rows, size)
+                    rows = min(of_rows, of_rows * size // of_bytes)
+                    job.reporter.copied(job.target.name, rows, of_rows, size, monotonic() - since)
                     await asyncio.sleep(_PAUSE)
 
     async with together() as group:

@@ -43,7 +43,7 @@ async def fill(job: CopyJob, view: Snapshot, place: Place) -> Tally:
             name, f"writes to {len(view.locked)} tables of non-transactional engines wait on the primary meanwhile"
         )
     of_rows = view.catalog.rows
-    tally = Tally(lambda rows, size: job.reporter.copied(name, rows, of_rows, size))
+    tally = Tally(lambda rows, size, seconds: job.reporter.copied(name, rows, of_rows, size, seconds))
     async with loading_sessions(job.target.server, job.target, job.parallel) as sessions:
         kept = await place.lay_out(view, sessions[0])
         await job.engine.move(view, sessions, job.target.vendor, tally.add, kept, place.table)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 
 from replication.actions import Users
 from replication.copy.engine import Engine
@@ -49,14 +50,15 @@ class Copied:
 
 
 class Tally:
-    """Adds up what arrived and passes it on."""
+    """Adds up what arrived, and passes on rows, bytes and seconds since it began."""
 
-    def __init__(self, notify: Callable[[int, int], None]) -> None:
+    def __init__(self, notify: Callable[[int, int, float], None]) -> None:
         self.rows = 0
         self.bytes = 0
+        self._since = monotonic()
         self._notify = notify
 
     def add(self, rows: int, size: int) -> None:
         self.rows += rows
         self.bytes += size
-        self._notify(self.rows, self.bytes)
+        self._notify(self.rows, self.bytes, monotonic() - self._since)

@@ -74,7 +74,7 @@ async def snapshot(
         await before_it()
         for _ in range(_TRIES):
             locked = tuple(table for table in before.tables if table.needs_lock)
-            gtid = await _take(sessions, control, lock, vendor, locked)
+            gtid = await _take(sessions, control, lock, vendor, before.tables)
             after = await read_catalog(control, vendor, accounts=accounts)
             if after == before:
                 held.push_async_callback(lock.execute, "UNLOCK TABLES")
@@ -101,17 +101,18 @@ async def make_patient(client: SqlClient, vendor: Vendor) -> None:
 
 
 async def _take(
-    sessions: Sequence[SqlClient], control: SqlClient, lock: SqlClient, vendor: Vendor, locked: tuple[Table, ...]
+    sessions: Sequence[SqlClient], control: SqlClient, lock: SqlClient, vendor: Vendor, tables: tuple[Table, ...]
 ) -> str:
     await _roll_back(sessions)
+    locked = tuple(table for table in tables if table.needs_lock)
     if vendor is Vendor.MYSQL:
-        return await _take_under_lock(sessions, control, lock, vendor, locked)
+        return await _take_under_lock(sessions, control, lock, vendor, tables)
     await _lock_tables(lock, locked)
     gtid = await _take_without_lock(sessions)
     if gtid is not None:
         return gtid
     await lock.execute("UNLOCK TABLES")
-    return await _take_under_lock(sessions, control, lock, vendor, locked)
+    return await _take_under_lock(sessions, control, lock, vendor, tables)
 
 
 async def _roll_back(sessions: Sequence[SqlClient]) -> None:
@@ -152,7 +153,7 @@ async def _position(session: SqlClient) -> str:
 
 
 async def _take_under_lock(
-    sessions: Sequence[SqlClient], control: SqlClient, lock: SqlClient, vendor: Vendor, locked: tuple[Table, ...]
+    sessions: Sequence[SqlClient], control: SqlClient, lock: SqlClient, vendor: Vendor, tables: tuple[Table, ...]
 ) -> str:
     """Nobody commits for the moment, normally milliseconds, in which snapshot and GTID are taken."""
     if vendor is Vendor.MYSQL:
@@ -160,9 +161,9 @@ async def _take_under_lock(
         with suppress(AccessDenied):
             await _bounded(control, "LOCK INSTANCE FOR BACKUP")
     try:
-        await _bounded(control, "FLUSH TABLES WITH READ LOCK")
+        await _keep_writers_out(control, tables)
         try:
-            await _lock_tables(lock, locked)
+            await _lock_tables(lock, tuple(table for table in tables if table.needs_lock))
             await asyncio.gather(*(session.execute(START_SNAPSHOT) for session in sessions))
             return await logged_gtid(control, vendor)
         finally:
@@ -171,6 +172,17 @@ async def _take_under_lock(
         if vendor is Vendor.MYSQL:
             with suppress(AccessDenied):
                 await control.execute("UNLOCK INSTANCE")
+
+
+async def _keep_writers_out(control: SqlClient, tables: tuple[Table, ...]) -> None:
+    """Until UNLOCK TABLES. A login that may not lock all at once locks each table, which waits for who writes to it."""
+    try:
+        await _bounded(control, "FLUSH TABLES WITH READ LOCK")
+    except AccessDenied:
+        held = tuple(table for table in tables if table.has_rows)
+        if not held:
+            raise
+        await _lock_tables(control, held)
 
 
 async def _bounded(client: SqlClient, sql: str) -> None:

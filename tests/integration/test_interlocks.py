@@ -3,6 +3,7 @@
 Each is provoked by itself and undone; none of them may have changed anything on the replica.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,11 +14,13 @@ import pymysql
 import pytest
 from typer.testing import CliRunner
 
+from replication.copy.snapshot import snapshot
 from replication.errors import ExitCode
 from replication.sandbox import Cluster, Flavor, LocalServer
 from replication.startsync import app
 from tests.support.clusters import blank_cluster, start_replication
 from tests.support.newest import newest_mariadb
+from topology.servers import Role, Server
 
 Arguments = list[str]
 
@@ -219,6 +222,30 @@ def test_a_missing_privilege_is_named_with_its_server(cluster: Cluster, missing:
     assert result.exit_code == ExitCode.USAGE, result.output
     assert "dbwrite" in result.output
     assert missing in result.output
+
+
+def test_a_snapshot_needs_no_right_to_flush(cluster: Cluster) -> None:
+    """MySQL's needs a moment's lock: each table's, if not that of all."""
+    more = ("SHOW_ROUTINE",) if cluster.flavor is Flavor.MYSQL else ()
+    granted = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT", "LOCK TABLES", *MONITORING[cluster.flavor], *more)
+    query(
+        cluster,
+        "dbwrite",
+        "CREATE USER weak@'%' IDENTIFIED BY 'Weak-1234'",
+        f"GRANT {', '.join(granted)} ON *.* TO weak@'%'",
+    )
+    primary = cluster.server("dbwrite")
+    server = Server("dbwrite", primary.host, primary.port, Role.PRIMARY, "weak", "Weak-1234")
+
+    async def rows() -> list[object]:
+        async with snapshot(server, cluster.flavor, asyncio.Lock(), accounts=False, more=1) as view:
+            query(cluster, "dbwrite", "INSERT INTO app.t VALUES (2)")
+            assert view.gtid
+            return [await each.value("SELECT COUNT(*) FROM app.t") for each in (view.session, *view.more)]
+
+    seen = asyncio.run(rows())
+    query(cluster, "dbwrite", "DROP USER weak@'%'", "DELETE FROM app.t WHERE id = 2")
+    assert seen == [1, 1]
 
 
 MONITORING = {

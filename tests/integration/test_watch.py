@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from replication.errors import ExitCode
 from replication.resync import app as resync_command
 from replication.sandbox import Flavor
+from replication.status import app as status_command
 from tests.support.site import Site, site
 from tests.support.waiting import wait_until
 from tests.support.watchers import WatcherProcess, running_watcher
@@ -132,6 +133,19 @@ def _answers(url: str) -> bool:
             return True
     except urllib.error.HTTPError:
         return False
+
+
+@pytest.mark.parametrize("known", ["dbwrite", "dbread1"])
+def test_servers_are_found_from_one_address(place: Site, watcher: WatcherProcess, known: str) -> None:
+    login, server = place.primary, place.cluster.server(known)
+    port = login.port if known == "dbwrite" else server.port
+    flag = "--writer" if known == "dbwrite" else "--reader"
+    arguments = [flag, f"mysql://{login.user}:{login.password}@{server.host}:{port}", "--json"]
+    found = json.loads(CliRunner().invoke(status_command, arguments).output)
+    assert found["primary"]["address"] == login.address
+    expected = BOTH if known == "dbwrite" else (known,)
+    ports = {place.cluster.server(name).port for name in expected}
+    assert {int(each["address"].rpartition(":")[2]) for each in found["replicas"]} == ports
 
 
 def test_a_stopped_thread_is_started(place: Site, watcher: WatcherProcess) -> None:
