@@ -1,6 +1,6 @@
 """`python -m tests.bench.copying`: how long a replica's copy takes, beside a dump piped into a client.
 
-Each way fills a blank replica of its own with the same sysbench tables, one after the other. Nothing that is loaded is
+Each way fills a replica of its own with the same sysbench tables, by turns, several times. Nothing that is loaded is
 written to the replica's binary log.
 """
 
@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
 from typing import Annotated
 
 import pymysql
@@ -19,11 +21,12 @@ from rich.console import Console
 from replication.sandbox import Cluster, Flavor, LocalServer
 from replication.setup import Options, set_up
 from tests.bench.__main__ import Choice
-from tests.bench.stalls import longest_write, take_snapshots
+from tests.bench.stalls import take_snapshots, writes_while
 from tests.support.clusters import blank_cluster
 from topology.environment import Deployment, deployment, read_environment
 
 _TABLES = 4
+_PIPE = "dump | client"
 _DIGITS = "LPAD(FLOOR(RAND() * 1e11), 11, '0')"
 _TABLE = (
     "(id INT NOT NULL AUTO_INCREMENT, k INT NOT NULL DEFAULT 0, c CHAR(120) NOT NULL DEFAULT '', "
@@ -35,6 +38,7 @@ def main(
     flavor: Annotated[Choice, typer.Option(help="The servers.")] = Choice.BOTH,
     rows: Annotated[int, typer.Option(min=4000, help="Rows in all tables together.")] = 2_000_000,
     parallel: Annotated[int, typer.Option(min=1, help="Ranges copied at a time.")] = Options().parallel,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each way is measured, by turns.")] = 3,
 ) -> None:
     """Measure a copy by startsync, by dump and client, and by mydumper where that is installed."""
     console = Console(highlight=False, width=130)
@@ -42,27 +46,43 @@ def main(
     for one in flavors:
         with blank_cluster(one, 3) as cluster:
             console.print(f"{one}: {rows:,} rows in {_TABLES} tables, {fill(cluster.servers[0], rows) / 1e6:.0f} MB")
-            _measure(cluster, parallel, console)
+            _measure(cluster, parallel, rounds, console)
 
 
-def _measure(cluster: Cluster, parallel: int, console: Console) -> None:
-    primary, ours, piped, dumped = cluster.servers
-    pipe = _timed(lambda: _pipe(primary, piped))
-    console.print(f"  dump | client        {pipe:6.1f} s")
-    if cluster.flavor is Flavor.MARIADB and shutil.which("mydumper") and shutil.which("myloader"):
-        seconds = _timed(lambda: _mydumper(cluster, primary, dumped))
-        console.print(f"  mydumper, myloader   {seconds:6.1f} s   {pipe / seconds:.2f} times as fast as the pipe")
-    seconds = _timed(lambda: startsync(cluster, Options(parallel=parallel)))
-    console.print(f"  startsync            {seconds:6.1f} s   {pipe / seconds:.2f} times as fast as the pipe")
+def _measure(cluster: Cluster, parallel: int, rounds: int, console: Console) -> None:
+    primary, ours = cluster.servers[:2]
     again = Options(parallel=parallel, recopy=frozenset({ours.name}), force=frozenset({ours.name}))
+    took: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for way, copy in _ways(cluster, again):
+            took.setdefault(way, []).append(_timed(copy))
+    pipe = median(took[_PIPE])
+    for way, seconds in took.items():
+        each = ", ".join(f"{one:.1f}" for one in seconds)
+        console.print(
+            f"  {way:20} {median(seconds):6.1f} s ({each}), {pipe / median(seconds):.2f} times as fast as {_PIPE}"
+        )
     server = deployment(read_environment({}, cluster.environment_file)).primary
-    alone = longest_write(primary, lambda: time.sleep(5))
-    snapshots = longest_write(primary, lambda: take_snapshots(server, cluster.flavor, parallel))
-    copying = longest_write(primary, lambda: startsync(cluster, again))
+    alone = writes_while(primary, lambda: time.sleep(5))
+    snapshots = writes_while(primary, lambda: take_snapshots(server, cluster.flavor, parallel))
+    copying = writes_while(primary, lambda: startsync(cluster, again))
     console.print(
-        f"  one writer on the primary: longest write {alone * 1000:.0f} ms alone, {snapshots * 1000:.0f} ms while 50 "
-        f"snapshots are taken, {copying * 1000:.0f} ms while startsync copies"
+        f"  one writer on the primary: longest write {alone} alone, {snapshots} while 50 snapshots are taken, "
+        f"{copying} while startsync copies"
     )
+
+
+def _ways(cluster: Cluster, again: Options) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Each by its name, when its replica is ready for it."""
+    primary, _, piped, dumped = cluster.servers
+    for blank in (piped, dumped):
+        run_on(blank, "SET SESSION sql_log_bin = 0", "DROP DATABASE IF EXISTS sbtest")
+    yield _PIPE, lambda: _pipe(primary, piped)
+    if cluster.flavor is Flavor.MARIADB and shutil.which("mydumper") and shutil.which("myloader"):
+        directory = cluster.directory.parent / "dump"
+        shutil.rmtree(directory, ignore_errors=True)
+        yield "mydumper, myloader", lambda: _mydumper(directory, primary, dumped)
+    yield "startsync", lambda: startsync(cluster, again)
 
 
 def _timed(work: Callable[[], None]) -> float:
@@ -120,8 +140,7 @@ def _login(server: LocalServer) -> tuple[str, ...]:
     return (f"--host={server.host}", f"--port={server.port}", f"--user={server.user}", f"--password={server.password}")
 
 
-def _mydumper(cluster: Cluster, primary: LocalServer, target: LocalServer) -> None:
-    directory = cluster.directory.parent / "dump"
+def _mydumper(directory: Path, primary: LocalServer, target: LocalServer) -> None:
     threads = f"--threads={os.cpu_count()}"
     subprocess.run(
         ["mydumper", "--database=sbtest", f"--outputdir={directory}", threads, "--rows=50000", *_login(primary)],

@@ -13,7 +13,7 @@ from replication.verification import Comparison, verify
 from replication.verification import Options as VerifyOptions
 from tests.bench.__main__ import Choice
 from tests.bench.copying import connect, fill, startsync
-from tests.bench.stalls import longest_write
+from tests.bench.stalls import writes_while
 from tests.support.clusters import blank_cluster
 from topology.environment import Deployment, deployment, read_environment
 from topology.gtid import missing
@@ -60,7 +60,7 @@ def _compare(cluster: Cluster, repair: bool, console: Console) -> None:
         results.extend(done.replicas)
 
     before, written = _position(cluster), _written(cluster)
-    longest = longest_write(cluster.servers[0], work)
+    waited = writes_while(cluster.servers[0], work)
     (result,) = results
     if result.error is not None:
         raise result.error
@@ -70,7 +70,7 @@ def _compare(cluster: Cluster, repair: bool, console: Console) -> None:
         f"{cluster.flavor}: {'repair' if repair else 'verify'}: {'equal' if result.equal else 'DIFFERENT'}, "
         f"{result.rows:,} rows in {result.seconds:.1f} s, replication held for {result.paused:.3f} s; the primary "
         f"wrote {transactions:,} transactions, its client {writes:,}, the slowest in "
-        f"{longest * 1000:.0f} ms"
+        f"{waited}"
     )
     for each in (*result.chunks, *result.repaired):
         console.print(f"  {each}")

@@ -7,8 +7,10 @@ import asyncio
 import multiprocessing
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event as StopEvent
+from statistics import median
 
 import pymysql
 
@@ -20,10 +22,21 @@ _PROCESSES = multiprocessing.get_context("spawn")
 _SNAPSHOTS = 50
 
 
-def longest_write(primary: LocalServer, meanwhile: Callable[[], object]) -> float:
-    """Seconds that the slowest single-row transaction on `primary` took while `meanwhile` ran."""
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """Seconds that single-row transactions of one client took."""
+
+    median: float
+    longest: float
+
+    def __str__(self) -> str:
+        return f"{self.longest * 1000:.0f} ms (median {self.median * 1000:.2f} ms)"
+
+
+def writes_while(primary: LocalServer, meanwhile: Callable[[], object]) -> Writes:
+    """What a client that writes on `primary` all the time waits for while `meanwhile` runs."""
     stop = _PROCESSES.Event()
-    answer: SimpleQueue[float] = _PROCESSES.SimpleQueue()
+    answer: SimpleQueue[Writes | None] = _PROCESSES.SimpleQueue()
     login = (primary.host, primary.port, primary.user, primary.password)
     writer = _PROCESSES.Process(target=_write, args=(login, stop, answer), daemon=True)
     writer.start()
@@ -33,25 +46,26 @@ def longest_write(primary: LocalServer, meanwhile: Callable[[], object]) -> floa
         meanwhile()
     finally:
         stop.set()
-    longest = answer.get()
+    found = answer.get()
     writer.join()
-    return float(longest)
+    assert found is not None
+    return found
 
 
-def _write(login: tuple[str, int, str, str], stop: StopEvent, answer: "SimpleQueue[float]") -> None:
+def _write(login: tuple[str, int, str, str], stop: StopEvent, answer: "SimpleQueue[Writes | None]") -> None:
     host, port, user, password = login
-    longest = 0.0
+    took: list[float] = []
     with (
         pymysql.connect(host=host, port=port, user=user, password=password, autocommit=True) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute("INSERT INTO bench.writes VALUES ()")
-        answer.put(longest)
+        answer.put(None)
         while not stop.is_set():
             began = time.monotonic()
             cursor.execute("INSERT INTO bench.writes VALUES ()")
-            longest = max(longest, time.monotonic() - began)
-    answer.put(longest)
+            took.append(time.monotonic() - began)
+    answer.put(Writes(median(took), max(took)))
 
 
 def take_snapshots(primary: Server, vendor: Vendor, parallel: int) -> None:
