@@ -117,10 +117,11 @@ async def set_up(deployment: Deployment, options: Options, reporter: Reporter | 
     """
     reporter = reporter or SilentReporter()
     _check_names(deployment, options)
-    primary, replicas = await wait_for_all(deployment, options.wait, reporter)
+    everybody = replace(deployment, replicas=(*deployment.replicas, *options.lenders))
+    primary, replicas = await wait_for_all(everybody, options.wait, reporter)
     async with connected(primary) as client:
         await take_turn(client)
-        facts, surveyed = await survey_all(client, replicas | {each.name: each for each in options.lenders})
+        facts, surveyed = await survey_all(client, replicas)
         check_primary(facts)
         return await _carry_out(client, deployment, options, reporter, facts, surveyed)
 

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
@@ -285,23 +286,21 @@ def test_a_replica_that_is_purged_is_mended_without_a_copy(
         place.query("dbwrite", "INSERT INTO app.t SELECT MAX(id) + 1, 0 FROM app.t", "FLUSH BINARY LOGS")
     place.query("dbwrite", f"CREATE USER unheard_of_{lent}@localhost IDENTIFIED BY 'x'", "FLUSH BINARY LOGS")
     in_step(place, "dbread2")
-    if not lent:
-        place.query("dbread2", "FLUSH BINARY LOGS")
-        kept = place.query("dbread2", "SHOW BINARY LOGS")[-1]["Log_name"]
-        place.query("dbread2", f"PURGE BINARY LOGS TO '{kept}'")
-    last = place.query("dbwrite", "SHOW BINARY LOGS")[-1]["Log_name"]
-
-    def purged() -> bool:
-        """A log is left where it is as long as a replica is being sent something of it, gone as that may be."""
-        place.query("dbwrite", f"PURGE BINARY LOGS TO '{last}'")
-        return len(place.query("dbwrite", "SHOW BINARY LOGS")) == 1
-
-    wait_until(purged, "what the replica lacks is purged")
+    place.query("dbread2", "FLUSH BINARY LOGS")
+    for name in ("dbwrite",) if lent else ("dbwrite", "dbread2"):
+        last = place.query(name, "SHOW BINARY LOGS")[-1]["Log_name"]
+        wait_until(partial(_purged, place, name, last), f"what the replica lacks is purged on {name}")
     server.start()
     watcher.wait_for_log("-> PURGED", before)
     watcher.wait_for_log(f"dbread1: repair done: {repair}", before)
     in_step(place, "dbread1")
     assert place.query("dbread1", f"SELECT 1 FROM mysql.user WHERE User = 'unheard_of_{lent}'")
+
+
+def _purged(place: Site, name: str, last: str) -> bool:
+    """A log is left where it is as long as a replica is being sent something of it, gone as that may be."""
+    place.query(name, f"PURGE BINARY LOGS TO '{last}'")
+    return len(place.query(name, "SHOW BINARY LOGS")) == 1
 
 
 def test_a_server_of_another_primary_is_left_alone(place: Site, watcher: WatcherProcess) -> None:
