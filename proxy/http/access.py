@@ -1,6 +1,5 @@
 """Who may ask, and how the asking is encrypted."""
 
-import hmac
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -11,17 +10,11 @@ from pydantic import SecretStr
 
 from topology.config import Settings, is_loopback
 from topology.tlsfiles import WatchedContext
+from topology.web import check_site, check_token
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # For those who only look whether the process is well: they get no token. The page asks for it, and has nothing to hide.
 _FOR_EVERYBODY: Final = frozenset({"/", "/healthz", "/readyz"})
-_SECURITY: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
@@ -51,8 +44,7 @@ def trusts(request: web.Request, settings: Settings) -> bool:
 
 def _check(request: web.Request, secret: SecretStr | None) -> None:
     """Raises the response of a refusal."""
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        raise web.HTTPForbidden(text="asked for by the page of another site\n")
+    check_site(request)
     if secret is None and not is_loopback(request.url.host or ""):
         # A name that a stranger's page had resolve to this machine.
         raise web.HTTPForbidden(text="without a token ask for localhost, 127.0.0.1 or [::1]\n")
@@ -60,16 +52,7 @@ def _check(request: web.Request, secret: SecretStr | None) -> None:
         return
     if secret is None:
         raise web.HTTPForbidden(text="changes need a token, and none is set: http_token or http_token_file\n")
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    # The length of the time that this takes tells nothing of the token.
-    token = secret.get_secret_value().encode()
-    if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token) or scheme.lower() != "bearer":
-        raise web.HTTPUnauthorized(text="wrong token\n", headers={"WWW-Authenticate": "Bearer"})
-
-
-async def secure(_: web.Request, response: web.StreamResponse) -> None:
-    """What browsers have to know of each answer."""
-    response.headers.update(_SECURITY)
+    check_token(request, secret.get_secret_value())
 
 
 def for_http(certificate: Callable[[], WatchedContext | None]) -> ssl.SSLContext:

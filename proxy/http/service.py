@@ -12,12 +12,13 @@ from typing import Final
 
 from aiohttp import web
 
-from proxy.http.access import for_http, guard, secure, trusts
+from proxy.http.access import for_http, guard, trusts
 from proxy.http.views import PARTS, status
 from proxy.logs import audit
 from proxy.session.context import Context
 from proxy.session.overview import server_views
 from proxy.sql.own import Deed, Order
+from topology.web import secure
 
 # The text that Prometheus reads (version 0.0.4 of its format).
 Exposition = Callable[[], Awaitable[bytes]]

@@ -1,10 +1,8 @@
 """The HTTP service of the watcher: routes and nothing else. What changes or costs something needs the token."""
 
-import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import Final
 
 from aiohttp import web
 
@@ -15,14 +13,7 @@ from replication.http.stream import Broadcast
 from replication.ladder import Watched
 from replication.watcher import Report, Watcher
 from topology.errors import ConfigError
-
-_SECURITY: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
+from topology.web import check_site, check_token, secure
 
 
 @asynccontextmanager
@@ -47,7 +38,7 @@ async def serving(watcher: Watcher, host: str, port: int, token: str) -> AsyncIt
 class _Service:
     def __init__(self, watcher: Watcher, token: str) -> None:
         self._watcher = watcher
-        self._token = token.encode()
+        self._token = token
         self._page = files("replication.http").joinpath("page.html").read_text(encoding="utf-8")
         self.broadcast = Broadcast(watcher)
 
@@ -62,7 +53,7 @@ class _Service:
         application.router.add_get("/replicas/{name}", self._replica)
         application.router.add_post("/replicas/{name}/resync", self._resync)
         application.router.add_post("/replicas/{name}/verify", self._verify)
-        application.on_response_prepare.append(_secure)
+        application.on_response_prepare.append(secure)
         return application
 
     async def _index(self, _: web.Request) -> web.Response:
@@ -117,9 +108,8 @@ class _Service:
     def _check_token(self, request: web.Request) -> None:
         if not self._token:
             raise web.HTTPForbidden(text="no token is set: start the watcher with MANYREADS_HTTP_TOKEN\n")
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-        if not hmac.compare_digest(given, self._token):
-            raise web.HTTPUnauthorized(text="wrong token\n", headers={"WWW-Authenticate": "Bearer"})
+        check_site(request)
+        check_token(request, self._token)
 
     def _report(self) -> Report:
         report = self._watcher.report
@@ -149,7 +139,3 @@ def _max_lag(request: web.Request) -> float | None:
     if not 0 <= limit < float("inf"):
         raise web.HTTPBadRequest(text="max_lag is no number of seconds\n")
     return limit
-
-
-async def _secure(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_SECURITY)

@@ -153,6 +153,15 @@ def test_asking_for_something_needs_the_token(
     serve(use, report(), token)
 
 
+def test_the_page_of_another_site_asks_for_nothing() -> None:
+    async def use(client: Client, _: Watcher) -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Sec-Fetch-Site": "cross-site"}
+        async with client.post("/replicas/dbread1/verify", headers=headers) as answer:
+            assert answer.status == 403
+
+    serve(use, report(), TOKEN)
+
+
 def test_the_last_healthy_replica_is_not_copied() -> None:
     async def use(client: Client, _: Watcher) -> None:
         async with client.post("/replicas/dbread1/resync", headers={"Authorization": f"Bearer {TOKEN}"}) as answer:
