@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol, TypeVar
 
 import typer
+import uvloop
 from rich.console import Console
 
 from replication.errors import ExitCode, exit_code
@@ -49,7 +50,7 @@ def reporting(command: str, *, as_json: bool) -> Iterator[Reporter]:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` to its end; SIGTERM lets connections and locks go, as Ctrl-C does."""
-    return asyncio.run(_terminable(work))
+    return uvloop.run(_terminable(work))
 
 
 async def _terminable(work: Coroutine[Any, Any, T]) -> T:

@@ -149,8 +149,8 @@ class SqlClient:
         finally:
             connection.use_unicode, connection.decoders = True, decoders
 
-    async def load(self, sql: str, data: bytes) -> Loaded:
-        """Run a LOAD DATA LOCAL INFILE with `data` as the file's content; the connection has to be opened for that."""
+    async def load(self, sql: str, *pieces: bytes) -> Loaded:
+        """Run a LOAD DATA LOCAL INFILE of a file with these `pieces`; the connection has to be opened for that."""
         connection = self._connection
         try:
             async with _translated(self.server):
@@ -158,9 +158,10 @@ class SqlClient:
                 asked = await connection._read_packet()
                 if not asked.is_load_local_packet():
                     raise ServerError(f"{self.server} did not ask for the rows of LOAD DATA")
-                for start in range(0, len(data), _SLICE):
-                    connection.write_packet(data[start : start + _SLICE])
-                    await connection._writer.drain()
+                for piece in (memoryview(each) for each in pieces):
+                    for start in range(0, len(piece), _SLICE):
+                        connection.write_packet(piece[start : start + _SLICE])
+                        await connection._writer.drain()
                 connection.write_packet(b"")
                 done = OKPacketWrapper(await connection._read_packet())
         except StatementRefused:

@@ -6,15 +6,17 @@ ranges or written as lines.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from replication.comparison.chunks import Chunk, condition, delete
-from replication.comparison.rows import checksum_of, chunks, primary_keys
+from replication.comparison.rows import checksum_of, primary_keys
 from replication.copy.catalog import Column, Table
-from replication.copy.engine import Placed, Progress, in_place
+from replication.copy.engine import Placed, Progress, Whole, in_place, leave
 from replication.copy.lines import LONGEST_RANGE, is_plain, load_lines, rows_in_a_range, select_lines
+from replication.copy.ranges import ranges
 from replication.copy.snapshot import Snapshot
 from replication.copy.stream import batches, explained, move_table, send
 from replication.together import together
@@ -43,9 +45,10 @@ class BulkEngine:
         progress: Progress,
         kept: frozenset[str] = frozenset(),
         place: Placed = in_place,
+        whole: Whole = leave,
     ) -> None:
         await move_locked(snapshot, targets[0], vendor, progress, place)
-        await move_rest(snapshot, targets, vendor, progress, kept, place)
+        await move_rest(snapshot, targets, vendor, progress, kept, place, whole)
 
 
 async def move_locked(snapshot: Snapshot, target: SqlClient, vendor: Vendor, progress: Progress, place: Placed) -> None:
@@ -65,11 +68,12 @@ async def move_rest(
     progress: Progress,
     kept: frozenset[str],
     place: Placed,
+    whole: Whole,
 ) -> None:
     """Copy all other tables, of those in `kept` what is not equal."""
     tables = [table for table in snapshot.catalog.tables if table.has_rows and not table.needs_lock]
     sources = (snapshot.session, *snapshot.more)
-    await _Pool(sources, targets, vendor, progress, place, set(kept)).move(tables)
+    await _Pool(sources, targets, vendor, progress, place, whole, set(kept)).move(tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,16 @@ class _Pool:
     vendor: Vendor
     progress: Progress
     place: Placed
+    whole: Whole
     kept: set[str]
     """Full names, there, of the tables that may hold rows already."""
     escaped: set[str] = field(default_factory=set)
     """Full names of the tables in which a text was met that has to be escaped."""
     left: list[_Job] = field(default_factory=list)
     """What was being copied from sessions that were lost."""
+    under_way: Counter[str] = field(default_factory=Counter)
+    """How many jobs of each table are planned and not done; of those in `planned` there will be no more."""
+    planned: set[str] = field(default_factory=set)
 
     async def move(self, tables: Sequence[Table]) -> None:
         keys = await primary_keys(self.sources[0], tables)
@@ -101,8 +109,11 @@ class _Pool:
         self, tables: Sequence[Table], keys: Mapping[str, tuple[Column, ...]], queue: asyncio.Queue[_Job | None]
     ) -> None:
         for table in tables:
+            self.under_way[table.full_name] = 0
             async for job in self._jobs(table, keys[table.full_name]):
+                self.under_way[table.full_name] += 1
                 await queue.put(job)
+            self.planned.add(table.full_name)
         for _ in self.targets:
             await queue.put(None)
 
@@ -112,7 +123,7 @@ class _Pool:
             return
         session = self.sources[0]
         async with _reading(session, table):
-            async for chunk in chunks(session, table, keys, rows_in_a_range(table)):
+            async for chunk in ranges(session, table, keys, rows_in_a_range(table)):
                 yield chunk
 
     async def _work(self, source: SqlClient, target: SqlClient, queue: asyncio.Queue[_Job | None]) -> _Pair | None:
@@ -120,6 +131,7 @@ class _Pool:
         while (job := await queue.get()) is not None:
             try:
                 await self._move(source, target, job)
+                await self._note(target, job if isinstance(job, Table) else job.table)
             except ServerError:
                 # The snapshot lives on in the other sessions, as long as there are any.
                 if len(self.left) == len(self.targets) - 1 or not await _is_lost(source):
@@ -127,6 +139,13 @@ class _Pool:
                 self.left.append(job)
                 return None
         return source, target
+
+    async def _note(self, target: SqlClient, table: Table) -> None:
+        """A job of the table is done."""
+        self.under_way[table.full_name] -= 1
+        done = table.full_name in self.planned and not self.under_way[table.full_name]
+        if done and any(self.under_way.values()):
+            await self.whole(target, self.place(table))
 
     async def _finish(self, pairs: Sequence[_Pair | None]) -> None:
         """Copy what was left by lost sessions, of which anything may have arrived."""
@@ -173,7 +192,7 @@ class _Pool:
             self.escaped.add(chunk.table.full_name)
             return await self._load(source, target, chunk)
         try:
-            loaded = await target.load(load_lines(self.vendor, self.place(chunk.table)), lines + b"\n")
+            loaded = await target.load(load_lines(self.vendor, self.place(chunk.table)), lines, b"\n")
         except StatementRefused:
             # The INSERT that comes now says what is the matter.
             return False

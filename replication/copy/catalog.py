@@ -10,6 +10,7 @@ from replication.statements import name
 _ROWS_ELSEWHERE = frozenset(
     {"MRG_MYISAM", "MRG_ISAM", "FEDERATED", "CONNECT", "SPIDER", "BLACKHOLE", "S3", "OQGRAPH", "SPHINX", "MROONGA"}
 )
+WHOLE_NUMBERS = frozenset("tinyint smallint mediumint int bigint".split())
 _AUTO_INCREMENT = re.compile(r" AUTO_INCREMENT=\d+")
 
 
@@ -24,6 +25,7 @@ class Column:
 
     name: str
     data_type: str
+    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +116,8 @@ class Catalog:
     def rows(self) -> int:
         """The estimated number of rows in all tables."""
         return sum(table.rows for table in self.tables if table.has_rows)
+
+    @property
+    def bytes(self) -> int:
+        """Their estimated size."""
+        return sum(table.rows * table.row_length for table in self.tables if table.has_rows)

@@ -115,7 +115,8 @@ def _with_periods(columns: tuple[Column, ...]) -> tuple[Column, ...]:
 async def _columns(client: SqlClient, of: _Condition) -> dict[tuple[str, str], tuple[Column, ...]]:
     rows = await client.query(
         "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tbl, COLUMN_NAME AS name, LOWER(DATA_TYPE) AS data_type, "
-        "LOWER(COALESCE(GENERATION_EXPRESSION, '')) AS expression FROM information_schema.COLUMNS "
+        "IS_NULLABLE = 'YES' AS nullable, LOWER(COALESCE(GENERATION_EXPRESSION, '')) AS expression "
+        "FROM information_schema.COLUMNS "
         f"WHERE {of('TABLE_SCHEMA')} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
     )
     return {
@@ -128,7 +129,7 @@ def _column(row: Row) -> Column | None:
     generated = str(row["expression"])
     if generated in ("row start", "row end"):
         return Column(str(row["name"]), generated)
-    return None if generated else Column(str(row["name"]), str(row["data_type"]))
+    return None if generated else Column(str(row["name"]), str(row["data_type"]), bool(row["nullable"]))
 
 
 async def _sequences(client: SqlClient, rows: Iterable[Row]) -> tuple[Sequence, ...]:

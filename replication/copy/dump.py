@@ -17,7 +17,7 @@ from replication.comparison.rows import primary_keys
 from replication.copy.bulk import is_cut, move_locked, move_rest
 from replication.copy.catalog import Table
 from replication.copy.clients import Clients, option_file
-from replication.copy.engine import Placed, Progress, in_place
+from replication.copy.engine import Placed, Progress, Whole, in_place, leave
 from replication.copy.indexes import has_unique_key
 from replication.copy.layout import plan_tables
 from replication.copy.snapshot import Snapshot
@@ -63,6 +63,7 @@ class DumpEngine:
         progress: Progress,
         kept: frozenset[str] = frozenset(),
         place: Placed = in_place,
+        whole: Whole = leave,
     ) -> None:
         await move_locked(snapshot, targets[0], vendor, progress, place)
         tables = [table for table in await _dumpable(snapshot) if place(table).full_name not in kept]
@@ -71,7 +72,7 @@ class DumpEngine:
             dumps = _Dumps(self.clients, vendor, at_source, at_target, place, progress)
             await dumps.run(tables, len(targets))
         dumped = frozenset(place(table).full_name for table in tables)
-        await move_rest(snapshot, targets, vendor, progress, kept | dumped, place)
+        await move_rest(snapshot, targets, vendor, progress, kept | dumped, place, whole)
 
 
 async def _dumpable(snapshot: Snapshot) -> list[Table]:

@@ -1,6 +1,6 @@
 """The interface behind which the ways of moving rows stand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from replication.copy.catalog import Table
@@ -21,6 +21,14 @@ def in_place(table: Table) -> Table:
     return table
 
 
+Whole = Callable[[SqlClient, Table], Awaitable[None]]
+"""What is done, in a loading session, to a table of the replica that has all of its rows while others' are to come."""
+
+
+async def leave(session: SqlClient, table: Table) -> None:
+    """Nothing."""
+
+
 class Engine(Protocol):
     """Moves the rows of all tables of a snapshot into tables that exist and are empty."""
 
@@ -32,6 +40,7 @@ class Engine(Protocol):
         progress: Progress,
         kept: frozenset[str] = frozenset(),
         place: Placed = in_place,
+        whole: Whole = leave,
     ) -> None:
         """Copy every row. `targets` are loading sessions: nothing that runs on them is logged or checked. There is one
         for each session of the snapshot beside the first.

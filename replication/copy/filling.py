@@ -34,8 +34,23 @@ class Place(Protocol):
         ...
 
 
+class _Indexes:
+    """The secondary indexes that are to be built, by the tables' full names on the replica."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._plans = plan_tables(catalog)
+        wanted = [table for table in catalog.tables if self._plans[table.full_name].keys]
+        wanted.sort(key=lambda table: table.rows * table.row_length)
+        self.waiting = {table.full_name: table for table in wanted}
+
+    async def build(self, session: SqlClient, table: Table) -> None:
+        """Those of one table, unless that was done before."""
+        if self.waiting.pop(table.full_name, None):
+            await session.execute(add_keys(table, self._plans[table.full_name].keys))
+
+
 async def fill(job: CopyJob, view: Snapshot, place: Place) -> Tally:
-    """Make all tables in their place, copy all rows, then build the indexes."""
+    """Make all tables in their place, copy all rows, and build each table's indexes when its rows are there."""
     name = job.target.name
     job.reporter.say(name, f"copying {len(view.catalog.tables)} tables as of GTID {view.gtid or '(none yet)'}")
     if view.locked:
@@ -44,28 +59,25 @@ async def fill(job: CopyJob, view: Snapshot, place: Place) -> Tally:
         )
     of_rows = view.catalog.rows
     tally = Tally(lambda rows, size, seconds: job.reporter.copied(name, rows, of_rows, size, seconds))
-    async with loading_sessions(job.target.server, job.target, job.parallel) as sessions:
+    indexes = _Indexes(place.catalog(view.catalog))
+    async with loading_sessions(job.target.server, job.target, job.parallel, view.catalog.bytes) as sessions:
         kept = await place.lay_out(view, sessions[0])
-        await job.engine.move(view, sessions, job.target.vendor, tally.add, kept, place.table)
+        await job.engine.move(view, sessions, job.target.vendor, tally.add, kept, place.table, indexes.build)
         job.reporter.say(name, f"copied {tally.rows:,} rows, {tally.bytes / 1e6:,.1f} MB")
-        await _build_indexes(job, place, place.catalog(view.catalog), sessions)
+        await _build_indexes(job, place, indexes, sessions)
     return tally
 
 
-async def _build_indexes(job: CopyJob, place: Place, catalog: Catalog, sessions: Sequence[SqlClient]) -> None:
-    """Add the secondary indexes, the largest table first, several tables at a time."""
-    plans = plan_tables(catalog)
-    waiting = [table for table in catalog.tables if plans[table.full_name].keys]
-    if not waiting:
+async def _build_indexes(job: CopyJob, place: Place, indexes: _Indexes, sessions: Sequence[SqlClient]) -> None:
+    """Add the secondary indexes that are left, the largest table first, several tables at a time."""
+    if not indexes.waiting:
         return
     await place.note(Phase.INDEXING)
-    job.reporter.say(job.target.name, f"building the indexes of {len(waiting)} tables")
-    waiting.sort(key=lambda table: table.rows * table.row_length)
+    job.reporter.say(job.target.name, f"building the indexes of {len(indexes.waiting)} tables")
 
     async def build(session: SqlClient) -> None:
-        while waiting:
-            table = waiting.pop()
-            await session.execute(add_keys(table, plans[table.full_name].keys))
+        while indexes.waiting:
+            await indexes.build(session, next(reversed(indexes.waiting.values())))
 
     async with together() as group:
         for session in sessions:

@@ -7,17 +7,14 @@ that it was needed.
 """
 
 from replication.comparison.chunks import Chunk, condition
-from replication.copy.catalog import Column, Table
+from replication.copy.catalog import WHOLE_NUMBERS, Column, Table
 from replication.statements import name
 from topology.servers import Vendor
 
 LONGEST_RANGE = 64 << 20
 """Bytes of lines in one answer; what is longer comes back cut, with a warning."""
 
-_AS_TEXT = frozenset(
-    "tinyint smallint mediumint int bigint decimal numeric double real year date time datetime timestamp "
-    "uuid inet4 inet6".split()
-)
+_AS_TEXT = frozenset("decimal numeric double real year date time datetime timestamp uuid inet4 inet6".split())
 _NAMED = frozenset({"uuid", "inet4", "inet6"})
 _AS_INTEGER = frozenset({"bit", "enum", "set"})
 _RANGE_BYTES = 1_000_000
@@ -37,8 +34,8 @@ def select_lines(vendor: Vendor, chunk: Chunk, *, escaped: bool) -> str:
     columns = chunk.table.columns
     fields = ", ".join(_field(vendor, column, escaped) for column in columns)
     lines = f"GROUP_CONCAT(CONCAT_WS(x'09', {fields}) SEPARATOR '\\n')"
-    nulls = " + ".join(f"COUNT(*) - COUNT({name(column.name)})" for column in columns)
-    return f"SELECT COUNT(*), {nulls}, {lines} FROM {chunk.table.full_name}{condition(chunk)}"
+    nulls = "".join(f" + COUNT(*) - COUNT({name(column.name)})" for column in columns if column.nullable)
+    return f"SELECT COUNT(*), 0{nulls}, {lines} FROM {chunk.table.full_name}{condition(chunk)}"
 
 
 def is_plain(lines: bytes, rows: int, nulls: int, columns: int) -> bool:
@@ -63,11 +60,14 @@ def load_lines(vendor: Vendor, table: Table) -> str:
 
 def _field(vendor: Vendor, column: Column, escaped: bool) -> str:
     # A function whose result would be longer than max_allowed_packet is NULL: that must not become the value NULL.
-    return f"IF({name(column.name)} IS NULL, '\\\\N', {_text(vendor, column, escaped)})"
+    value = _text(vendor, column, escaped)
+    return f"IF({name(column.name)} IS NULL, '\\\\N', {value})" if column.nullable else value
 
 
 def _text(vendor: Vendor, column: Column, escaped: bool) -> str:
     quoted = name(column.name)
+    if column.data_type in WHOLE_NUMBERS:
+        return quoted
     if column.data_type in _AS_TEXT:
         return f"CAST({quoted} AS CHAR)"
     if column.data_type == "float":

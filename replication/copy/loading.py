@@ -1,11 +1,11 @@
 """The session in which a replica is filled: unlogged, unchecked where the primary has checked, strict about values."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 
 from replication.facts import ServerFacts
-from topology.errors import ServerError
-from topology.servers import Server
+from topology.errors import ServerError, StatementRefused
+from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
 
 # Strict, so that a value that does not arrive whole is an error; zero and invalid dates are values as any others.
@@ -40,6 +40,21 @@ _SETTINGS = {
 _GLOBALS = {"max_allowed_packet": str(_BIGGEST_PACKET), "local_infile": "1", "automatic_sp_privileges": "0"}
 
 
+# A log that is written round and round has pages written again and again. MariaDB can change its size since 10.9.
+_LOG = "innodb_log_file_size"
+_BIGGEST_LOG = 1 << 30
+_MIB = 1 << 20
+
+
+def server_settings(facts: ServerFacts, size: int) -> dict[str, str]:
+    """Settings of the whole server while about `size` bytes of rows are loaded."""
+    wanted = min(_BIGGEST_LOG, 2 * size) // _MIB * _MIB
+    resizable = facts.vendor is Vendor.MARIADB and facts.version >= (10, 9, 0)
+    if resizable and int(facts.variables.get(_LOG, _BIGGEST_LOG)) < wanted:
+        return {**_GLOBALS, _LOG: str(wanted)}
+    return _GLOBALS
+
+
 @asynccontextmanager
 async def loading_session(server: Server, facts: ServerFacts) -> AsyncIterator[SqlClient]:
     """A session on the replica for loading; rows of any size fit through while it is open."""
@@ -48,14 +63,18 @@ async def loading_session(server: Server, facts: ServerFacts) -> AsyncIterator[S
 
 
 @asynccontextmanager
-async def loading_sessions(server: Server, facts: ServerFacts, count: int) -> AsyncIterator[tuple[SqlClient, ...]]:
-    """Several of them."""
+async def loading_sessions(
+    server: Server, facts: ServerFacts, count: int, size: int = 0
+) -> AsyncIterator[tuple[SqlClient, ...]]:
+    """Several of them, for about `size` bytes of rows."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connected(server))
         # A session takes the global limit when it begins.
-        for variable, value in _GLOBALS.items():
+        for variable, value in server_settings(facts, size).items():
             stack.push_async_callback(_restore, client, variable, facts.variables[variable])
-            await client.execute(f"SET GLOBAL {variable} = {value}")
+            # Without room for a larger log there is the one that there was.
+            with suppress(StatementRefused) if variable == _LOG else nullcontext():
+                await client.execute(f"SET GLOBAL {variable} = {value}")
         sessions = [await stack.enter_async_context(connected(server, loading=True)) for _ in range(count)]
         for session in sessions:
             await prepare(session, facts)

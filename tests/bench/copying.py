@@ -4,7 +4,6 @@ Each way fills a replica of its own with the same sysbench tables, by turns, sev
 written to the replica's binary log.
 """
 
-import asyncio
 import os
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ import pymysql
 import typer
 from rich.console import Console
 
+from replication.command import run
 from replication.sandbox import Cluster, Flavor, LocalServer
 from replication.setup import Options, set_up
 from tests.bench.__main__ import Choice
@@ -152,7 +152,7 @@ def _mydumper(directory: Path, primary: LocalServer, target: LocalServer) -> Non
 def startsync(cluster: Cluster, options: Options) -> None:
     """Set the first replica up."""
     found = deployment(read_environment({}, cluster.environment_file))
-    result = asyncio.run(set_up(Deployment(found.primary, found.replicas[:1]), options))
+    result = run(set_up(Deployment(found.primary, found.replicas[:1]), options))
     assert result.exit_code == 0, [str(each.error) for each in result.replicas]
 
 

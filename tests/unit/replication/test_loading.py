@@ -1,0 +1,30 @@
+"""What is set on a replica while it is loaded."""
+
+from dataclasses import replace
+
+import pytest
+
+from replication.copy.loading import server_settings
+from replication.facts import ServerFacts
+from tests.unit.replication.test_plan import facts
+from topology.servers import Vendor
+
+LOG = "innodb_log_file_size"
+MARIADB = replace(facts("dbread1"), variables={LOG: str(96 << 20)})
+
+
+@pytest.mark.parametrize(
+    ("target", "size", "log"),
+    [
+        (MARIADB, 300_000_000, str(572 << 20)),
+        (MARIADB, 1 << 40, str(1 << 30)),
+        (MARIADB, 10_000_000, None),
+        (replace(MARIADB, variables={LOG: str(2 << 30)}), 1 << 40, None),
+        (replace(MARIADB, version=(10, 6, 20)), 1 << 40, None),
+        (facts("dbread1", Vendor.MYSQL), 1 << 40, None),
+    ],
+    ids=["twice the rows", "at most", "small", "large by itself", "of a fixed size", "another vendor's"],
+)
+def test_the_log_is_as_large_as_the_rows_need_it(target: ServerFacts, size: int, log: str | None) -> None:
+    assert server_settings(target, size).get(LOG) == log
+    assert server_settings(target, size)["local_infile"] == "1"
