@@ -17,7 +17,8 @@ COMPILED = {
     "proxy/routing": "balance named pins policy reading reported seen state told twins variables",
     "proxy/session": "client counting delivery diagnostics inbox lastran laststatement lending links losses "
     "machine metadata outcomes passage phases preludes prepared presence promotion recovery remedies "
-    "request requests runner sending sentence servers statements steps turn twin visibility "
+    "repetition replay request requests runner sending sentence servers statements steps transactionlog "
+    "turn twin visibility "
     "waiting wholereply",
     "proxy/sql": "cache effects lexer meaning statement tally",
     "proxy/wire": "definitions errors exchange framing openings replygrammar rowdigest",

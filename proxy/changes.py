@@ -33,8 +33,8 @@ _EFFECTS: Final[Mapping[str, Effect]] = {
     **dict.fromkeys(
         "allowed_networks "
         "compression long_data_limit max_connections max_connections_per_address primary_wait proxy_protocol_networks "
-        "statements_per_connection tls tls_certificate tls_client_ca tls_key transaction_reads "
-        "statement_timeout user_statement_timeouts".split(),
+        "statements_per_connection tls tls_certificate tls_client_ca tls_key transaction_reads transaction_replay "
+        "transaction_replay_limit statement_timeout user_statement_timeouts".split(),
         Effect.CLIENTS,
     ),
     **dict.fromkeys(

@@ -231,6 +231,12 @@ class Settings(BaseModel):
     transaction_reads: Literal["primary", "optimistic"] = Field(
         "primary", description="where a transaction that may write reads as long as it has not written"
     )
+    transaction_replay: bool = Field(
+        False, description="run a transaction again on the new primary, if the old one was lost before its COMMIT"
+    )
+    transaction_replay_limit: int = Field(
+        1 << 20, ge=0, description="bytes of its statements that are kept for that; a larger one is lost"
+    )
     connect_timeout: Seconds = Field(5.0, description="time for connecting and logging in at a server")
     primary_wait: float = Field(
         10.0, ge=0, le=3600, description="so long statements and logins wait for a primary that is away"

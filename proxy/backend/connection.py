@@ -22,6 +22,8 @@ from proxy.wire.unattributed import Unattributed
 from topology.servers import Server
 
 _QUIT = frame(bytes((COM_QUIT,)), 0)
+# Why a connection is lost that a server closed without a word.
+CLOSED = "the server closed the connection"
 # Room for any ERR packet.
 _LONGEST_FAREWELL = 4096
 # The same with what TLS adds to it, in records of up to 16 KiB.
@@ -247,7 +249,7 @@ class BackendConnection(asyncio.Protocol):
             return
         self.farewell += data
         if len(self.farewell) > HEADER_SIZE and len(self.farewell) >= HEADER_SIZE + payload_length(self.farewell):
-            self._break("the server closed the connection")
+            self._break(CLOSED)
         elif len(self.farewell) > _LONGEST_FAREWELL:
             self.farewell = b""
             self._break("bytes that belong to no reply")
@@ -262,7 +264,7 @@ class BackendConnection(asyncio.Protocol):
             self.farewell = b""
         if self._channel is not None:
             self._channel.connection_lost(exc)
-        self._break(str(exc) if exc else "the server closed the connection")
+        self._break(str(exc) if exc else CLOSED)
 
     def _break(self, reason: str) -> None:
         if self._closing:

@@ -27,6 +27,7 @@ from proxy.session.context import Context
 from proxy.session.memory import Memory
 from proxy.session.overview import pool_figures, server_views
 from proxy.session.refused import REASONS
+from proxy.session.replays import Replays
 from proxy.sql.tally import BOUNDS, Histogram
 from topology.servers import Circuit, Health
 
@@ -84,6 +85,7 @@ class _Process(Collector):
         yield from _pools(context)
         yield from _freshness(context)
         yield from _memory(context.memory)
+        yield from _replays(context.replays)
 
 
 def _build() -> dict[str, str]:
@@ -238,6 +240,13 @@ def _memory(memory: Memory) -> Iterator[Metric]:
     yield _gauge("memory_limit_bytes", "memory_limit", [((), memory.limit)])
     shed = [((what,), memory.shed[what]) for what in ("login", "statement", "client")]
     yield _counter("memory_shed", "What was refused or ended because so much is held", shed, ("what",))
+
+
+def _replays(replays: Replays) -> Iterator[Metric]:
+    results = [(("equal",), replays.begun - replays.in_vain), (("other",), replays.in_vain)]
+    yield _counter("transactions_replayed", "Run again after the loss of the primary, by result", results, ("result",))
+    lost = [((reason,), count) for reason, count in replays.not_run.items()]
+    yield _counter("transactions_lost", "Lost with the primary, by why they were not run again", lost, ("reason",))
 
 
 def _freshness(context: Context) -> Iterator[Metric]:

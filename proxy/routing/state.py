@@ -151,6 +151,13 @@ class SessionState:
         """Whether the primary's connection may hold what cannot be repeated: losing it must end the session."""
         return bool(self.pins or self.pins.holds) or not self._repeatable
 
+    def tied(self, beside: frozenset[str]) -> str:
+        """The first reason for which it is `private`, other than those `beside`; empty if there is none."""
+        for reason in (*self.pins.reasons(), *sorted(self.pins.holds)):
+            if reason not in beside:
+                return reason
+        return "" if self._repeatable else "session-state"
+
     @property
     def text_settings(self) -> tuple[str, ...] | None:
         """What was set of all that changes the meaning of texts, equal for sessions that read them alike.

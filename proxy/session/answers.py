@@ -164,6 +164,8 @@ def _status(context: Context, figures: Figures) -> Table:
         "reads_that_waited_in_vain": counts["in_vain"],
         "transactions_promoted": counts["promoted"],
         "transactions_promoted_in_vain": counts["promoted_in_vain"],
+        "transactions_replayed": counts["replayed"],
+        "transactions_replayed_in_vain": counts["replayed_in_vain"],
         "memory_held": levels["memory"],
         "replicas_healthy": len(context.monitor.snapshot.readers),
         "draining": "yes" if context.draining else "no",

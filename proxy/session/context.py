@@ -34,6 +34,7 @@ from proxy.session.memory import Memory
 from proxy.session.numbers import numbers
 from proxy.session.patience import Waits
 from proxy.session.promotions import Promotions
+from proxy.session.replays import Replays
 from proxy.sql.cache import StatementCache
 from proxy.sql.tally import Tally
 from proxy.wire.capabilities import Layout
@@ -135,8 +136,8 @@ class Context:
     `timed_out` counts statements that were
     killed because they ran for longer than they may. `since` is when the process began, `waits` counts reads that
     waited for a replica, `promotions`
-    transactions that went from a replica to the primary; `held` notices reads that replicas could serve. Without `pool`
-    each session has server connections of its own.
+    transactions that went from a replica to the primary, `replays` those that were lost with it; `held` notices reads
+    that replicas could serve. Without `pool` each session has server connections of its own.
     """
 
     settings: Settings
@@ -180,6 +181,7 @@ class Context:
     waits: Waits = field(default_factory=Waits)
     held: HeldReads = field(default_factory=lambda: HeldReads(time.monotonic()))
     promotions: Promotions = field(default_factory=Promotions)
+    replays: Replays = field(default_factory=Replays)
     connection_ids: Iterator[int] = field(default_factory=numbers)
 
     def __post_init__(self) -> None:

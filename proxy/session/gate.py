@@ -90,12 +90,17 @@ class Gate:
             self._paused = None
         self._judge()
 
-    def ask(self, request: Request, state: SessionState, *, commits: bool) -> Admission | Err:
-        """What becomes of a request of a session for the primary; `commits`: it may be the end of what has written."""
+    def ask(self, request: Request, state: SessionState, *, commits: bool, anew: bool = False) -> Admission | Err:
+        """What becomes of a request of a session for the primary; `commits`: it may be the end of what has written.
+        `anew`: the transaction that it is in has to begin once more."""
         if self._split and (request.statement.writes or commits):
             return Err(c.ER_READ_ONLY_MODE, f"Running in read-only mode: {self._split}")
         held = self._paused is not None or self._doubted is not None
-        if not held or in_progress(state) or (request.statement.kind is READ and not state.in_transaction):
+        if (
+            not held
+            or (in_progress(state) and not anew)
+            or (request.statement.kind is READ and not state.in_transaction)
+        ):
             return Admission.PASSES
         return Admission.WAITS
 

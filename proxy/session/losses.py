@@ -20,6 +20,7 @@ from proxy.session.remedies import (
     may_start_over,
     next_sequence,
 )
+from proxy.session.replay import Replay
 from proxy.session.request import Request
 from proxy.session.sentence import Sentence
 from proxy.session.servers import Servers
@@ -75,6 +76,7 @@ class Losses:
         killer: Killer,
         twin: Twin,
         promotion: Promotion,
+        replay: Replay | None,
         visibility: Visibility,
         sentence: Sentence,
         attempts: Attempts,
@@ -88,6 +90,7 @@ class Losses:
         self._killer = killer
         self._twin = twin
         self._promotion = promotion
+        self._replay = replay
         self._visibility = visibility
         self._sentence = sentence
         self._attempts = attempts
@@ -149,11 +152,17 @@ class Losses:
         request = self._turn.request
         if request is not None and self._turn.link is connection:
             self._during_request(request, connection, reason, movable=not holds)
-        elif holds or (self._servers.is_primary(connection.server) and not self._machine.movable):
+        elif holds or self._takes_state(connection, reason):
             # A plain server would have closed on the client too.
             server = connection.server
             log.info("%s: %s closed its connection, and session state with it: %s", self._name, server, reason)
             self._client.state_lost(connection.farewell)
+
+    def _takes_state(self, link: BackendConnection, reason: str, request: Request | None = None) -> bool:
+        """Whether state of the session is lost with a connection on which nothing ran."""
+        if not self._servers.is_primary(link.server) or self._machine.movable:
+            return False
+        return self._replay is None or not self._replay.saves(link, reason, request)
 
     def not_taken(self, request: Request, link: BackendConnection, farewell: bytes) -> None:
         """The server had closed the connection before it read the request: its last words have the number 0."""
@@ -163,7 +172,8 @@ class Losses:
         self._turn.unsent()
         if self._servers.is_primary(link.server):
             self._machine.state.lose_connection()
-        lost_state = self._servers.is_primary(link.server) and not self._machine.movable
+        link.farewell = farewell
+        lost_state = self._takes_state(link, MOVED, request)
         if request.streamed or lost_state or request.repeats >= MOST_REPEATS:
             self._client.state_lost(farewell)
             self._attempts.give_up()
@@ -189,26 +199,34 @@ class Losses:
             # A command without a reply was over for the client when all of it was sent: then it has left at once.
             if not self._attempts.closed:
                 self._attempts.give_up()
-        elif not self._runs_again(request, link, movable=movable):
+        elif not self._runs_again(request, link, reason, movable=movable):
             self._killer.over(c.CR_SERVER_LOST)
             log.warning("%s: lost %s during a statement: %s", self._name, link.server, reason)
             sequence = next_sequence(self._turn.exchange, self._turn.forwarded)
             self._client.lose(server_lost(link.server, reason), sequence)
 
-    def _runs_again(self, request: Request, link: BackendConnection, *, movable: bool) -> bool:
-        sent, forwarded = self._turn.exchange is not None, self._turn.forwarded
+    def _may_repeat(self, request: Request) -> bool:
+        movable = self._machine.movable
+        if self._turn.exchange is None:
+            return may_start_over(request, movable)
+        return may_read_again(request, self._turn.forwarded, movable)
+
+    def _saves(self, link: BackendConnection, reason: str, request: Request) -> bool:
+        return self._replay is not None and self._replay.saves(link, reason, request)
+
+    def _runs_again(self, request: Request, link: BackendConnection, reason: str, *, movable: bool) -> bool:
         on_primary = self._servers.is_primary(link.server)
-        if movable and may_move(request, forwarded, on_primary):
+        if movable and may_move(request, self._turn.forwarded, on_primary):
             request.avoid |= {link.server.name}
             self._turn.unsent()
             self._attempts.dispatch(request)
-        elif on_primary and not sent and may_start_over(request, self._machine.movable):
+        elif not on_primary or not (self._may_repeat(request) or self._saves(link, reason, request)):
+            return False
+        elif self._turn.exchange is None:
             self._turn.unsent()
             self._start_over(request)
-        elif on_primary and sent and may_read_again(request, forwarded, self._machine.movable):
+        else:
             request.lost += 1
             # Other connections to a server that went away may be lost without being known to be.
             self._attempts.dispatch_later(request, UNTIL_SEEN)
-        else:
-            return False
         return True

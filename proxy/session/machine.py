@@ -51,7 +51,7 @@ class Machine:
         self.requests = Requests(cache, state, self.statements, vendor, rules, user, attributes=attributes)
         self.outcomes = Outcomes(state, self.statements, self.requests)
         self.last = LastStatement(state, self.steps, self.requests, vendor)
-        self._vendor = vendor
+        self.vendor = vendor
 
     @property
     def movable(self) -> bool:
@@ -59,6 +59,13 @@ class Machine:
         state = self.state
         in_transaction = state.status & c.SERVER_STATUS_IN_TRANS
         return not (state.private or in_transaction or self.statements.bound_to(state.reading.version))
+
+    def tied(self, beside: frozenset[str]) -> str:
+        """Why the primary's connection cannot be replaced by one that is told the session's state, empty if it can be;
+        the reasons `beside` do not count, nor does that a transaction is open."""
+        if self.statements.bound_to(self.state.reading.version):
+            return "prepared"
+        return self.state.tied(beside)
 
     def commits(self, request: Request) -> bool:
         """Whether a request may make last what its transaction has written."""
@@ -77,7 +84,7 @@ class Machine:
         MariaDB keeps them through statements without a table, and nobody else may see them.
         """
         told = self.state.told(seen)
-        leftover = warned or (seen.warned and self._vendor is Vendor.MARIADB)
+        leftover = warned or (seen.warned and self.vendor is Vendor.MARIADB)
         return replace(told, bare=False) if leftover else told
 
     def gone(self, request: Request) -> Err:

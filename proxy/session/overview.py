@@ -86,6 +86,8 @@ def _counts(context: Context) -> dict[str, int]:
         "in_vain": context.waits.in_vain,
         "promoted": context.promotions.begun,
         "promoted_in_vain": context.promotions.in_vain,
+        "replayed": context.replays.begun,
+        "replayed_in_vain": context.replays.in_vain,
     }
 
 

@@ -7,7 +7,6 @@ which it has to expect of any transaction, and after which it tries again.
 
 import functools
 import logging
-from collections.abc import Callable
 from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
@@ -15,8 +14,10 @@ from proxy.routing.policy import IN_TRANSACTION
 from proxy.session.machine import Machine
 from proxy.session.preludes import PreludeRun
 from proxy.session.promotions import Promotions
+from proxy.session.repetition import Repeated, Repetition, digesting
 from proxy.session.request import Prelude, Request
-from proxy.session.seenreads import SeenRead, SeenReads
+from proxy.session.seenreads import SeenReads
+from proxy.session.transactionlog import TransactionLog
 from proxy.session.turn import Turn
 from proxy.session.twin import Twin
 from proxy.session.wording import reads_changed
@@ -26,14 +27,10 @@ from proxy.sql.transactions import SAVEPOINTS
 from proxy.wire import constants as c
 from proxy.wire.capabilities import Layout
 from proxy.wire.commands import EXECUTIONS
-from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
 from proxy.wire.replies import Err
-from proxy.wire.rowdigest import RowDigest
 
 log = logging.getLogger(__name__)
-
-_Chunk = Callable[[BackendConnection, Exchange, bytes], None]
 
 # Whatever completion_type says.
 _ROLLBACK: Final = b"ROLLBACK AND NO CHAIN NO RELEASE"
@@ -51,7 +48,7 @@ class Attempts(Owner, Protocol):
 
 class Promotion:
     """One session's, one at a time. `seen` is what its transaction has read, `layout` that of its client; `name` is for
-    the log."""
+    the log. Where transactions are replayed, `log` is told what one has read."""
 
     def __init__(
         self,
@@ -63,15 +60,17 @@ class Promotion:
         layout: Layout,
         name: str,
         seen: SeenReads,
+        log: TransactionLog | None,
     ) -> None:
         self._counts = counts
         self._machine = machine
-        self._turn = turn
         self._twin = twin
+        self._repetition = Repetition(machine, turn, attempts, layout)
         self._attempts = attempts
         self._layout = layout
         self._name = name
         self._seen = seen
+        self._log = log
 
     @property
     def on(self) -> bool:
@@ -89,21 +88,12 @@ class Promotion:
 
     def recorder(self, request: Request, sink: Sink) -> Sink:
         """Who gets the reply to such a read in the place of `sink`, which still gets it after that."""
-        digest = RowDigest(self._layout)
-        return _Digesting(sink, digest, functools.partial(self._record, request, sink, digest))
+        return digesting(sink, self._layout, functools.partial(self._record, request))
 
-    def _record(
-        self,
-        request: Request,
-        sink: Sink,
-        digest: RowDigest,
-        connection: BackendConnection,
-        exchange: Exchange,
-        chunk: bytes,
-    ) -> None:
-        if exchange.done and not exchange.errno:
-            self._seen.keep(request, self._machine.state.twins.number, digest.value, IN_TRANSACTION)
-        sink.reply_chunk(connection, exchange, chunk)
+    def _record(self, request: Request, exchange: Exchange, value: tuple[int, ...]) -> bool:
+        if not exchange.errno:
+            self._seen.keep(request, self._machine.state.twins.number, value, IN_TRANSACTION)
+        return True
 
     def rescue(self) -> bool:
         """The replica is lost on which the transaction has read: whether it can go on with the same reads elsewhere."""
@@ -125,61 +115,19 @@ class Promotion:
     def begin(self, link: BackendConnection, request: Request) -> None:
         """Promote the transaction on `link`, to the primary, and then run `request` there."""
         self._counts.begun += 1
-        self._next(link, request, list(self._seen.reads))
+        self._repetition.run(link, list(self._seen.reads), functools.partial(self._read_again, request))
 
-    def _next(self, link: BackendConnection, request: Request, left: list[SeenRead]) -> None:
-        if not left:
-            self._machine.state.twins.leave()
-            self._seen.of(0)
-            self._attempts.proceed(link, request)
+    def _read_again(self, request: Request, link: BackendConnection, repeated: Repeated) -> None:
+        if repeated.status >= 0:
+            self._machine.state.status = repeated.status
+        if not repeated.equal:
+            self._lose(link, request, repeated.errno)
             return
-        again = left[0].request
-        prelude = self._machine.steps.prelude(link.seen, again)
-        self._turn.prelude_sent(link)
-        if prelude is not None:
-            done = functools.partial(self._prelude_over, link, request, left, prelude)
-            PreludeRun(self._attempts, done).start(link, prelude)
-            return
-        digest = RowDigest(self._layout)
-        read = functools.partial(self._read, request, left, digest)
-        packet = self._machine.steps.packet_for(link.seen, again)
-        link.send(packet, Exchange(again.reply, link.layout), _Digesting(self._attempts, digest, read))
-
-    def _prelude_over(
-        self,
-        link: BackendConnection,
-        request: Request,
-        left: list[SeenRead],
-        prelude: Prelude,
-        exchange: Exchange,
-        _: bytes,
-    ) -> None:
-        if exchange.errno and not self._machine.steps.prelude_failed(prelude, link.seen):
-            self._lose(link, request, exchange.errno)
-            return
-        if not exchange.errno:
-            self._machine.steps.prelude_done(prelude, link.seen, exchange)
-        self._next(link, request, left)
-
-    def _read(
-        self,
-        request: Request,
-        left: list[SeenRead],
-        digest: RowDigest,
-        link: BackendConnection,
-        exchange: Exchange,
-        _: bytes,
-    ) -> None:
-        if exchange.file_wanted:
-            link.abort("it asks for a file where nobody can send one")
-        if not exchange.done:
-            return
-        if exchange.status >= 0:
-            self._machine.state.status = exchange.status
-        if exchange.errno or digest.value != left[0].value:
-            self._lose(link, request, exchange.errno)
-        else:
-            self._next(link, request, left[1:])
+        self._machine.state.twins.leave()
+        if self._log is not None:
+            self._log.adopt(self._seen.reads)
+        self._seen.of(0)
+        self._attempts.proceed(link, request)
 
     def _lose(self, link: BackendConnection, request: Request, errno: int) -> None:
         self._counts.in_vain += 1
@@ -208,23 +156,3 @@ def _changes_readings(request: Request) -> bool:
     return any(
         not isinstance(effect, SetVariable) or effect.name != "autocommit" for effect in request.statement.effects
     )
-
-
-class _Digesting:
-    """The sink of a read whose rows are digested. `then` gets each chunk afterwards, `owner` hears of all else."""
-
-    def __init__(self, owner: Owner, digest: RowDigest, then: _Chunk) -> None:
-        self._digest = digest
-        self._then = then
-        self.connection_broken = owner.connection_broken
-        self.pause_client = owner.pause_client
-        self.resume_client = owner.resume_client
-
-    def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
-        """Called by the connection."""
-        try:
-            self._digest.feed(chunk)
-        except MalformedPacket as error:
-            connection.abort(f"malformed reply: {error}")
-            return
-        self._then(connection, exchange, chunk)

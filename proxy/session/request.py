@@ -86,6 +86,19 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """A request that can be run again as it is, and the digest (`proxy.wire.rowdigest`) of what it gave."""
+
+    request: Request
+    value: tuple[int, ...]
+
+    @property
+    def insert_id(self) -> int:
+        """What it has made LAST_INSERT_ID(), 0 if it has not."""
+        return self.value[3]
+
+
+@dataclass(frozen=True, slots=True)
 class Explained:
     """EXPLAIN ROUTE: what would be the request for the statement, and the statement's digest."""
 

@@ -27,6 +27,7 @@ from proxy.session.metadata import Metadata
 from proxy.session.prepared import renumbered
 from proxy.session.promotion import Promotion
 from proxy.session.recovery import Recovery
+from proxy.session.replay import Replay
 from proxy.session.request import Request
 from proxy.session.seenreads import SeenReads
 from proxy.session.sending import Sending
@@ -34,6 +35,7 @@ from proxy.session.sentence import Sentence
 from proxy.session.servers import Servers
 from proxy.session.settling import reach_primary
 from proxy.session.summons import Summons
+from proxy.session.transactionlog import TransactionLog
 from proxy.session.turn import Turn
 from proxy.session.twin import Twin
 from proxy.session.visibility import Visibility
@@ -77,10 +79,16 @@ class Runner:
         caches = bool(identity.capabilities & c.MARIADB_CLIENT_CACHE_METADATA)
         layout = layout_of(identity.capabilities)
         self._seen_reads = reads = SeenReads(context.memory, caches=caches)
-        self._promotion = promotion = Promotion(context.promotions, machine, turn, twin, self, layout, name, reads)
+        settings, log = context.settings, None
+        self._replay: Replay | None = None
+        if settings.transaction_replay:
+            log = TransactionLog(context.memory, settings.transaction_replay_limit, caches=caches)
+            self._replay = Replay(context, machine, turn, servers, self._waiting, client, twin, self, layout, name, log)
+        replay = self._replay
+        self._promotion = promotion = Promotion(context.promotions, machine, turn, twin, self, layout, name, reads, log)
         recovery = Recovery(context, machine, name, self)
         self._losses = losses = Losses(
-            context.monitor, turn, machine, servers, client, killer, twin, promotion, seen, sentence, self, name
+            context.monitor, turn, machine, servers, client, killer, twin, promotion, replay, seen, sentence, self, name
         )
         ledger = Ledger(context.usage(identity.user), context.journal, identity.user, name)
         self._delivery = delivery = Delivery(
@@ -88,7 +96,20 @@ class Runner:
         )
         metadata = Metadata(layout) if caches else None
         self._sending = Sending(
-            turn, machine, servers, client, twin, promotion, recovery, seen, delivery, metadata, deadline, self, name
+            turn,
+            machine,
+            servers,
+            client,
+            twin,
+            promotion,
+            replay,
+            recovery,
+            seen,
+            delivery,
+            metadata,
+            deadline,
+            self,
+            name,
         )
 
     def attach(self, write: Callable[[bytes], None]) -> None:
@@ -137,6 +158,8 @@ class Runner:
         self._summons.end()
         self._servers.close(self._may_leave_behind, self._left)
         self._seen_reads.end()
+        if self._replay is not None:
+            self._replay.end()
         self._machine.statements.clear()
 
     # --- a request in ------------------------------------------------------------------------------------------------
@@ -194,7 +217,7 @@ class Runner:
                 self.refuse(request, no_replica() if request.at is None else self._machine.gone(request))
             return
         if self._context.gate.shut and server.role is Role.PRIMARY:
-            admission = self._waiting.at_gate(request, self._machine)
+            admission = self._waiting.at_gate(request, self._machine, anew=self._replay_is_due)
             if isinstance(admission, Err):
                 self.refuse(request, admission)
             if admission is not Admission.PASSES:
@@ -208,28 +231,42 @@ class Runner:
             self._turn.unsent()
             self._servers.open_for(request, server, self, functools.partial(self._opened, server, request))
             return
-        self._run_on(link, request)
+        self.run_on(link, request)
 
-    def _run_on(self, link: BackendConnection, request: Request) -> None:
+    def run_on(self, link: BackendConnection, request: Request) -> None:
+        """Run `request` on `link`, behind all that its transaction needs there."""
         if link.commands is not None and self._machine.requests.may_avoid(request):
             # The query attributes that it has would be left out there.
             request.avoid |= {link.server.name}
             self.dispatch(request)
+        elif self._replay is not None and self._replay.due and self._replays(link, request):
+            self._replay.begin(link, request)
         elif self._seen_reads.reads and self._servers.is_primary(link.server) and self._promotion.due(request):
             self._promotion.begin(link, request)
         else:
             self._sending.proceed(link, request)
 
+    @property
+    def _replay_is_due(self) -> bool:
+        return self._replay is not None and self._replay.due
+
+    def _replays(self, link: BackendConnection, request: Request) -> bool:
+        """Whether the transaction has to be run again for a request."""
+        assert self._replay is not None
+        return self._servers.is_primary(link.server) and not self._replay.forgoes(request)
+
     def _opened(
         self, server: Server, request: Request, outcome: BackendConnection | ServerLost | ServerRefused
     ) -> None:
         if isinstance(outcome, BackendConnection) and self._servers.serves(server, request):
-            self._run_on(outcome, request)
+            self.run_on(outcome, request)
         elif isinstance(outcome, BackendConnection):
             self.dispatch(request)
         elif self._servers.is_primary(server) or request.at is server:
             request.served_by = 0.0
             if isinstance(outcome, ServerRefused) or not self._waiting.for_primary(request):
+                if self._replay is not None:
+                    self._replay.abandon()
                 self.refuse(request, outcome.err)
         else:
             request.avoid |= {server.name}
@@ -419,7 +456,8 @@ class Runner:
     @property
     def engaged(self) -> bool:
         """Whether something is under way that has to end before the primary can be changed without an error."""
-        return in_progress(self._machine.state) or self._turn.at_primary
+        open_there = in_progress(self._machine.state) and not self._replay_is_due
+        return open_there or self._turn.at_primary
 
     # --- back-pressure -----------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from proxy.session.metadata import Metadata
 from proxy.session.preludes import Drain, PreludeRun
 from proxy.session.promotion import Promotion
 from proxy.session.recovery import Recovery
+from proxy.session.replay import Replay
 from proxy.session.request import Prelude, Request
 from proxy.session.servers import Servers
 from proxy.session.turn import Turn
@@ -38,7 +39,8 @@ class Dispatcher(Owner, Protocol):
 
 
 class Sending:
-    """One session's. `metadata` is there for a client that keeps column definitions; `name` is for the log."""
+    """One session's. `replay` is there where lost transactions are run again, `metadata` for a client that keeps column
+    definitions; `name` is for the log."""
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Sending:
         client: Client,
         twin: Twin,
         promotion: Promotion,
+        replay: Replay | None,
         recovery: Recovery,
         visibility: Visibility,
         delivery: Delivery,
@@ -63,6 +66,7 @@ class Sending:
         self._client = client
         self._twin = twin
         self._promotion = promotion
+        self._replay = replay
         self._recovery = recovery
         self._visibility = visibility
         self._delivery = delivery
@@ -135,6 +139,8 @@ class Sending:
         sink: Sink = self._delivery
         if request.route.twin and self._promotion.on:
             sink = self._promotion.recorder(request, sink)
+        elif self._replay is not None and self._servers.is_primary(link.server):
+            sink = self._replay.recorder(request, sink)
         if not request.plain:
             packet = self._steps.packet_for(link.seen, request)
             self._machine.sent(request, link.seen)

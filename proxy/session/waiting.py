@@ -52,11 +52,12 @@ class Waiting:
         """Until the primary may be back; False if that was waited for long enough. No server has seen the request."""
         return self.absence.outlast(request, self._again)
 
-    def at_gate(self, request: Request, machine: Machine) -> Admission | Err:
-        """Until something may be begun on the primary, if need be. No server has seen the request."""
+    def at_gate(self, request: Request, machine: Machine, *, anew: bool) -> Admission | Err:
+        """Until something may be begun on the primary, if need be. No server has seen the request. `anew`: nor has the
+        primary its transaction any more."""
         if request.kill is not None:
             return Admission.PASSES
-        admission = self._gate.ask(request, machine.state, commits=machine.commits(request))
+        admission = self._gate.ask(request, machine.state, commits=machine.commits(request), anew=anew)
         if admission is Admission.WAITS:
             self._turn.unsent()
             self._held = request

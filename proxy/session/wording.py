@@ -102,6 +102,15 @@ def reads_changed() -> Err:
     return Err(c.ER_LOCK_DEADLOCK, message, "40001")
 
 
+def replay_differs() -> Err:
+    """A transaction was run again after the loss of the primary, and gave something else; it was rolled back."""
+    message = (
+        "Deadlock found when trying to get lock; try restarting transaction (the primary was lost, and what the "
+        "transaction had done gave other results when it was run again)"
+    )
+    return Err(c.ER_LOCK_DEADLOCK, message, "40001")
+
+
 def insert_id_lost() -> Err:
     """A statement asks for what only a connection knew that is lost."""
     message = "LAST_INSERT_ID() is not known: the connection to the primary was lost after the last write"

@@ -1,15 +1,17 @@
-"""What tells two results apart, whatever order their rows come in: a digest of each row, and their sum.
+"""What tells two replies apart, whatever order their rows come in: a digest of each row, and their sum.
 
-Only rows count. Definitions, numbers of packets, warnings and status may differ between two servers.
+Of a result only rows count: definitions, numbers of packets, warnings and status may differ between two servers. Of an
+OK count the rows that were changed, the insert id and the number of warnings, of an error its number.
 """
 
 from hashlib import blake2b
 from typing import Final
 
 from proxy.wire.capabilities import Layout
-from proxy.wire.constants import HEADER_SIZE, MAX_PAYLOAD
+from proxy.wire.constants import HEADER_SIZE, MAX_PAYLOAD, OK_HEADER
 from proxy.wire.errors import MalformedPacket
-from proxy.wire.replygrammar import ROWS, Reply, ReplyGrammar
+from proxy.wire.replies import parse_ok
+from proxy.wire.replygrammar import FIRST, ROWS, Reply, ReplyGrammar
 
 _SIZE: Final = 16
 _LIMIT: Final = 1 << 8 * _SIZE
@@ -21,6 +23,7 @@ class RowDigest:
     def __init__(self, layout: Layout) -> None:
         self.rows = 0
         self._sum = 0
+        self._ok = (0, 0, 0)
         self._grammar = ReplyGrammar(Reply.RESULT, layout)
         self._rest = b""
         self._row = blake2b(digest_size=_SIZE)
@@ -28,9 +31,9 @@ class RowDigest:
         self._continued = False
 
     @property
-    def value(self) -> tuple[int, int]:
-        """Equal for equal results."""
-        return self.rows, self._sum
+    def value(self) -> tuple[int, ...]:
+        """Equal for equal replies: rows, their sum, rows changed, insert id, warnings, error number."""
+        return (self.rows, self._sum, *self._ok, self._grammar.errno)
 
     def feed(self, chunk: bytes) -> None:
         """The next bytes of the reply. Raises MalformedPacket."""
@@ -58,8 +61,14 @@ class RowDigest:
             return self._begin_row(length)
         if end - body < length:
             return 0
-        self._grammar.take(data[body : body + length])
+        self._take(data[body : body + length])
         return HEADER_SIZE + length
+
+    def _take(self, payload: bytes) -> None:
+        if self._grammar.at == FIRST and payload[0] == OK_HEADER:
+            ok = parse_ok(payload)
+            self._ok = (ok.affected_rows, ok.last_insert_id, ok.warnings)
+        self._grammar.take(payload)
 
     def _begin_row(self, length: int) -> int:
         # A payload of the maximal length goes on in the next packet, which can be empty.

@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 HOST = "127.0.0.1"
+# What is closed with it is reset.
+_RESET = struct.pack("ii", 1, 0)
 
 
 class Relay:
@@ -28,12 +32,17 @@ class Relay:
         self._thread.start()
         self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
 
-    def switch(self, target: int, *, breaking: bool = True) -> None:
-        """Another server is there from now on; connections to the one before break, or are left as they are."""
+    def switch(self, target: int, *, breaking: bool = True, resetting: bool = False) -> None:
+        """Another server is there from now on; connections to the one before break, or are left as they are.
+
+        `resetting`: with a reset, as by a network that is cut, and not as if the server had closed them.
+        """
 
         async def change() -> None:
             self._target = target
             for writer in list(self._open) if breaking else ():
+                if resetting:
+                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 writer.transport.abort()
 
         asyncio.run_coroutine_threadsafe(change(), self._loop).result()

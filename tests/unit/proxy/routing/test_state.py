@@ -433,3 +433,17 @@ def test_what_a_write_reads_before_it_is_set_has_a_type(touched: str, text: str,
     state = Session(baseline=Baseline(touched=touched)).run(text).state
     missing = state.missing_variables(frozenset({"a"}), Seen())
     assert (set_text(missing) if missing else "") == told
+
+
+@pytest.mark.parametrize(
+    ("texts", "beside", "reason"),
+    [
+        (["SET @a = 1"], [], ""),
+        (["SET @a = RAND()"], [], "session-state"),
+        (["SAVEPOINT a"], [], "savepoint"),
+        (["SAVEPOINT a"], ["savepoint"], ""),
+        (["SAVEPOINT a", "CREATE TEMPORARY TABLE t (a INT)"], ["savepoint"], "temp-table"),
+    ],
+)
+def test_what_ties_it_to_its_connection_beside_what_is_known(texts: list[str], beside: list[str], reason: str) -> None:
+    assert Session().run(*texts).state.tied(frozenset(beside)) == reason

@@ -141,3 +141,13 @@ def test_without_patience_nothing_is_waited_for() -> None:
         assert not is_shut(gate)
 
     within_loop(test, patience=0.0)
+
+
+def test_a_transaction_that_has_to_begin_once_more_waits_as_a_new_one() -> None:
+    def test(gate: Gate) -> None:
+        gate.pause(60)
+        state = SessionState("", WITHIN)
+        assert gate.ask(request(WRITE), state, commits=False) is Admission.PASSES
+        assert gate.ask(request(WRITE), state, commits=False, anew=True) is Admission.WAITS
+
+    within_loop(test)

@@ -25,7 +25,7 @@ def nothing(*_: object, **__: object) -> None:
 class Session:
     """Has a read on a connection to the primary, one after the other; notes what happens to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, movable: bool = True, replay: object = None) -> None:
         self.request = Request(
             frame(b"\x03SELECT 1", 0), Statement(Kind.READ, "read"), route_to(Target.REPLICA, "read"), Reply.RESULT
         )
@@ -37,7 +37,7 @@ class Session:
             request=self.request, forwarded=False, exchange=None, link=None, unsent=nothing
         )
         machine: Any = SimpleNamespace(
-            movable=True,
+            movable=movable,
             state=SimpleNamespace(lose_connection=nothing),
             outcomes=SimpleNamespace(wrote=lambda request: False),
         )
@@ -49,7 +49,7 @@ class Session:
         twin = SimpleNamespace(holds=lambda link: False, lost=nothing)
         monitor, killer = SimpleNamespace(report_failure=nothing), SimpleNamespace(over=nothing)
         parts: list[Any] = [monitor, self.turn, machine, servers, client, killer, twin]
-        parts += [SimpleNamespace(), SimpleNamespace(), SimpleNamespace(condemned=False), self, "client"]
+        parts += [SimpleNamespace(), replay, SimpleNamespace(), SimpleNamespace(condemned=False), self, "client"]
         self.losses = Losses(*parts)
 
     def dispatch(self, request: Request) -> None:
@@ -97,3 +97,13 @@ def test_what_was_not_taken_is_given_up_in_the_end(session: Session) -> None:
         *["later"] * (MOST_REPEATS - 1),
         "state lost",
     ]
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_transaction_that_can_be_run_again_is_not_lost(saved: bool) -> None:
+    asked: list[object] = []
+    replay = SimpleNamespace(saves=lambda link, reason, request: asked.append(request) or saved)
+    session = Session(movable=False, replay=replay)
+    session.lose(sent=True)
+    assert session.happened == (["later"] if saved else ["lost"])
+    assert asked == [session.request]

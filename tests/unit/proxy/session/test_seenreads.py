@@ -9,6 +9,7 @@ from proxy.session.seenreads import SeenReads
 from tests.support.machines import Session, execute, query
 
 INTEGER = b"\3\0"
+VALUE = (1, 5, 0, 0, 0, 0)
 
 
 def read(session: Session, text: str = "SELECT a FROM t") -> Request:
@@ -23,9 +24,9 @@ def prepared(session: Session, **options: bool) -> Request:
 
 def test_what_is_kept_is_of_one_transaction() -> None:
     seen, session = SeenReads(Memory(), caches=False), Session()
-    seen.keep(read(session), 1, (1, 5), IN_TRANSACTION)
+    seen.keep(read(session), 1, VALUE, IN_TRANSACTION)
     (kept,) = seen.of(1)
-    assert (kept.value, kept.request.packet, kept.request.route) == ((1, 5), query("SELECT a FROM t"), IN_TRANSACTION)
+    assert (kept.value, kept.request.packet, kept.request.route) == (VALUE, query("SELECT a FROM t"), IN_TRANSACTION)
     assert seen.of(2) == []
     assert seen.of(1) == []
 

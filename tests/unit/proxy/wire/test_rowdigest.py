@@ -19,7 +19,7 @@ def reply(layout: Layout, *rows: bytes, first: int = 1, last: bytes = b"") -> by
     return b"".join(frame(payload, (first + at) & 0xFF) for at, payload in enumerate(packets))
 
 
-def digest(layout: Layout, data: bytes, size: int = 1 << 30) -> tuple[int, int]:
+def digest(layout: Layout, data: bytes, size: int = 1 << 30) -> tuple[int, ...]:
     found = RowDigest(layout)
     for at in range(0, len(data), size):
         found.feed(data[at : at + size])
@@ -58,9 +58,16 @@ def test_a_row_can_go_on_in_another_packet(rest: bytes) -> None:
 
 
 def test_no_rows_come_with_an_error() -> None:
-    assert digest(NEW, frame(b"\xff\x28\x04#42000no", 1))[0] == 0
+    assert digest(NEW, frame(b"\xff\x28\x04#42000no", 1)) == (0, 0, 0, 0, 0, 1064)
 
 
 def test_an_empty_packet_makes_no_sense() -> None:
     with pytest.raises(MalformedPacket):
         RowDigest(NEW).feed(frame(b"\x01", 1) + frame(b"", 2))
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_of_an_ok_counts_what_it_says_of_the_data(size: int) -> None:
+    ok = frame(b"\0\2\7\2\0\1\0" + b"text", 1)
+    assert digest(NEW, ok, size) == (0, 0, 2, 7, 1, 0)
+    assert digest(NEW, frame(b"\0\2\7\3\0\1\0", 1)) == digest(NEW, ok)
