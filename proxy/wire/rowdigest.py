@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Final
 
 from proxy.wire.capabilities import Layout
-from proxy.wire.constants import HEADER_SIZE, MAX_PAYLOAD, OK_HEADER
+from proxy.wire.constants import EOF_HEADER, HEADER_SIZE, MAX_PAYLOAD, OK_HEADER
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.replies import parse_ok
 from proxy.wire.replygrammar import FIRST, ROWS, Reply, ReplyGrammar
@@ -40,11 +40,29 @@ class RowDigest:
         data, self._rest = self._rest + chunk, b""
         at, end = 0, len(data)
         while at < end:
+            if self._grammar.at == ROWS and not (self._left or self._continued):
+                at = self._whole_rows(data, at, end)
             used = self._take_row(data, at) if self._left else self._packet(data, at, end)
             if not used:
                 self._rest = data[at:]
                 return
             at += used
+
+    def _whole_rows(self, data: bytes, at: int, end: int) -> int:
+        """Take the rows that are whole and ordinary, the bulk of all bytes; returns where another packet begins."""
+        total, begin = self._sum, at
+        while end - at > HEADER_SIZE and data[at + HEADER_SIZE] < EOF_HEADER:
+            length = data[at] | data[at + 1] << 8 | data[at + 2] << 16
+            behind = at + HEADER_SIZE + length
+            if behind > end or not length or length == MAX_PAYLOAD:
+                break
+            row = blake2b(data[at + HEADER_SIZE : behind], digest_size=_SIZE)
+            total += int.from_bytes(row.digest(), "little")
+            self.rows += 1
+            at = behind
+        if at > begin:
+            self._sum = total % _LIMIT
+        return at
 
     def _packet(self, data: bytes, at: int, end: int) -> int:
         """Handle the packet that begins at `at`; how many bytes of it were used, 0 when more of it has to be there."""
