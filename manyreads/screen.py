@@ -64,7 +64,7 @@ def _servers(before: Status, now: Status) -> Table:
             server["name"],
             server["role"],
             Text(server["state"], _STYLES.get(server["state"], "red")),
-            "?" if server["lag"] is None else f"{server['lag']:g} s",
+            _lag(server),
             "yes" if server["fresh"] else "no",
             f"{reads:,.0f}",
             f"{others:,.0f}",
@@ -73,6 +73,13 @@ def _servers(before: Status, now: Status) -> Table:
             f"{server['errors']:,}",
         )
     return table
+
+
+def _lag(server: Status) -> str:
+    """The primary has none."""
+    if server["lag"] is None:
+        return "" if server["role"] == "primary" else "?"
+    return f"{server['lag']:g} s"
 
 
 def _digests(digests: list[Status], width: int) -> Table:

@@ -1,6 +1,7 @@
 """The pages as walks: what a page shows is run, in its order, on servers of the test's own, and does what it says."""
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.support.walking import Reader, agrees, as_table, own_variables, promp
 # The first one sets the replicas up, and the last ones change the primary, and take the servers down.
 ORDER = ("README.md", "deploying.md", "operating.md", "observing.md", "routing.md", "replication.md")
 DOWN = "python -m replication.sandbox down"
+UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 
 # What can't be run here, by how it begins, and why. tests/unit/test_documented_commands.py sees that each is in a page.
 NOT_RUN = {
@@ -29,6 +31,7 @@ NOT_RUN = {
     "python -m tests.history": "it measures for minutes; tests/integration/test_history.py runs it shortly",
     "python3 -m venv /opt/manyreads": "it is not the test's directory; tests/integration/test_package.py makes one",
     "/opt/manyreads/bin/pip install": "it needs the internet; tests/integration/test_package.py installs without it",
+    "pipx install": "it needs the internet, for a pip of its own",
     "pip install 'mypy": "it needs the internet",
     "MANYREADS_COMPILE=1 pip install": "tests/integration/test_compiled.py compiles",
     "install -D -m 600": "it needs root",
@@ -158,6 +161,23 @@ def test_the_accounts_of_the_pages_can_do_what_they_are_for(reader: Reader, acco
 def test_the_other_pages_have_nothing_to_run() -> None:
     pages = [page for page in PAGES if page.name not in ORDER]
     assert [step for page in pages for block in blocks(page) for step in steps(block) if not left_out(step)] == []
+
+
+def test_statements_within_lines_run_too(reader: Reader) -> None:
+    """What the tables of the pages name: topics of SHOW PROXY, and hints, of which none is misunderstood."""
+    words = {"TOKEN": "0-1-1" if reader.cluster.flavor is Flavor.MARIADB else f"{UUID}:1", "LEVEL": "strict"}
+    spans = {span for page in PAGES for span in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))}
+    topics = {span for span in spans if re.fullmatch(r"SHOW PROXY [A-Z]+", span)}
+    hints = {span for span in spans if re.fullmatch(r"/\* manyreads: .*\*/", span)}
+    assert len(topics) >= 8
+    assert len(hints) >= 6
+    for topic in topics:
+        reader.statement(topic)
+    for hint in hints:
+        own = re.sub("|".join(words), lambda match: words[match[0]], hint)
+        (problems,) = (row[1] for row in reader.statement(f"EXPLAIN ROUTE SELECT 1 {own}") if row[0] == "hint_problems")
+        assert problems is None, own
+    reader.stop()
 
 
 def test_the_last_step_takes_the_servers_down(reader: Reader) -> None:

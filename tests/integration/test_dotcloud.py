@@ -88,6 +88,13 @@ def test_startsync_works_again_after_the_manager_did_it(deployed: Deployed) -> N
     assert actions(deployed.startsync()) == {"dbread1": "leave alone", "dbread2": "leave alone"}
 
 
+def test_the_doctor_is_there_and_finds_all_well(deployed: Deployed) -> None:
+    command = ["env/bin/manyreads", "doctor", "--environment", "environment.json"]
+    home = deployed.home
+    done = subprocess.run(command, cwd=home, env=variables(home), capture_output=True, text=True, timeout=120)
+    assert (done.returncode, " 0 errors" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
 def test_services_are_named_in_the_environment(deployed: Deployed) -> None:
     assert actions(deployed.startsync(MASTER="dbwrite", SLAVES="dbread2")) == {"dbread2": "leave alone"}
 

@@ -12,10 +12,14 @@ from typing import Any
 import yaml
 
 from replication.sandbox import Cluster
+from tests.support.wheels import copied
 
 ROOT = Path(__file__).parents[2]
-# What a push carries: what git has, which a running test cannot ask for.
-_NOT_PUSHED = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "build", "tests", "node_modules")
+# What docs/deploying.md has an application push of this code.
+PUSHED = (
+    *("dbmanager", "manyreads", "proxy", "replication", "topology"),
+    *("pyproject.toml", "setup.py", "requirements-dev.lock", "README.md", "LICENSE"),
+)
 
 
 def services() -> dict[str, dict[str, Any]]:
@@ -66,8 +70,7 @@ def _port(prefix: str, kind: str, service: str, public: Mapping[str, int]) -> di
 
 def build(service: Mapping[str, Any], directory: Path) -> Path:
     """Run the service's build script on a push; its home."""
-    code, home = directory / "code", directory / "home"
-    shutil.copytree(ROOT, code, ignore=_NOT_PUSHED)
+    code, home = copied(PUSHED, directory / "code"), directory / "home"
     home.mkdir()
     subprocess.run([str(code / service["buildscript"])], cwd=code, env=variables(home), check=True)
     shutil.rmtree(code)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.support.dotcloud import ROOT, services
+from tests.support.dotcloud import PUSHED, ROOT, services
 
 
 def test_the_services_are_those_of_the_recipe_and_the_proxy() -> None:
@@ -27,6 +27,11 @@ def test_a_name_is_one_that_the_platform_takes(name: str) -> None:
 def test_every_replica_has_a_server_id_of_its_own() -> None:
     ids = [service["config"]["mysql_serverid"] for name, service in services().items() if name.startswith("dbread")]
     assert ids == [1001, 1002]
+
+
+def test_the_page_names_all_that_has_to_be_pushed() -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    assert [name for name in PUSHED if f"`{name}`" not in page and f"`{name}/`" not in page] == []
 
 
 def test_the_scripts_can_be_executed() -> None:

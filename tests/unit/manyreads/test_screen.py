@@ -68,7 +68,7 @@ def test_rates_are_per_second() -> None:
     text = shown(BEFORE, later())
     assert "2,025 statements/s" in text
     (primary,) = (line.split() for line in text.split("\n") if line.startswith("dbwrite"))
-    assert primary == ["dbwrite", "primary", "healthy", "?", "yes", "0", "25", "1", "5", "1"]
+    assert primary == ["dbwrite", "primary", "healthy", "yes", "0", "25", "1", "5", "1"]
     (replica,) = (line.split() for line in text.split("\n") if line.startswith("dbread1"))
     assert replica == ["dbread1", "replica", "down", "1", "s", "no", "2,000", "0", "1", "5", "1"]
 

@@ -40,6 +40,20 @@ def test_every_key_is_documented() -> None:
     assert set(Settings.model_fields) - documented == set()
 
 
+def test_defaults_are_as_documented() -> None:
+    pages = "\n".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("operating.md", "sharing.md"))
+    told = dict(re.findall(r"^\| `([a-z_]+)` \| `?([\w.:-]+)`? \|", pages, re.MULTILINE))
+    own = {key: field.default for key, field in Settings.model_fields.items() if key in told}
+    assert len(own) > 35
+    assert {key: told[key] for key in own} == {key: _written(value) for key, value in own.items()}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
 def test_flags_are_merged_over_the_file_and_explained(tmp_path: Path) -> None:
     file = tmp_path / "m.toml"
     file.write_text("max_lag = 3\nlogin_timeout = 4\n", encoding="utf-8")
