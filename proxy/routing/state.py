@@ -38,7 +38,6 @@ _SETS_INSERT_ID: Final = frozenset({"function", "insert-id"})
 _NO_DEFAULT: Final = 1230
 _HALF_SET: Final = "set-unknown"
 _UNKNOWN_FUNCTION: Final = "unknown-function"
-_WRITE: Final = "write"
 # ER_PARSE_ERROR, ER_UNKNOWN_STMT_HANDLER: not even begun
 _NOT_BEGUN: Final = frozenset({1064, 1243})
 
@@ -174,6 +173,10 @@ class SessionState:
         """Those of `names` that a connection that has `seen` so much has to be told."""
         return self.variables.missing(names, self.reading.version, seen.variables)
 
+    def touch(self, names: Variables, seen: Seen) -> None:
+        """A write has read these user variables, on a connection that has `seen` so much."""
+        self.variables.touch(names, self.reading.version, seen.variables)
+
     def missing(self, version: int) -> Setting | None:
         """The first command that a connection at `version` has to be sent; None when it is in step."""
         return self._settings.missing(version)
@@ -187,8 +190,6 @@ class SessionState:
         if statement.writes:
             # LAST_INSERT_ID() asks the connection that wrote.
             self.insert_id = seen.insert_id = None
-            if statement.reason == _WRITE and statement.variables:
-                self.variables.touch(statement.variables, self.reading.version, seen.variables)
         if self._settings.full:
             self.pins.add("many-settings")
         seen.version = self.version

@@ -13,9 +13,10 @@ _MOST_QUESTIONS: Final = 4
 # Of a COM_STMT_EXECUTE: which kind of cursor is to be opened.
 _CURSOR: Final = c.HEADER_SIZE + 5
 # Errors that MariaDB finds when a statement has not begun: about the syntax, a schema, a table, a lock, a column, a
-# variable, a function, and rights to them. Behind others FOUND_ROWS() is another.
+# variable, a function, their number and types, and rights to them. Behind others FOUND_ROWS() is another.
 _NOT_BEGUN: Final = frozenset(
-    {1044, 1046, 1049, 1052, 1054, 1064, 1099, 1100, 1142, 1143, 1146, 1193, 1243, 1305, 1370}
+    {1044, 1046, 1049, 1052, 1054, 1064, 1066, 1099, 1100, 1111, 1142, 1143, 1146, 1193, 1222, 1241, 1243, 1305, 1370}
+    | {1582, 4078, 4161}
 )
 
 

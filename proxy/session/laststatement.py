@@ -37,7 +37,7 @@ _OK: Final = bytes((c.OK_HEADER,))
 # Of the statements for the primary, those that use no table, or only in a subquery.
 _WITHOUT_TABLES: Final = frozenset(
     "do user-variable primary-function unknown set-expression set-global connection-variable next-transaction "
-    "deallocate".split()
+    "deallocate unlock xa".split()
 )
 _TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 # LAST_INSERT_ID(), @@last_insert_id, @@identity
@@ -88,6 +88,8 @@ class LastStatement:
         asks = request.statement.asks
         if not asks or request.code == c.COM_STMT_PREPARE:
             return request
+        if asks & WARNINGS and asks != WARNINGS and self._warned_before():
+            return LOST
         again = self.ran.rows_again if asks == FOUND_ROWS else self.ran.again
         if self._gone(asks):
             told = self._from_memory(request)
@@ -108,9 +110,17 @@ class LastStatement:
     def _known(self, asks: int) -> Kept | None:
         """What the connection has told that could answer."""
         kept = self.warned if asks == WARNINGS else self.kept
-        if asks == FOUND_ROWS and self.ran.found_rows is not None:
-            return replace(kept or UNKNOWN, found_rows=self.ran.found_rows)
-        return kept
+        if not asks & FOUND_ROWS:
+            return kept
+        if asks == FOUND_ROWS:
+            kept = kept or UNKNOWN
+        if kept is None or self.ran.found_rows is None:
+            return None
+        return replace(kept, found_rows=self.ran.found_rows)
+
+    def _warned_before(self) -> bool:
+        """Whether what the last statement left and the warnings that are there are of two statements."""
+        return self.ran.has_warnings_beside(self.ran.server) and (self.warned is not self.kept or self.kept is None)
 
     def _from_memory(self, request: Request) -> Request | bytes | Err:
         kept, prepared = self._known(request.statement.asks), request.prepared is not None

@@ -9,7 +9,7 @@ from proxy.routing.variables import set_text
 from proxy.session.prepared import Prepared, renumbered
 from proxy.session.request import Prelude, Request
 from proxy.session.statements import Statements
-from proxy.sql.effects import Deallocate, Execute, UseSchema
+from proxy.sql.effects import UNTOLD, Deallocate, Execute, SetUserVariable, UseSchema
 from proxy.sql.statement import READ, Variables
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS, closing
@@ -59,7 +59,11 @@ class Steps:
         if prepared is not None and prepared.form not in seen.statements:
             return self._reach(seen, prepared)
         if request.code == c.COM_INIT_DB or (request.statement.effects and request.code != c.COM_STMT_PREPARE):
-            step = self._names_again(seen, request) or self._before_other_meaning(seen, request)
+            step = (
+                self._names_again(seen, request)
+                or self._before_assignments(seen, request)
+                or self._before_other_meaning(seen, request)
+            )
             if step is not None:
                 return step
         if request.again:
@@ -108,6 +112,15 @@ class Steps:
             if isinstance(effect, Execute | Deallocate) and (step := self._name_again(seen, effect.name)) is not None:
                 return step
         return None
+
+    def _before_assignments(self, seen: Seen, request: Request) -> Prelude | None:
+        """Set the user variables that get NULL, or may: they keep the type that they have."""
+        names = frozenset(
+            effect.name
+            for effect in request.statement.effects
+            if isinstance(effect, SetUserVariable) and effect.value.upper() in ("", "NULL")
+        )
+        return self._variables(seen, names - {UNTOLD})
 
     def _catch_up(self, seen: Seen, request: Request | None) -> Prelude | None:
         if seen.detour is not None and (step := self._on_detour(seen, request)) is not None:

@@ -5,7 +5,6 @@ import pytest
 from proxy.routing.settings import LOGIN
 from proxy.routing.state import Baseline, Seen, SessionState
 from proxy.routing.told import Fit
-from proxy.routing.variables import set_text
 from proxy.sql.effects import SetVariable
 from proxy.sql.meaning import DEFAULT_MEANING, Meaning
 from tests.support.statements import classified
@@ -421,21 +420,6 @@ def test_a_function_that_is_not_known_may_set_any_variable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("touched", "text", "told"),
-    [
-        ("", "INSERT INTO t SELECT @a", "SET @`a` = NULL"),
-        ("''", "INSERT INTO t SELECT @a", "SET @`a` = '', @`a` = NULL"),
-        ("''", "DELETE FROM t WHERE b = f(@a)", ""),
-        ("''", "SET time_zone = @a", ""),
-    ],
-)
-def test_what_a_write_reads_before_it_is_set_has_a_type(touched: str, text: str, told: str) -> None:
-    state = Session(baseline=Baseline(touched=touched)).run(text).state
-    missing = state.missing_variables(frozenset({"a"}), Seen())
-    assert (set_text(missing) if missing else "") == told
-
-
-@pytest.mark.parametrize(
     ("texts", "beside", "reason"),
     [
         (["SET @a = 1"], [], ""),
@@ -447,3 +431,9 @@ def test_what_a_write_reads_before_it_is_set_has_a_type(touched: str, text: str,
 )
 def test_what_ties_it_to_its_connection_beside_what_is_known(texts: list[str], beside: list[str], reason: str) -> None:
     assert Session().run(*texts).state.tied(frozenset(beside)) == reason
+
+
+def test_what_a_write_has_read_is_known_to_be_null() -> None:
+    session = Session()
+    session.state.touch(frozenset({"a"}), session.seen)
+    assert list(session.state.missing_variables(frozenset({"a"}), Seen())) == ["a"]

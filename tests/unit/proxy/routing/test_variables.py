@@ -102,3 +102,9 @@ def test_what_a_write_has_read_is_null_unless_it_was_set() -> None:
         "SET @`a` = 1, @`b` = NULL",
         "SET @`b` = NULL, @`a` = 1",
     )
+
+
+def test_what_a_write_has_read_has_a_type_on_some_servers() -> None:
+    known = UserVariables("''")
+    known.touch(frozenset({"a"}), 0, {})
+    assert set_text(known.missing(None, 0, {})) == "SET @`a` = '', @`a` = NULL"

@@ -54,6 +54,7 @@ class Told(Session):
         ("SET TRANSACTION READ ONLY", "told"),
         ("SELECT 1", "told"),
         ("COMMIT", "told"),
+        ("UNLOCK TABLES", "told"),
         # With these it depends on what they run.
         ("CALL p()", ""),
         ("EXECUTE p", ""),
@@ -92,3 +93,33 @@ def test_any_statement_of_mysql_forgets_warnings() -> None:
     told.loses()
     told.runs("SET @a = 1")
     assert told.asks() == PRIMARY
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("SELECT @@warning_count, ROW_COUNT()", ""),
+        ("GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER", ""),
+        ("SHOW WARNINGS", "told"),
+        ("SELECT ROW_COUNT()", PRIMARY),
+    ],
+)
+def test_warnings_of_one_statement_and_a_count_of_another(text: str, answer: str) -> None:
+    told = Told()
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.loses()
+    told.runs("SET @a = 1")
+    assert told.asks(text) == answer
+
+
+def test_rows_that_another_server_has_found_are_not_those_of_a_connection_that_went() -> None:
+    told = Told()
+    read, failing = (told.request(query(text)) for text in ("SELECT a FROM t", "VALUES ROW(1, 2)"))
+    told.last.sent(read, REPLICA, on_replica=True)
+    told.last.sent(failing, PRIMARY, on_replica=False)
+    told.last.ran.left_warnings()
+    told.last.failed(failing, 1064)
+    told.loses()
+    asks = told.request(query("SELECT FOUND_ROWS(), ROW_COUNT()"))
+    assert told.last.retold(asks) is asks
+    assert asks.again == (read, failing)
