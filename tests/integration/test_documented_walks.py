@@ -1,4 +1,7 @@
-"""The pages as walks: what a page shows is run, in its order, on servers of the test's own, and does what it says."""
+"""The pages as walks: what a page shows is run, in its order, on servers of the test's own, and does what it says.
+
+The tests of one vendor share servers, in order: each page goes on where the one before has ended.
+"""
 
 import json
 import re
@@ -6,19 +9,36 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
+from replication.replicator import password_for
 from replication.sandbox import Cluster, Flavor
 from replication.sandbox.ports import claim_ports
 from tests.support.once import directory_of_run
-from tests.support.pages import PAGES, Step, blocks, steps
+from tests.support.pages import PAGES, Step, blocks, name_of, steps
 from tests.support.waiting import wait_until
 from tests.support.walking import Reader, agrees, as_table, own_variables, prompt
 
 # The first one sets the replicas up, and the last ones change the primary, and take the servers down.
-ORDER = ("README.md", "deploying.md", "operating.md", "observing.md", "routing.md", "replication.md")
+ORDER = ("README.md", *(f"docs/{name}.md" for name in "deploying operating observing routing replication".split()))
 DOWN = "python -m replication.sandbox down"
+TOKEN = "token-of-the-watcher-0b1d"
+# What else a user may have told, beside what the pages show.
+TELLING = (
+    "python -m replication.startsync --environment environment.json --json",
+    "python -m replication.startsync --environment environment.json --dry-run --json",
+    "python -m replication.status --environment environment.json --json",
+    "python -m replication.verify dbread1 --environment environment.json --json",
+    "python -m replication.resync dbread2 --environment environment.json --json",
+    "python -m replication.resync dbread2 --environment environment.json --full --dry-run",
+    "python -m replication.switchover dbread1 --environment environment.json --dry-run --json",
+    "python -m replication.startsync --writer mysql://root:guessed@10.0.0.1:3306 --reader mysql://root:guessed@10.0.0.2:3306",
+    "manyreads doctor --environment environment.json --all --json",
+    "manyreads doctor --writer mysql://root:guessed@10.0.0.1:3306",
+)
 UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 
 # What can't be run here, by how it begins, and why. tests/unit/test_documented_commands.py sees that each is in a page.
@@ -136,7 +156,7 @@ def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
 
 @pytest.mark.parametrize("name", ORDER)
 def test_a_page_is_a_walk(reader: Reader, name: str) -> None:
-    (page,) = (page for page in PAGES if page.name == name)
+    (page,) = (page for page in PAGES if name_of(page) == name)
     for block in blocks(page):
         if block.vendor not in ("", reader.cluster.flavor):
             continue
@@ -159,7 +179,7 @@ def test_the_accounts_of_the_pages_can_do_what_they_are_for(reader: Reader, acco
 
 
 def test_the_other_pages_have_nothing_to_run() -> None:
-    pages = [page for page in PAGES if page.name not in ORDER]
+    pages = [page for page in PAGES if name_of(page) not in ORDER]
     assert [step for page in pages for block in blocks(page) for step in steps(block) if not left_out(step)] == []
 
 
@@ -178,6 +198,39 @@ def test_statements_within_lines_run_too(reader: Reader) -> None:
         (problems,) = (row[1] for row in reader.statement(f"EXPLAIN ROUTE SELECT 1 {own}") if row[0] == "hint_problems")
         assert problems is None, own
     reader.stop()
+
+
+def test_nothing_that_was_said_holds_a_secret(reader: Reader) -> None:
+    """Neither what the pages' commands print and log, nor what they print as JSON, when refused, and over HTTP."""
+    primary, *_ = reader.cluster.servers
+    # The sandbox alone is there to tell its passwords.
+    assert any(primary.password in text for text in reader.said)
+    reader.said = [text for text in reader.said if "servers, blank unless you have filled them" not in text]
+    for command in TELLING:
+        assert reader.command(command).output, command
+    page = reader.own("http://127.0.0.1:8080")
+    watch = "python -m replication.watch --environment environment.json --http 8080"
+    reader.command(f"MANYREADS_HTTP_TOKEN={TOKEN} {watch}")
+    for token in (TOKEN, "guessed-token"):
+        for path in ("/", "/status", "/metrics", "/readyz", "/replicas/dbread1", "/nothing"):
+            reader.said.append(asked(page + path, token))
+        reader.said.append(asked(f"{page}/replicas/dbread2/verify", token, "POST"))
+    reader.stop()
+    secrets = {server.password for server in reader.cluster.servers}
+    secrets |= {TOKEN, "guessed", "SECRET", password_for(primary.password, "manyreads_repl")}
+    secrets.add((reader.directory / "token").read_text(encoding="utf-8").strip())
+    assert {secret for secret in secrets for text in reader.said if secret in text} == set()
+    assert any("401" in text for text in reader.said)
+
+
+def asked(url: str, token: str, method: str = "GET") -> str:
+    """Status, headers and body."""
+    request = Request(url, headers={"Authorization": f"Bearer {token}"}, method=method)
+    try:
+        with urlopen(request, timeout=30) as answer:
+            return f"{answer.status} {answer.headers} {answer.read().decode()}"
+    except HTTPError as error:
+        return f"{error.code} {error.headers} {error.read().decode()}"
 
 
 def test_the_last_step_takes_the_servers_down(reader: Reader) -> None:

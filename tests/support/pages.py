@@ -52,6 +52,11 @@ class Step:
         return f"{self.block.page}:{self.block.line}: {self.text}"
 
 
+def name_of(page: Path) -> str:
+    """Its path in the checkout."""
+    return str(page.relative_to(ROOT))
+
+
 def blocks(page: Path) -> Iterator[Block]:
     """All blocks of a page, in their order."""
     text = page.read_text(encoding="utf-8")
@@ -59,7 +64,7 @@ def blocks(page: Path) -> Iterator[Block]:
         language, *words = match[2].split() or [""]
         content = "".join(line.removeprefix(match[1]) for line in match[3].splitlines(keepends=True))
         line = text.count("\n", 0, match.start()) + 2
-        yield Block(page.name, line, language, tuple(words), content)
+        yield Block(name_of(page), line, language, tuple(words), content)
 
 
 def steps(block: Block) -> Iterator[Step]:

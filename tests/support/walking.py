@@ -24,14 +24,13 @@ _OURS = re.compile(
 )
 # A shell's business.
 _SHELL = re.compile(r"[|&;<>]|\$\(")
-# What runs until it is stopped, and what it says when it is ready.
+# What runs until it is stopped.
 _STAYS = {
     ("proxy",): "proxy",
     ("manyreads", "run"): "proxy",
     ("manyreads", "replication", "watch"): "watch",
     ("replication.watch",): "watch",
 }
-_READY = {"proxy": "-> healthy", "watch": "serving http"}
 _PROXY = "manyreads run --environment environment.json"
 
 
@@ -55,6 +54,7 @@ class Reader:
     staying: dict[str, tuple[int, Path]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     session: Connection | None = None
+    said: list[str] = field(default_factory=list)
 
     def own(self, text: str) -> str:
         """A text of a page, with the reader's own names in it."""
@@ -70,7 +70,11 @@ class Reader:
 
     def command(self, text: str) -> Done:
         """Run a command, or start one that stays."""
-        own = self.own(text)
+        done = self._command(self.own(text))
+        self.said.append(done.output)
+        return done
+
+    def _command(self, own: str) -> Done:
         match = _OURS.fullmatch(own)
         if match is None or _SHELL.search(own):
             return self._shell(own)
@@ -114,8 +118,14 @@ class Reader:
         log = self.directory / f"log-{len(list(self.directory.glob('log-*')))}"
         log.touch()
         self.staying[kind] = (self._begun(words, {**self._listen(words), **variables}, log), log)
-        times = len(self.cluster.servers) if kind == "proxy" else 1
-        wait_until(lambda: log.read_text().count(_READY[kind]) >= times, " ".join(words), log.read_text)
+        # A proxy may find the servers before it listens.
+        healthy = len(self.cluster.servers) if kind == "proxy" else 0
+
+        def ready() -> bool:
+            told = log.read_text()
+            return "serving " in told and told.count("-> healthy") >= healthy
+
+        wait_until(ready, " ".join(words), log.read_text)
         return Done(0, log.read_text())
 
     def _listen(self, words: list[str]) -> dict[str, str]:
@@ -133,6 +143,7 @@ class Reader:
                 number, log = self.staying.pop(name)
                 os.kill(number, signal.SIGINT)
                 assert self._ended(number) == 0, log.read_text()
+                self.said.append(log.read_text())
 
     def leave(self) -> None:
         """End what stays, however it is."""

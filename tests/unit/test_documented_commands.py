@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pages import LANGUAGES, PAGES, ROOT, Block, blocks, pattern, statements, steps
+from tests.support.pages import LANGUAGES, PAGES, ROOT, Block, blocks, name_of, pattern, statements, steps
 
 # In a block, or within a line; what follows a comment sign or a pipe is another matter.
 _COMMAND = re.compile(
@@ -45,7 +45,7 @@ def commands(text: str) -> Iterator[tuple[str, ...]]:
 
 def documented() -> list[tuple[str, tuple[str, ...]]]:
     """By page; NAME stands for any of the kit's commands."""
-    found = {(page.name, command) for page in PAGES for command in commands(page.read_text(encoding="utf-8"))}
+    found = {(name_of(page), command) for page in PAGES for command in commands(page.read_text(encoding="utf-8"))}
     return sorted((page, words) for page, words in found if not words[-1].endswith("NAME"))
 
 
@@ -91,7 +91,7 @@ def test_commands_are_found() -> None:
     assert found == [("proxy", "--writer", "x", "--tls", "off"), ("manyreads", "doctor", "--json")]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_each_block_says_what_it_is(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     found = list(blocks(page))
@@ -130,7 +130,7 @@ def _text(file: Path) -> str:
 
 
 LINKS = [
-    (page.name, link)
+    (name_of(page), link)
     for page in (*PAGES, ROOT / "CHANGELOG.md")
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
     if not link.startswith("http")
@@ -139,7 +139,7 @@ LINKS = [
 
 @pytest.mark.parametrize(("name", "link"), LINKS, ids=str)
 def test_links_lead_somewhere(name: str, link: str) -> None:
-    page = next(page for page in (*PAGES, ROOT / "CHANGELOG.md") if page.name == name)
+    page = next(page for page in (*PAGES, ROOT / "CHANGELOG.md") if name_of(page) == name)
     file, _, anchor = link.partition("#")
     target = (page.parent / file).resolve() if file else page
     assert target.exists()
@@ -153,7 +153,7 @@ def test_files_that_are_named_are_there() -> None:
         r"(?:deploy|docs|tests|tools|dbmanager|proxy|replication|topology|manyreads)/[\w./-]+\.(?:py|md|yaml|json|html)"
     )
     missing = {
-        (page.name, name)
+        (name_of(page), name)
         for page in PAGES
         for name in re.findall(rf"`({kinds})`", page.read_text(encoding="utf-8"))
         if not (ROOT / name).exists()
