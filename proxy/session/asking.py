@@ -108,16 +108,16 @@ class Asking:
     @property
     def own(self) -> int:
         """The number of the session's last write."""
-        return self._runner.own
+        return self._runner.insight.own
 
     def level_of(self, request: Request) -> Level:
         """What a read must see."""
-        return self._runner.level_of(request)
+        return self._runner.insight.level_of(request)
 
     def limit_of(self, request: Request) -> float:
         """For how many seconds it may run; 0 for any number."""
-        return self._runner.limit_of(request)
+        return self._runner.insight.limit_of(request)
 
     def foresee(self, request: Request) -> Server | None:
         """The server that `request` would go to now; None when it could not run."""
-        return self._runner.foresee(request)
+        return self._runner.insight.foresee(request)

@@ -189,7 +189,7 @@ class ClientSession(asyncio.Protocol):
         if code == c.COM_STMT_CLOSE:
             self.runner.close_statement(packet)
             return
-        if code == c.COM_PING and self._context.draining and self.runner.at_rest():
+        if code == c.COM_PING and self._context.draining and self.runner.insight.at_rest:
             # A pool asks before it gives the connection to somebody, and opens another one instead.
             self.close()
             return
@@ -381,7 +381,7 @@ class ClientSession(asyncio.Protocol):
         if self._compressed is not None:
             self._compressed.reply_over()
         # Answered before the whole of it was sent, a large command or a file leaves bytes behind that are no commands.
-        if self._passage is not None or self._doomed or (self._context.hurrying and self.runner.at_rest()):
+        if self._passage is not None or self._doomed or (self._context.hurrying and self.runner.insight.at_rest):
             self._leave()
         elif self._inbox:
             self._gate.release(Hold.INBOX_FULL)

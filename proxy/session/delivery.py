@@ -4,18 +4,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from proxy.backend.connection import BackendConnection
-from proxy.session.clientside import Client
+from proxy.session.common import Common
 from proxy.session.counting import Ledger
-from proxy.session.killer import Killer
-from proxy.session.machine import Machine
 from proxy.session.prepared import renumbered
 from proxy.session.recovery import Recovery
 from proxy.session.request import Request
-from proxy.session.sentence import Sentence
-from proxy.session.servers import Servers
-from proxy.session.turn import Turn
-from proxy.session.twin import Twin
-from proxy.session.visibility import Visibility
 from proxy.session.wholereply import WholeReply
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
@@ -46,30 +39,17 @@ class Lost(Protocol):
 class Delivery:
     """The sink of one session's replies."""
 
-    def __init__(
-        self,
-        turn: Turn,
-        machine: Machine,
-        servers: Servers,
-        client: Client,
-        killer: Killer,
-        twin: Twin,
-        recovery: Recovery,
-        visibility: Visibility,
-        sentence: Sentence,
-        lost: Lost,
-        ledger: Ledger,
-    ) -> None:
-        self._turn = turn
-        self._machine = machine
-        self._outcomes = machine.outcomes
-        self._servers = servers
-        self._client = client
-        self._killer = killer
-        self._twin = twin
+    def __init__(self, common: Common, recovery: Recovery, lost: Lost, ledger: Ledger) -> None:
+        self._turn = common.turn
+        self._machine = common.machine
+        self._outcomes = common.machine.outcomes
+        self._servers = common.servers
+        self._client = common.client
+        self._killer = common.killer
+        self._twin = common.twin
         self._recovery = recovery
-        self._visibility = visibility
-        self._sentence = sentence
+        self._visibility = common.visibility
+        self._sentence = common.sentence
         self._lost = lost
         self._ledger = ledger
 

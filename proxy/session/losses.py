@@ -8,9 +8,7 @@ from typing import Protocol
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import server_lost
 from proxy.routing.told import Told
-from proxy.session.clientside import Client
-from proxy.session.killer import Killer
-from proxy.session.machine import Machine
+from proxy.session.common import Common
 from proxy.session.promotion import Promotion
 from proxy.session.remedies import (
     MOST_REPEATS,
@@ -22,17 +20,11 @@ from proxy.session.remedies import (
 )
 from proxy.session.replay import Replay
 from proxy.session.request import Request
-from proxy.session.sentence import Sentence
-from proxy.session.servers import Servers
-from proxy.session.turn import Turn
-from proxy.session.twin import Twin
-from proxy.session.visibility import Visibility
 from proxy.session.wording import MOVED
 from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
 from topology.servers import Server
-from topology.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -61,41 +53,26 @@ class Attempts(Protocol):
 
 
 class Losses:
-    """One session's. `name` is the client's, for the log.
+    """One session's.
 
     `outdated` is set while a connection leads to a server that is not what it was, and is still at work.
     """
 
-    def __init__(
-        self,
-        monitor: Watch,
-        turn: Turn,
-        machine: Machine,
-        servers: Servers,
-        client: Client,
-        killer: Killer,
-        twin: Twin,
-        promotion: Promotion,
-        replay: Replay | None,
-        visibility: Visibility,
-        sentence: Sentence,
-        attempts: Attempts,
-        name: str,
-    ) -> None:
-        self._monitor = monitor
-        self._turn = turn
-        self._machine = machine
-        self._servers = servers
-        self._client = client
-        self._killer = killer
-        self._twin = twin
+    def __init__(self, common: Common, promotion: Promotion, replay: Replay | None, attempts: Attempts) -> None:
+        self._monitor = common.context.monitor
+        self._turn = common.turn
+        self._machine = common.machine
+        self._servers = common.servers
+        self._client = common.client
+        self._killer = common.killer
+        self._twin = common.twin
         self._promotion = promotion
         self._replay = replay
-        self._visibility = visibility
-        self._sentence = sentence
+        self._visibility = common.visibility
+        self._sentence = common.sentence
         self._attempts = attempts
         self.outdated = False
-        self._name = name
+        self._name = common.name
 
     def abandon(self, server: Server) -> None:
         """`server` does not answer its probes: a read that waits for its first byte from there need not wait longer."""

@@ -46,8 +46,8 @@ class Presence:
     def view(self) -> SessionView:
         """What is shown of the session."""
         session = self._session
-        state, runner = session.machine.state, session.runner
-        at_work = runner.at_work
+        state, insight = session.machine.state, session.runner.insight
+        at_work = insight.at_work
         return SessionView(
             number=self.number,
             user=self.user,
@@ -57,43 +57,43 @@ class Presence:
             pins=tuple(state.pins.reasons()),
             in_transaction=state.in_transaction,
             server=at_work.name if at_work is not None else "",
-            connections=tuple(link.server.name for link in runner.connections),
+            connections=tuple(link.server.name for link in insight.connections),
             statements=session.statements,
         )
 
     def figures(self) -> Iterator[PoolFigure]:
         """The session's server connections, and the one that it waits for."""
-        runner = self._session.runner
-        for link in runner.connections:
+        insight = self._session.runner.insight
+        for link in insight.connections:
             yield PoolFigure(link.server.name, self.user, 1, int(not link.at_rest), int(link.at_rest))
-        if (waiting := runner.waiting) is not None:
+        if (waiting := insight.waiting) is not None:
             yield PoolFigure(waiting.name, self.user, waiting=1)
 
     # --- KILL --------------------------------------------------------------------------------------------------------
 
     def goes_by(self, number: int) -> bool:
         """Whether a client may mean this session with the connection id `number`."""
-        return number == self.number or number == self._session.runner.primary_thread
+        return number == self.number or number == self._session.runner.insight.primary_thread
 
     def thread(self) -> tuple[Server, int] | None:
         """The server where a statement runs, the primary if none does, and the id of the thread there."""
-        return self._session.runner.thread()
+        return self._session.runner.victim.thread()
 
     def summon(self, done: Callable[[Err | None], None]) -> None:
         """Get the session a thread on the primary."""
-        self._session.runner.summon(done)
+        self._session.runner.victim.summon(done)
 
     def condemn(self, *, connection: bool) -> None:
         """A KILL is under way to the session's thread."""
-        self._session.runner.condemn(connection=connection)
+        self._session.runner.victim.condemn(connection=connection)
 
     def pardon(self, *, struck: bool, connection: bool) -> None:
         """It is over, and the session is not closed."""
-        self._session.runner.pardon(struck=struck, connection=connection)
+        self._session.runner.victim.pardon(struck=struck, connection=connection)
 
     def interrupt(self) -> None:
         """End the statement that waits for a connection, if there is one."""
-        self._session.runner.interrupt()
+        self._session.runner.victim.interrupt()
 
     # --- what the whole proxy tells ----------------------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Presence:
     def drain(self) -> None:
         """Close as soon as nothing would be lost: between commands and outside of a transaction."""
         session = self._session
-        if session.phase is DUMPING or (session.phase is IDLE and session.runner.at_rest()):
+        if session.phase is DUMPING or (session.phase is IDLE and session.runner.insight.at_rest):
             session.close()
 
     def leave_if_silent(self) -> None:
@@ -121,7 +121,7 @@ class Presence:
     @property
     def engaged(self) -> bool:
         """Whether something is under way that has to end before the primary can be changed without an error."""
-        return self._session.runner.engaged
+        return self._session.runner.insight.engaged
 
     def abandon(self, server: Server) -> None:
         """Called when `server` does not answer its probes."""

@@ -11,21 +11,17 @@ from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
 from proxy.routing.policy import IN_TRANSACTION
-from proxy.session.machine import Machine
+from proxy.session.common import Common
 from proxy.session.preludes import PreludeRun
-from proxy.session.promotions import Promotions
 from proxy.session.repetition import Repeated, Repetition, digesting
 from proxy.session.request import Prelude, Request
 from proxy.session.seenreads import SeenReads
 from proxy.session.transactionlog import TransactionLog
-from proxy.session.turn import Turn
-from proxy.session.twin import Twin
 from proxy.session.wording import reads_changed
 from proxy.sql.effects import Hold, SetVariable
 from proxy.sql.statement import SESSION
 from proxy.sql.transactions import SAVEPOINTS
 from proxy.wire import constants as c
-from proxy.wire.capabilities import Layout
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.exchange import Exchange
 from proxy.wire.replies import Err
@@ -50,25 +46,14 @@ class Promotion:
     """One session's, one at a time. `seen` is what its transaction has read, `layout` that of its client; `name` is for
     the log. Where transactions are replayed, `log` is told what one has read."""
 
-    def __init__(
-        self,
-        counts: Promotions,
-        machine: Machine,
-        turn: Turn,
-        twin: Twin,
-        attempts: Attempts,
-        layout: Layout,
-        name: str,
-        seen: SeenReads,
-        log: TransactionLog | None,
-    ) -> None:
-        self._counts = counts
-        self._machine = machine
-        self._twin = twin
-        self._repetition = Repetition(machine, turn, attempts, layout)
+    def __init__(self, common: Common, attempts: Attempts, seen: SeenReads, log: TransactionLog | None) -> None:
+        self._counts = common.context.promotions
+        self._machine = common.machine
+        self._twin = common.twin
+        self._repetition = Repetition(common, attempts)
         self._attempts = attempts
-        self._layout = layout
-        self._name = name
+        self._layout = common.layout
+        self._name = common.name
         self._seen = seen
         self._log = log
 

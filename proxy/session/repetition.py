@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
-from proxy.session.machine import Machine
+from proxy.session.common import Common
 from proxy.session.preludes import PreludeRun
 from proxy.session.request import Prelude, Ran
-from proxy.session.turn import Turn
 from proxy.wire.capabilities import Layout
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
@@ -38,11 +37,11 @@ Done = Callable[[BackendConnection, Repeated], None]
 class Repetition:
     """One session's, one at a time. `owner` hears what happens to the connection, `layout` is that of the client."""
 
-    def __init__(self, machine: Machine, turn: Turn, owner: Owner, layout: Layout) -> None:
-        self._steps = machine.steps
-        self._turn = turn
+    def __init__(self, common: Common, owner: Owner) -> None:
+        self._steps = common.machine.steps
+        self._turn = common.turn
         self._owner = owner
-        self._layout = layout
+        self._layout = common.layout
         self._status = -1
 
     def run(self, link: BackendConnection, all_: Sequence[Ran], done: Done) -> None:

@@ -15,23 +15,16 @@ from typing import Final, Protocol
 from proxy.backend.connection import CLOSED, BackendConnection, Owner, Sink
 from proxy.backend.login import server_lost
 from proxy.routing.policy import Target, route_to
-from proxy.session.clientside import Client
-from proxy.session.context import Context
-from proxy.session.machine import Machine
+from proxy.session.common import Common
 from proxy.session.preludes import PreludeRun
 from proxy.session.remedies import MOST_REPEATS
 from proxy.session.repetition import Repeated, Repetition, digesting
 from proxy.session.request import Prelude, Request
-from proxy.session.servers import Servers
 from proxy.session.transactionlog import TransactionLog, tables_of
-from proxy.session.turn import Turn
-from proxy.session.twin import Twin
-from proxy.session.waiting import Waiting
 from proxy.session.wording import replay_differs
 from proxy.sql.effects import End
 from proxy.sql.statement import TRANSACTION, Kind, Statement, Table
 from proxy.wire import constants as c
-from proxy.wire.capabilities import Layout
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.replies import Err
 from proxy.wire.rowdigest import RowDigest
@@ -74,34 +67,21 @@ class Replay:
     `layout` is that of the client; `name` is for the log.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        machine: Machine,
-        turn: Turn,
-        servers: Servers,
-        waiting: Waiting,
-        client: Client,
-        twin: Twin,
-        attempts: Attempts,
-        layout: Layout,
-        name: str,
-        kept: TransactionLog,
-    ) -> None:
+    def __init__(self, common: Common, attempts: Attempts, kept: TransactionLog) -> None:
         self.due = False
-        self._counts = context.replays
-        self._monitor = context.monitor
-        self._machine = machine
-        self._turn = turn
-        self._servers = servers
-        self._waiting = waiting
-        self._client = client
-        self._twin = twin
+        self._counts = common.context.replays
+        self._monitor = common.context.monitor
+        self._machine = common.machine
+        self._turn = common.turn
+        self._servers = common.servers
+        self._waiting = common.waiting
+        self._client = common.client
+        self._twin = common.twin
         self._attempts = attempts
-        self._layout = layout
-        self._name = name
+        self._layout = common.layout
+        self._name = common.name
         self._log = kept
-        self._repetition = Repetition(machine, turn, attempts, layout)
+        self._repetition = Repetition(common, attempts)
         self._silent: Server | None = None
         self._identity = ""
         self._since = 0.0

@@ -14,11 +14,13 @@ from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.policy import IN_TRANSACTION
 from proxy.routing.told import Told
 from proxy.session.clientside import Client
+from proxy.session.common import Common
 from proxy.session.context import Context
 from proxy.session.counting import Ledger
 from proxy.session.deadline import Deadline
 from proxy.session.delivery import Delivery
-from proxy.session.gate import Admission, in_progress
+from proxy.session.gate import Admission
+from proxy.session.insight import Insight
 from proxy.session.killer import Killer
 from proxy.session.lending import Lending
 from proxy.session.losses import Losses
@@ -38,9 +40,10 @@ from proxy.session.summons import Summons
 from proxy.session.transactionlog import TransactionLog
 from proxy.session.turn import Turn
 from proxy.session.twin import Twin
+from proxy.session.victim import Victim
 from proxy.session.visibility import Visibility
 from proxy.session.waiting import Waiting
-from proxy.session.wording import interrupted, no_replica
+from proxy.session.wording import no_replica
 from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
 from proxy.wire.exchange import Exchange
@@ -52,7 +55,7 @@ from topology.servers import Role, Server
 class Runner:
     """One session's side towards the servers; `client` is its side towards the client.
 
-    `closed` is set once the session has ended.
+    `closed` is set once the session has ended. `victim` is for those who kill it, `insight` for those who look at it.
     """
 
     def __init__(self, context: Context, identity: Identity, machine: Machine, name: str, client: Client) -> None:
@@ -62,6 +65,7 @@ class Runner:
         self.closed = False
         self._arriving = False
         self._postponed: Callable[[], None] | None = None
+        settings = context.settings
         self._turn = turn = Turn()
         self._servers = servers = Servers(context, identity, machine.state, machine.last.ran, name)
         self._links = servers.links
@@ -70,47 +74,42 @@ class Runner:
         self._deadline = deadline = Deadline(context, identity, turn, sentence, self._kill_over)
         # Not before the servers know what a new connection has by itself.
         machine.state.limit_time(deadline.setting)
-        within = context.settings.connect_timeout
-        self._lending = Lending(self, servers, machine, sentence, name, self._go_on, within)
+        self._lending = Lending(self, servers, machine, sentence, name, self._go_on, settings.connect_timeout)
         self._summons = Summons(context.monitor, servers, self, self._go_on)
-        self._killer = killer = Killer(context, identity, machine, client.presence, self)
-        self._twin = twin = Twin(machine, self, self._go_on)
-        self._visibility = seen = Visibility(context.monitor, machine.outcomes, servers.consistency)
+        self._killer = Killer(context, identity, machine, client.presence, self)
+        self._twin = Twin(machine, self, self._go_on)
+        self._visibility = Visibility(context.monitor, machine.outcomes, servers.consistency)
+        common = Common(
+            context=context,
+            client=client,
+            name=name,
+            layout=layout_of(identity.capabilities),
+            machine=machine,
+            servers=servers,
+            turn=turn,
+            twin=self._twin,
+            sentence=sentence,
+            killer=self._killer,
+            waiting=self._waiting,
+            visibility=self._visibility,
+        )
+        self.victim = Victim(common, self._summons, self)
         caches = bool(identity.capabilities & c.MARIADB_CLIENT_CACHE_METADATA)
-        layout = layout_of(identity.capabilities)
-        self._seen_reads = reads = SeenReads(context.memory, caches=caches)
-        settings, log = context.settings, None
-        self._replay: Replay | None = None
+        self._seen_reads = SeenReads(context.memory, caches=caches)
+        kept: TransactionLog | None = None
+        replay: Replay | None = None
         if settings.transaction_replay:
-            log = TransactionLog(context.memory, settings.transaction_replay_limit, caches=caches)
-            self._replay = Replay(context, machine, turn, servers, self._waiting, client, twin, self, layout, name, log)
-        replay = self._replay
-        self._promotion = promotion = Promotion(context.promotions, machine, turn, twin, self, layout, name, reads, log)
+            kept = TransactionLog(context.memory, settings.transaction_replay_limit, caches=caches)
+            replay = Replay(common, self, kept)
+        self._replay = replay
+        self.insight = Insight(common, deadline, replay)
+        self._promotion = Promotion(common, self, self._seen_reads, kept)
         recovery = Recovery(context, machine, name, self)
-        self._losses = losses = Losses(
-            context.monitor, turn, machine, servers, client, killer, twin, promotion, replay, seen, sentence, self, name
-        )
+        self._losses = Losses(common, self._promotion, replay, self)
         ledger = Ledger(context.usage(identity.user), context.journal, identity.user, name)
-        self._delivery = delivery = Delivery(
-            turn, machine, servers, client, killer, twin, recovery, seen, sentence, losses, ledger
-        )
-        metadata = Metadata(layout) if caches else None
-        self._sending = Sending(
-            turn,
-            machine,
-            servers,
-            client,
-            twin,
-            promotion,
-            replay,
-            recovery,
-            seen,
-            delivery,
-            metadata,
-            deadline,
-            self,
-            name,
-        )
+        self._delivery = Delivery(common, recovery, self._losses, ledger)
+        metadata = Metadata(common.layout) if caches else None
+        self._sending = Sending(common, self._promotion, replay, recovery, self._delivery, metadata, deadline, self)
 
     def attach(self, write: Callable[[bytes], None]) -> None:
         """From now on replies go to the client by `write`."""
@@ -332,79 +331,6 @@ class Runner:
         self._go_on()
         self._servers.over(link)
 
-    # --- KILL --------------------------------------------------------------------------------------------------------
-
-    def summon(self, done: Callable[[Err | None], None]) -> None:
-        """Get a connection to the primary, or wait for the one that is just being got, and call `done`."""
-        self._summons.add(done)
-
-    def condemn(self, *, connection: bool) -> None:
-        """A KILL is under way to the thread of one of the connections."""
-        self._sentence.passed(self._waiting.for_a_replica, connection=connection)
-
-    def pardon(self, *, struck: bool, connection: bool) -> None:
-        """It is over; `struck` says that the server did as it was asked."""
-        if self._sentence.lifted(self._waiting.for_a_replica, struck=struck, connection=connection):
-            self.interrupt()
-
-    def interrupt(self) -> None:
-        """End the request that waits for a connection, a replica or the primary, if one does."""
-        waits = self._servers.awaited or self._waiting.under_way
-        request = self._turn.request
-        if request is not None and waits:
-            self._servers.give_up()
-            self._waiting.end()
-            self.refuse(request, interrupted())
-            self._summons.renew()
-
-    def thread(self) -> tuple[Server, int] | None:
-        """The server where a statement runs, the primary if none does, and the id of the thread there."""
-        link = self._turn.link
-        if link is None or link.at_rest:
-            link = self._servers.primary_link
-        return (link.server, link.thread) if link is not None else None
-
-    # --- what is shown -----------------------------------------------------------------------------------------------
-
-    @property
-    def primary_thread(self) -> int:
-        """The id of the session's thread on the primary; -1 while it has none."""
-        link = self._servers.primary_link
-        return link.thread if link is not None else -1
-
-    @property
-    def at_work(self) -> Server | None:
-        """The server that runs a statement; None between statements."""
-        return self._turn.link.server if self._turn.link is not None else None
-
-    @property
-    def connections(self) -> list[BackendConnection]:
-        """Those that the session has."""
-        return list(self._links.values())
-
-    @property
-    def waiting(self) -> Server | None:
-        """The server to which a connection is being opened."""
-        return self._servers.awaited
-
-    @property
-    def own(self) -> int:
-        """The number of the session's last write."""
-        return self._servers.consistency.own
-
-    def level_of(self, request: Request) -> Level:
-        """What a read must see."""
-        return self._servers.level_of(request)
-
-    def limit_of(self, request: Request) -> float:
-        """For how many seconds it may run; 0 for any number."""
-        return self._deadline.limit_of(request)
-
-    def foresee(self, request: Request) -> Server | None:
-        """The server that `request` would go to now; None when it could not run."""
-        request.avoid = self._servers.unfit
-        return self._servers.foresee(request)
-
     # --- others need connections -------------------------------------------------------------------------------------
 
     def may_part(self, link: BackendConnection) -> bool:
@@ -427,12 +353,6 @@ class Runner:
 
     # --- a server goes away ------------------------------------------------------------------------------------------
 
-    def at_rest(self) -> bool:
-        """Whether no transaction is open, neither on the primary nor in its twin."""
-        state = self._machine.state
-        open_there = state.status & c.SERVER_STATUS_IN_TRANS
-        return not open_there and self._links.of_transaction(state.twins.number) is None
-
     def heed(self, level: Level) -> None:
         """Later reads must see as much as `level` says, unless a hint or a rule says another."""
         self._servers.consistency.level = level
@@ -452,12 +372,6 @@ class Runner:
     def follow(self) -> None:
         """Servers are not what they were: what leads to those of before is given up."""
         self._losses.follow()
-
-    @property
-    def engaged(self) -> bool:
-        """Whether something is under way that has to end before the primary can be changed without an error."""
-        open_there = in_progress(self._machine.state) and not self._replay_is_due
-        return open_there or self._turn.at_primary
 
     # --- back-pressure -----------------------------------------------------------------------------------------------
 

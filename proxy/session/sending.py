@@ -6,20 +6,15 @@ from time import perf_counter
 from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
-from proxy.session.clientside import Client
+from proxy.session.common import Common
 from proxy.session.deadline import Deadline
 from proxy.session.delivery import REMEMBERED, Delivery
-from proxy.session.machine import Machine
 from proxy.session.metadata import Metadata
 from proxy.session.preludes import Drain, PreludeRun
 from proxy.session.promotion import Promotion
 from proxy.session.recovery import Recovery
 from proxy.session.replay import Replay
 from proxy.session.request import Prelude, Request
-from proxy.session.servers import Servers
-from proxy.session.turn import Turn
-from proxy.session.twin import Twin
-from proxy.session.visibility import Visibility
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply
@@ -44,36 +39,30 @@ class Sending:
 
     def __init__(
         self,
-        turn: Turn,
-        machine: Machine,
-        servers: Servers,
-        client: Client,
-        twin: Twin,
+        common: Common,
         promotion: Promotion,
         replay: Replay | None,
         recovery: Recovery,
-        visibility: Visibility,
         delivery: Delivery,
         metadata: Metadata | None,
         deadline: Deadline,
         dispatcher: Dispatcher,
-        name: str,
     ) -> None:
-        self._turn = turn
-        self._machine = machine
-        self._steps = machine.steps
-        self._servers = servers
-        self._client = client
-        self._twin = twin
+        self._turn = common.turn
+        self._machine = common.machine
+        self._steps = common.machine.steps
+        self._servers = common.servers
+        self._client = common.client
+        self._twin = common.twin
         self._promotion = promotion
         self._replay = replay
         self._recovery = recovery
-        self._visibility = visibility
+        self._visibility = common.visibility
         self._delivery = delivery
         self._metadata = metadata
         self._deadline = deadline
         self._dispatcher = dispatcher
-        self._name = name
+        self._name = common.name
 
     def proceed(self, link: BackendConnection, request: Request) -> None:
         """Bring `link` in step with the session, and then send the request."""

@@ -62,7 +62,9 @@ def leave(raw: WireClient, how: str) -> None:
 def test_the_statement_of_a_client_that_is_gone_is_killed(
     shared_cluster: Cluster, shared_proxy: ProxyProcess, before: str, text: str, mark: str, on_primary: bool, how: str
 ) -> None:
-    with client(shared_cluster, shared_proxy) as raw:
+    with client(shared_cluster, shared_proxy) as raw, connect(shared_cluster, shared_proxy) as other:
+        # What the test before has written is not waited for too long.
+        settle(shared_cluster, other)
         raw.query(before)
         raw.send(query(text))
         wait_until(lambda: bool(running(shared_cluster, mark)), "the statement runs")

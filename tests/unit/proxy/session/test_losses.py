@@ -1,7 +1,7 @@
 """What becomes of a request when its connection is lost, with a session that is the test."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -47,10 +47,19 @@ class Session:
             state_lost=lambda farewell: self.happened.append("state lost"),
         )
         twin = SimpleNamespace(holds=lambda link: False, lost=nothing)
-        monitor, killer = SimpleNamespace(report_failure=nothing), SimpleNamespace(over=nothing)
-        parts: list[Any] = [monitor, self.turn, machine, servers, client, killer, twin]
-        parts += [SimpleNamespace(), replay, SimpleNamespace(), SimpleNamespace(condemned=False), self, "client"]
-        self.losses = Losses(*parts)
+        common: Any = SimpleNamespace(
+            context=SimpleNamespace(monitor=SimpleNamespace(report_failure=nothing)),
+            name="client",
+            turn=self.turn,
+            machine=machine,
+            servers=servers,
+            client=client,
+            killer=SimpleNamespace(over=nothing),
+            twin=twin,
+            visibility=SimpleNamespace(),
+            sentence=SimpleNamespace(condemned=False),
+        )
+        self.losses = Losses(common, cast(Any, SimpleNamespace()), cast(Any, replay), cast(Any, self))
 
     def dispatch(self, request: Request) -> None:
         self.happened.append("at once")
