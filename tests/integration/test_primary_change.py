@@ -102,7 +102,10 @@ def test_the_primary_moves_to_another_server(cluster: Cluster, proxy: ProxyProce
         connect(cluster, proxy) as idle,
         connect(cluster, proxy, autocommit=False) as between,
         connect(cluster, proxy) as within,
+        running_proxy(cluster, "--transaction-replay", "--primary-wait", "60") as replaying,
+        connect(cluster, replaying, autocommit=False) as replayed,
     ):
+        run(replayed, "INSERT INTO app.t VALUES (9)")
         run(idle, "SET sql_mode = 'ANSI_QUOTES'")
         run(idle, "SET @name = 'kept'")
         run(between, "INSERT INTO app.t VALUES (1)")
@@ -125,9 +128,12 @@ def test_the_primary_moves_to_another_server(cluster: Cluster, proxy: ProxyProce
         between.commit()
         with pytest.raises(pymysql.MySQLError):
             run(within, "COMMIT")
+        wait_until(lambda: primary_of(cluster, replaying) == "dbread1", "the other one follows", lambda: replaying.log)
+        assert run(replayed, "SELECT @@port, COUNT(*) FROM app.t WHERE id = 9") == ((port, 1),)
+        replayed.commit()
         with connect(cluster, proxy) as client:
             found = {row[0] for row in run(client, "SELECT id FROM app.t")}
-        assert {1, 2, 3, *writer.written} <= found
+        assert {1, 2, 3, 9, *writer.written} <= found
         assert 4 not in found
     # Without being told, only what the old primary was asked while it closed may fail.
     assert len(writer.errors) <= 1, writer.errors
@@ -191,7 +197,9 @@ def behind_a_relay(cluster: Cluster, primary: str, reader: str) -> Iterator[tupl
 
     with (
         relaying(cluster.server(primary).port) as relay,
-        started_proxy("--writer", url(relay.port), "--reader", url(cluster.server(reader).port)) as proxy,
+        started_proxy(
+            *("--writer", url(relay.port), "--reader", url(cluster.server(reader).port), "--transaction-replay")
+        ) as proxy,
     ):
         proxy.wait_for_log("serving on")
         yield proxy, relay
@@ -201,7 +209,12 @@ def behind_a_relay(cluster: Cluster, primary: str, reader: str) -> Iterator[tupl
 def test_another_server_at_the_same_address(cluster: Cluster, breaking: bool) -> None:
     old, new = ("dbread1", "dbread2") if breaking else ("dbread2", "dbread1")
     other = "dbread2" if breaking else "dbread1"
-    with behind_a_relay(cluster, old, other) as (proxy, relay), connect(cluster, proxy) as client:
+    with (
+        behind_a_relay(cluster, old, other) as (proxy, relay),
+        connect(cluster, proxy) as client,
+        connect(cluster, proxy, autocommit=False) as within,
+    ):
+        run(within, f"INSERT INTO app.t VALUES ({200 + breaking})")
         run(client, "SET @name = 'kept'")
         assert run(client, "SELECT @@port, SLEEP(0)") == ((cluster.server(old).port, 0),)
         flavor = cluster.flavor
@@ -212,3 +225,5 @@ def test_another_server_at_the_same_address(cluster: Cluster, breaking: bool) ->
         run(client, f"INSERT INTO app.t VALUES ({100 + breaking})")
         assert run(client, "SELECT @name, @@port, SLEEP(0)") == (("kept", cluster.server(new).port, 0),)
         assert run(client, f"SELECT id FROM app.t WHERE id = {100 + breaking}")
+        within.commit()
+        assert run(client, f"SELECT id FROM app.t WHERE id = {200 + breaking}")

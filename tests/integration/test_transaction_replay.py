@@ -21,8 +21,10 @@ ITEM = f"{SCHEMA}.item"
 CONFLICT = 1213
 INTERRUPTED = 1317
 LOST = (2006, 2013)
+# It may do nothing but what is its own.
+USER, PASSWORD = "replayed", "Replayed-1234"
 
-Open = Callable[..., Connection]
+Open = Callable[[], Connection]
 Cut = Callable[[], None]
 
 
@@ -54,20 +56,23 @@ def proxy(shared_cluster: Cluster, relay: Relay) -> Iterator[ProxyProcess]:
             columns = "(id INT AUTO_INCREMENT PRIMARY KEY, a INT, b VARCHAR(99))"
             run(client, f"CREATE TABLE {ITEM} {columns} ENGINE = InnoDB")
             run(client, f"CREATE TABLE {SCHEMA}.plain {columns} ENGINE = MyISAM")
+            run(client, f"CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}'")
+            run(client, f"GRANT ALL ON {SCHEMA}.* TO {USER}@'%'")
         yield proxy
         with connect(shared_cluster, proxy) as client:
             run(client, f"DROP DATABASE {SCHEMA}")
+            run(client, f"DROP USER {USER}@'%'")
 
 
 @pytest.fixture
 def session(shared_cluster: Cluster, proxy: ProxyProcess) -> Iterator[Open]:
-    """Opens clients, of whom the first has filled the table anew."""
+    """Opens clients, of an ordinary user. One before them has filled the table anew."""
     with ExitStack() as stack:
         first = stack.enter_context(connect(shared_cluster, proxy))
         run(first, f"DELETE FROM {ITEM}")
         run(first, f"INSERT INTO {ITEM} (id, a) VALUES (1, 10), (2, 20)")
         run(first, f"DELETE FROM {SCHEMA}.plain")
-        yield lambda **options: stack.enter_context(connect(shared_cluster, proxy, **options))
+        yield lambda: stack.enter_context(connect(shared_cluster, proxy, user=USER, password=PASSWORD))
 
 
 @pytest.fixture
