@@ -9,13 +9,16 @@ from rich.console import Console
 
 from replication.sandbox import Flavor
 from tests.history.pauses import CLIENTS, measure, table
-from tests.history.run import drawn, play
+from tests.history.run import drawn, flags_of, play
 from tests.history.site import history_proxy, history_site
 
 
 def main(
     flavor: Annotated[list[Flavor] | None, typer.Option(help="Whose servers; repeat for more. Both if none.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of which faults are drawn; printed if it is not given.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Of which faults are drawn, and whether transactions are run again: if it is odd."),
+    ] = None,
     seconds: Annotated[float, typer.Option(min=5, help="How long for each vendor.")] = 300,
     quiet: Annotated[
         float, typer.Option(min=0, max=1, help="The share of it in which only replicas have faults.")
@@ -33,9 +36,12 @@ def main(
     failed = False
     for one in flavor or list(Flavor):
         print(f"{one}: --seed {chosen} --seconds {seconds:g}", flush=True)
-        with history_site(one) as site, history_proxy(site, *(proxy or ())) as running:
+        with history_site(one) as site, history_proxy(site, *flags_of(chosen), *(proxy or ())) as running:
             result = play(site, running, chosen, drawn(chosen, seconds, quiet))
             print(f"{one}: {result if result.good else result.details()}", flush=True)
+            print(
+                f"{one}: {running.log.count('of a transaction run again on')} transactions were run again", flush=True
+            )
             if log and not result.good:
                 print(running.log)
         failed = failed or not result.good

@@ -57,6 +57,11 @@ class Result:
 Script = Callable[[Faults], Awaitable[None]]
 
 
+def flags_of(seed: int) -> tuple[str, ...]:
+    """The settings of the proxy that a seed draws: with every second one transactions are run again."""
+    return ("--transaction-replay",) if seed % 2 else ()
+
+
 def drawn(seed: int, seconds: float, quiet: float) -> Script:
     """What a seed draws, for so long; only replicas have faults for the first part of the time, which is `quiet`."""
 

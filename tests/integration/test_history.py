@@ -12,7 +12,7 @@ import pytest
 
 from replication.sandbox import Flavor
 from tests.history.faults import Faults
-from tests.history.run import drawn, play
+from tests.history.run import drawn, flags_of, play
 from tests.history.schedule import Kind
 from tests.history.site import SCHEMA, Site, history_proxy, history_site
 from tests.support.clients import Connection, connect, run
@@ -34,8 +34,13 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def proxy(site: Site) -> Iterator[ProxyProcess]:
-    with history_proxy(site, *PATIENT) as running:
+def seed() -> int:
+    return secrets.randbelow(1 << 32)
+
+
+@pytest.fixture(scope="module")
+def proxy(site: Site, seed: int) -> Iterator[ProxyProcess]:
+    with history_proxy(site, *PATIENT, *flags_of(seed)) as running:
         yield running
 
 
@@ -111,9 +116,8 @@ def test_a_plain_read_runs_again_that_a_lost_primary_took_with_it(site: Site, pr
     site.wait_until_healthy(proxy)
 
 
-def test_no_promise_is_broken_while_servers_fail(site: Site, proxy: ProxyProcess) -> None:
+def test_no_promise_is_broken_while_servers_fail(site: Site, proxy: ProxyProcess, seed: int) -> None:
     site.empty()
-    seed = secrets.randbelow(1 << 32)
     result = play(site, proxy, seed, drawn(seed, SECONDS, quiet=0.3))
     print(result)
     assert result.good, result.details()
