@@ -10,7 +10,7 @@ from typing import Final
 from proxy.wire.capabilities import Layout
 from proxy.wire.constants import EOF_HEADER, HEADER_SIZE, MAX_PAYLOAD, OK_HEADER
 from proxy.wire.errors import MalformedPacket
-from proxy.wire.replies import parse_ok
+from proxy.wire.primitives import read_lenenc_int
 from proxy.wire.replygrammar import FIRST, ROWS, Reply, ReplyGrammar
 
 _SIZE: Final = 16
@@ -84,8 +84,9 @@ class RowDigest:
 
     def _take(self, payload: bytes) -> None:
         if self._grammar.at == FIRST and payload[0] == OK_HEADER:
-            ok = parse_ok(payload)
-            self._ok = (ok.affected_rows, ok.last_insert_id, ok.warnings)
+            changed, at = read_lenenc_int(payload, 1)
+            insert_id, at = read_lenenc_int(payload, at)
+            self._ok = (changed, insert_id, int.from_bytes(payload[at + 2 : at + 4], "little"))
         self._grammar.take(payload)
 
     def _begin_row(self, length: int) -> int:
