@@ -14,6 +14,9 @@ from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
 from proxy.wire.rowdigest import RowDigest
 
+_VARIABLE: Final = "manyreads_replay"
+# The version of a user variable that is none of the session's: without it the connection can be nobody else's.
+_OURS: Final = -1
 # In front of a statement that has made a number, which may have to be made once more.
 _BEFORE: Final = (b"SET @manyreads_replay = LAST_INSERT_ID()", b"SAVEPOINT manyreads_replay")
 _TO_SAVEPOINT: Final = b"ROLLBACK TO SAVEPOINT manyreads_replay"
@@ -53,6 +56,7 @@ class Repetition:
         if not left:
             done(link, Repeated(True, 0, self._status))
         elif left[0].insert_id:
+            link.seen.variables[_VARIABLE] = _OURS
             self._tell(link, _BEFORE, done, functools.partial(self._bring_in_step, link, left, done))
         else:
             self._bring_in_step(link, left, done)

@@ -148,6 +148,8 @@ class Replay:
             return "closed"
         if why := self._machine.tied(self._log.beside):
             return why
+        if any(map(self._machine.steps.out_of_reach, self._log.prepared)):
+            return "prepared"
         if request is None:
             return ""
         if request.streamed:
@@ -197,7 +199,8 @@ class Replay:
 
     def _ask_for_engines(self, link: BackendConnection, request: Request) -> None:
         """What a table without transactions has taken is not rolled back, and would be written twice."""
-        tables = sorted(self._log.tables | tables_of(request, self._machine.state.schema))
+        own = tables_of(request, self._machine.state.schema) if request.lost else set()
+        tables = sorted(self._log.tables | own)
         text = " UNION ALL ".join(map(_can_roll_back, tables))
         if text:
             self._ask(link, request, text, len(tables), "no-rollback", self._run)
@@ -210,7 +213,9 @@ class Replay:
         def answered(exchange: Exchange, reply: bytes) -> None:
             digest = RowDigest(self._layout)
             digest.feed(reply)
-            if digest.rows == rows:
+            if exchange.errno in _NOT_THERE:
+                self._postpone(link, request)
+            elif digest.rows == rows:
                 then(link, request)
             else:
                 self._give_up(otherwise)
@@ -224,13 +229,14 @@ class Replay:
         self._repetition.run(link, list(self._log.entries), functools.partial(self._ran_again, request))
 
     def _ran_again(self, request: Request, link: BackendConnection, repeated: Repeated) -> None:
+        if self._log.writes:
+            # What LAST_INSERT_ID() gives there, only it knows.
+            self._machine.state.insert_id = link.seen.insert_id = None
         if repeated.errno in _NOT_THERE:
             self._postpone(link, request)
         elif repeated.equal and self._is_open(repeated.status):
             self._counts.begun += 1
             self.due = False
-            if self._log.writes:
-                self._machine.state.insert_id = link.seen.insert_id = None
             self._attempts.run_on(link, request)
         else:
             self._lose(link, request, repeated.errno)

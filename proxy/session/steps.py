@@ -138,6 +138,12 @@ class Steps:
         packet = frame(bytes((c.COM_INIT_DB,)) + prepared.schema.encode(), 0)
         return Prelude(packet, detour=prepared.form)
 
+    def out_of_reach(self, prepared: Prepared) -> bool:
+        """Whether a statement cannot be prepared as it was: the client has closed it, and its schema, or what texts
+        mean, was another one."""
+        alike = prepared.schema in ("", self._state.schema) and prepared.texts == self._state.reading.version
+        return not alike and self._statements.of(prepared.form) is not prepared
+
     def _on_detour(self, seen: Seen, request: Request | None) -> Prelude | None:
         """The connection is in the schema of a statement: prepare that now, and then come back."""
         assert seen.detour is not None

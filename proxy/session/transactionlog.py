@@ -10,6 +10,7 @@ from typing import Final
 from proxy.routing.policy import IN_TRANSACTION
 from proxy.routing.state import SessionState
 from proxy.session.memory import Memory
+from proxy.session.prepared import Prepared
 from proxy.session.request import Ran, Request
 from proxy.session.seenreads import not_as_it_is, to_repeat
 from proxy.sql import effects as e
@@ -38,6 +39,8 @@ _LASTING: Final = frozenset(
     {1048, 1054, 1062, 1064, 1136, 1142, 1143, 1146, 1216, 1217, 1242, 1264, 1265, 1292, 1305, 1364, 1365, 1366, 1406}
     | {1451, 1452, 1586, 1690, 3819, 4025}
 )
+# Those with which it has not even begun.
+_NOT_BEGUN: Final = frozenset({1054, 1064, 1136, 1142, 1143, 1146})
 # Settings that shape transactions: one that is open has those of its beginning.
 _OF_TRANSACTIONS: Final = frozenset(
     "autocommit completion_type tx_isolation transaction_isolation tx_read_only transaction_read_only".split()
@@ -71,6 +74,11 @@ class TransactionLog:
     def writes(self) -> bool:
         """Whether the transaction has written."""
         return any(ran.request.statement.writes for ran in self.entries)
+
+    @property
+    def prepared(self) -> list[Prepared]:
+        """What it has executed."""
+        return [ran.request.prepared for ran in self.entries if ran.request.prepared is not None]
 
     @property
     def insert_id(self) -> bool:
@@ -206,7 +214,8 @@ class TransactionLog:
         elif _INSERT_ID.search(text) and not (self._id_known or self.insert_id):
             self.spoil("insert-id")
         else:
-            self._add_tables(request, schema)
+            if errno not in _NOT_BEGUN:
+                self._add_tables(request, schema)
             self._keep(request, value)
 
     @property

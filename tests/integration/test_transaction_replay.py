@@ -296,6 +296,9 @@ def test_prepared_statements(shared_cluster: Cluster, proxy: ProxyProcess, sessi
         cursor = client.cursor(prepared=True)
         for number in (3, 4):
             cursor.execute(f"INSERT INTO {ITEM} (id, a) VALUES (?, ?)", (number, number))
+        # That closes the statement.
+        cursor.close()
+        cursor = client.cursor(prepared=True)
         cut()
         cursor.execute(f"SELECT COUNT(*) FROM {ITEM} WHERE a < ?", (9,))
         assert cursor.fetchall() == [(2,)]

@@ -483,3 +483,23 @@ def test_a_reset_goes_to_the_primary_when_its_connection_is_gone() -> None:
     assert session.run(about(c.COM_STMT_RESET, number)) == REPLICA
     session.links[REPLICA] = Seen()
     assert session.run(about(c.COM_STMT_RESET, number)) == PRIMARY
+
+
+@pytest.mark.parametrize(
+    ("text", "closed", "out"),
+    [
+        ("SET @a = 1", True, False),
+        ("USE other", True, True),
+        ("USE other", False, False),
+        ("SET sql_mode = 'ANSI_QUOTES'", True, True),
+    ],
+)
+def test_a_statement_that_was_closed_is_prepared_again_where_it_was(text: str, closed: bool, out: bool) -> None:
+    session = Session()
+    number = session.prepare("SELECT a FROM t")
+    prepared = session.request(execute(number)).prepared
+    assert prepared is not None
+    if closed:
+        session.machine.close_statement(about(c.COM_STMT_CLOSE, number))
+    session.query(text)
+    assert session.machine.steps.out_of_reach(prepared) is out

@@ -182,6 +182,21 @@ def test_errors_that_may_not_come_again_spoil_it(errno: int) -> None:
     assert logged.reason == "error"
 
 
+def test_a_table_that_there_is_not_was_not_written() -> None:
+    logged = Logged().begun()
+    logged.query("INSERT INTO none VALUES (1)", errno=1146)
+    logged.query("INSERT INTO t VALUES (1), (2)", errno=1062)
+    assert (logged.log.tables, len(logged.log.entries)) == ({("app", "t")}, 3)
+
+
+def test_what_it_has_executed_is_known() -> None:
+    logged = Logged()
+    number = logged.prepare()
+    logged.begun(INSERT)
+    logged.run(execute(number, 1, INTEGER, b"\1\0\0\0", bound=True))
+    assert [prepared.number for prepared in logged.log.prepared] == [number]
+
+
 def test_a_commit_that_failed_spoils_it() -> None:
     logged = Logged().begun(INSERT)
     logged.query(COMMIT, errno=1062)
