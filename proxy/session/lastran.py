@@ -68,6 +68,12 @@ class LastRan:
         if not request.statement.keeps_found_rows:
             self.rows, self.found_rows, self.rows_again = name, None, self.again
 
+    def began(self, name: str) -> None:
+        """The session is as after its login, on the server `name`: what is asked now is about that."""
+        self.server = self.warnings = self.rows = name
+        self.warned, self.found_rows = False, None
+        self.again = self.rows_again = ()
+
     def left_warnings(self) -> None:
         """It has left warnings, or an error."""
         self.warnings, self.warned = self.server, True

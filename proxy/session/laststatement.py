@@ -171,6 +171,11 @@ class LastStatement:
         if payload[:1] == _OK and payload_length(reply) == len(payload) and parse_ok(payload).last_insert_id:
             self._state.insert_id_lost = False
 
+    def began(self, server: str) -> None:
+        """The session is reset on the server of that name."""
+        self.kept = self.warned = None
+        self.ran.began(server)
+
     def failed(self, request: Request, errno: int) -> None:
         """The last statement was answered with an error."""
         self.ran.failed(request, errno, mariadb=self._mariadb)

@@ -141,6 +141,8 @@ class Sending:
         self._turn.sent(link, exchange)
         if request.code in REMEMBERED:
             self._remember(link, request)
+        elif request.code == c.COM_RESET_CONNECTION:
+            self._machine.last.began(link.server.name)
         if self._turn.client_slow:
             link.pause_reading()
         if request.streamed:

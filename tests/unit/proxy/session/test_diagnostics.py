@@ -216,9 +216,12 @@ def test_a_condition_that_does_not_exist_is_one_more() -> None:
     ("text", "told"),
     [
         (b"SET @n = ROW_COUNT()", b"SET @n = (-1)"),
-        (b"INSERT INTO log VALUES (found_rows ( ), 'ROW_COUNT()')", b"INSERT INTO log VALUES ((12), 'ROW_COUNT()')"),
+        (
+            b"INSERT INTO log VALUES (found_rows ( ), 'ROW_COUNT()')",
+            b"INSERT INTO log VALUES ((12 + 0 * FOUND_ROWS()), 'ROW_COUNT()')",
+        ),
         (b"UPDATE t SET `row_count()` = @@warning_count", b"UPDATE t SET `row_count()` = (3)"),
-        (b"SELECT FOUND_ROWS() INTO @n", b"SELECT (12) INTO @n"),
+        (b"SELECT FOUND_ROWS() INTO @n", b"SELECT (12 + 0 * FOUND_ROWS()) INTO @n"),
         (b"SELECT ROW_COUNT() FROM t", b""),
         (b"INSERT INTO t VALUES (ROW_COUNT()) RETURNING a", b""),
         (b"SET @n = /* ' */ ROW_COUNT()", b""),

@@ -123,3 +123,12 @@ def test_rows_that_another_server_has_found_are_not_those_of_a_connection_that_w
     asks = told.request(query("SELECT FOUND_ROWS(), ROW_COUNT()"))
     assert told.last.retold(asks) is asks
     assert asks.again == (read, failing)
+
+
+def test_nothing_is_left_behind_a_reset() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA, warns=True)
+    told.loses(REPLICA)
+    told.last.began(PRIMARY)
+    assert {told.asks(text) for text in ("SHOW WARNINGS", "SELECT ROW_COUNT()", "SELECT FOUND_ROWS()")} == {PRIMARY}
+    assert not told.last.ran.again
