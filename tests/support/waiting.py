@@ -4,15 +4,18 @@ import time
 from collections.abc import Callable
 
 DEADLINE = 60.0
+# How often it is looked, in seconds: what takes long is not made longer by looking at it all the time.
+_AT_FIRST, _FOR, _LATER = 0.02, 2.0, 0.1
 
 
 def wait_until(condition: Callable[[], bool], what: str, detail: Callable[[], str] = lambda: "") -> None:
     """Poll until `condition()` holds; fails with `what` was waited for and the `detail` at the end."""
-    until = time.monotonic() + DEADLINE
+    began = time.monotonic()
     while not condition():
-        if time.monotonic() > until:
+        waited = time.monotonic() - began
+        if waited > DEADLINE:
             raise AssertionError(f"waited {DEADLINE:g} s in vain until {what}\n{detail()}")
-        time.sleep(0.02)
+        time.sleep(_AT_FIRST if waited < _FOR else _LATER)
 
 
 def settled(value: Callable[[], int]) -> int:
