@@ -58,15 +58,18 @@ class Finding:
 Findings = Iterator[Finding]
 
 
-def diagnosed(found: Iterable[Examined], settings: Settings) -> list[Finding]:
-    """All findings, those of each server together, the primary's first."""
+def diagnosed(found: Iterable[Examined], settings: Settings, untold: str = "") -> list[Finding]:
+    """All findings, those of each server together, the primary's first.
+
+    `untold` says why the primary did not tell its replicas; empty if it did, or was not asked.
+    """
     all_ = list(found)
     primary, *replicas = all_
     findings = [finding for one in all_ for finding in _of_server(one, settings)]
     for replica in replicas:
         if not replica.error:
             findings += _of_replica(replica, primary, settings)
-    findings += _of_all([one for one in all_ if not one.error], replicas)
+    findings += _of_all([one for one in all_ if not one.error], replicas, untold)
     return findings
 
 
@@ -263,8 +266,11 @@ def _numbers(version: str) -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
-def _of_all(answered: list[Examined], replicas: list[Examined]) -> Findings:
-    if not replicas:
+def _of_all(answered: list[Examined], replicas: list[Examined], untold: str) -> Findings:
+    if untold:
+        remedy = "name them as readers, or let the account ask: docs/operating.md, The service account"
+        yield Finding("", "servers", Level.WARNING, f"the primary does not tell its replicas: {untold}", remedy)
+    elif not replicas:
         yield Finding("", "servers", Level.WARNING, "there are no replicas", "name them as readers")
     for name in ("server_id", "server_uuid"):
         values = [one.variables[name] for one in answered if name in one.variables]

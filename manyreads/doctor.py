@@ -50,18 +50,18 @@ def doctor(
 
 
 async def _findings(settings: Settings, deployment: Deployment) -> list[Finding]:
-    within = settings.connect_timeout
+    within, untold = settings.connect_timeout, ""
     if not deployment.replicas and settings.find_replicas:
-        deployment = await _with_replicas(deployment, within)
-    return diagnosed(await examined(deployment.servers, within), settings)
+        try:
+            deployment = await _with_replicas(deployment, within)
+        except ServerError as error:
+            # The primary is asked all the same: more than this may be wrong with it.
+            untold = error.problem
+    return diagnosed(await examined(deployment.servers, within), settings, untold)
 
 
 async def _with_replicas(deployment: Deployment, within: float) -> Deployment:
-    try:
-        found = await replicas_of(deployment.primary, within)
-    except ServerError:
-        # What is wrong with the primary is found by asking it.
-        return deployment
+    found = await replicas_of(deployment.primary, within)
     named = (server.named(f"dbread{number}") for number, server in enumerate(found, 1))
     return Deployment(deployment.primary, tuple(named))
 

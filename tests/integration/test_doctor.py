@@ -108,6 +108,9 @@ def test_an_account_that_may_not_see_enough(cluster: Cluster) -> None:
         done = manyreads("doctor", "--writer", url, "--no-find-replicas", "--json")
         (finding,) = [one for one in json.loads(done.stdout)["findings"] if one["check"] == "privileges"]
         assert (finding["level"], done.returncode) == ("ok", 0)
+        asked = json.loads(manyreads("doctor", "--writer", url, "--json").stdout)["findings"]
+        (finding,) = [one for one in asked if one["check"] == "servers"]
+        assert re.search(r"does not tell its replicas: .*REPLICATION (SLAVE|MASTER ADMIN)", finding["text"])
         denied = manyreads("doctor", "--writer", url.replace(":narrow@", ":wrong@"), "--no-find-replicas", "--json")
         (finding,) = [one for one in json.loads(denied.stdout)["findings"] if one["level"] == "error"]
         assert (finding["server"], finding["check"]) == ("dbwrite", "login")

@@ -97,6 +97,12 @@ def test_all_that_the_account_may_not_is_told_at_once_as_grants() -> None:
     ]
 
 
+def test_why_there_are_no_replicas_is_told() -> None:
+    for untold, text in (("", "there are no replicas"), ("denied", "the primary does not tell its replicas: denied")):
+        found = diagnosed([PRIMARY], load_settings(None, {}, {}), untold)
+        assert [one.text for one in found if one.check == "servers"] == [text]
+
+
 def test_connections_of_one_user_are_counted_too() -> None:
     few = told(PRIMARY, max_user_connections="20")
     found = {("dbwrite", "connections"): Level.WARNING}
