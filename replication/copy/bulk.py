@@ -6,8 +6,7 @@ ranges or written as lines.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +25,6 @@ from topology.sqlclient import SqlClient
 
 _Job = Chunk | Table
 _Pair = tuple[SqlClient, SqlClient]
-_QUEUED_FOR_EACH = 2
 
 
 def is_cut(table: Table, keys: Sequence[Column]) -> bool:
@@ -76,6 +74,29 @@ async def move_rest(
     await _Pool(sources, targets, vendor, progress, place, whole, set(kept)).move(tables)
 
 
+@dataclass(slots=True)
+class _Feed:
+    """What is left of one table: `jobs`, of which `ahead` is the next, and how many are `under_way`."""
+
+    table: Table
+    jobs: AsyncIterator[_Job]
+    ahead: _Job | None = None
+    under_way: int = 0
+    exhausted: bool = False
+
+    async def take(self) -> _Job | None:
+        """The next job, which is under way from now on."""
+        job = self.ahead or await anext(self.jobs, None)
+        self.ahead = await anext(self.jobs, None)
+        self.exhausted = self.ahead is None
+        self.under_way += job is not None
+        return job
+
+    @property
+    def done(self) -> bool:
+        return self.exhausted and not self.under_way
+
+
 @dataclass(frozen=True, slots=True)
 class _Pool:
     sources: Sequence[SqlClient]
@@ -90,48 +111,52 @@ class _Pool:
     """Full names of the tables in which a text was met that has to be escaped."""
     left: list[_Job] = field(default_factory=list)
     """What was being copied from sessions that were lost."""
-    under_way: Counter[str] = field(default_factory=Counter)
-    """How many jobs of each table are planned and not done; of those in `planned` there will be no more."""
-    planned: set[str] = field(default_factory=set)
+    feeds: list[_Feed] = field(default_factory=list)
+    planning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def move(self, tables: Sequence[Table]) -> None:
         keys = await primary_keys(self.sources[0], tables)
         # The largest first, so that no worker is left alone with one at the end.
         ordered = sorted(tables, key=lambda table: -table.rows * table.row_length)
-        queue: asyncio.Queue[_Job | None] = asyncio.Queue(_QUEUED_FOR_EACH * len(self.targets))
+        self.feeds.extend(_Feed(table, self._jobs(table, keys[table.full_name])) for table in ordered)
         async with together() as group:
-            group.create_task(self._plan(ordered, keys, queue))
             pairs = zip(self.sources[1:], self.targets, strict=True)
-            workers = [group.create_task(self._work(source, target, queue)) for source, target in pairs]
+            workers = [group.create_task(self._work(source, target)) for source, target in pairs]
         await self._finish([worker.result() for worker in workers])
-
-    async def _plan(
-        self, tables: Sequence[Table], keys: Mapping[str, tuple[Column, ...]], queue: asyncio.Queue[_Job | None]
-    ) -> None:
-        for table in tables:
-            self.under_way[table.full_name] = 0
-            async for job in self._jobs(table, keys[table.full_name]):
-                self.under_way[table.full_name] += 1
-                await queue.put(job)
-            self.planned.add(table.full_name)
-        for _ in self.targets:
-            await queue.put(None)
 
     async def _jobs(self, table: Table, keys: tuple[Column, ...]) -> AsyncIterator[_Job]:
         if not is_cut(table, keys):
             yield table
             return
-        session = self.sources[0]
-        async with _reading(session, table):
-            async for chunk in ranges(session, table, keys, rows_in_a_range(table)):
-                yield chunk
+        async for chunk in ranges(self.sources[0], table, keys, rows_in_a_range(table)):
+            yield chunk
 
-    async def _work(self, source: SqlClient, target: SqlClient, queue: asyncio.Queue[_Job | None]) -> _Pair | None:
+    async def _next(self) -> tuple[_Feed, _Job] | None:
+        """A job of the table that the fewest are at work on, the largest of those; None if there are no more.
+
+        LOAD DATA into one table with AUTO_INCREMENT goes one statement after the other on MariaDB, however many
+        sessions there are; and rows that come in order fill pages better.
+        """
+        async with self.planning:
+            while feed := min(self._open(), key=lambda feed: feed.under_way, default=None):
+                async with _reading(self.sources[0], feed.table):
+                    job = await feed.take()
+                if job is not None:
+                    return feed, job
+        return None
+
+    def _open(self) -> list[_Feed]:
+        return [feed for feed in self.feeds if not feed.exhausted]
+
+    async def _work(self, source: SqlClient, target: SqlClient) -> _Pair | None:
         """Copy one job after the other; both sessions, or None if that of the snapshot was lost."""
-        while (job := await queue.get()) is not None:
+        while found := await self._next():
+            feed, job = found
             try:
                 await self._move(source, target, job)
-                await self._note(target, job if isinstance(job, Table) else job.table)
+                feed.under_way -= 1
+                if feed.done and not all(each.done for each in self.feeds):
+                    await self.whole(target, self.place(feed.table))
             except ServerError:
                 # The snapshot lives on in the other sessions, as long as there are any.
                 if len(self.left) == len(self.targets) - 1 or not await _is_lost(source):
@@ -139,13 +164,6 @@ class _Pool:
                 self.left.append(job)
                 return None
         return source, target
-
-    async def _note(self, target: SqlClient, table: Table) -> None:
-        """A job of the table is done."""
-        self.under_way[table.full_name] -= 1
-        done = table.full_name in self.planned and not self.under_way[table.full_name]
-        if done and any(self.under_way.values()):
-            await self.whole(target, self.place(table))
 
     async def _finish(self, pairs: Sequence[_Pair | None]) -> None:
         """Copy what was left by lost sessions, of which anything may have arrived."""

@@ -1,10 +1,11 @@
 """The session in which a replica is filled: unlogged, unchecked where the primary has checked, strict about values."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from replication.facts import ServerFacts
-from topology.errors import ServerError, StatementRefused
+from topology.errors import ServerError
 from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
 
@@ -43,16 +44,34 @@ _GLOBALS = {"max_allowed_packet": str(_BIGGEST_PACKET), "local_infile": "1", "au
 # A log that is written round and round has pages written again and again. MariaDB can change its size since 10.9.
 _LOG = "innodb_log_file_size"
 _BIGGEST_LOG = 1 << 30
+_WORTH_IT = 4
 _MIB = 1 << 20
 
 
-def server_settings(facts: ServerFacts, size: int) -> dict[str, str]:
-    """Settings of the whole server while about `size` bytes of rows are loaded."""
-    wanted = min(_BIGGEST_LOG, 2 * size) // _MIB * _MIB
+def log_size(facts: ServerFacts, size: int) -> int:
+    """The log's size in bytes while about `size` bytes of rows are loaded; 0 where it may stay as it is."""
     resizable = facts.vendor is Vendor.MARIADB and facts.version >= (10, 9, 0)
-    if resizable and int(facts.variables.get(_LOG, _BIGGEST_LOG)) < wanted:
-        return {**_GLOBALS, _LOG: str(wanted)}
-    return _GLOBALS
+    own = int(facts.variables.get(_LOG, _BIGGEST_LOG))
+    if not resizable or own >= _BIGGEST_LOG or size < _WORTH_IT * own:
+        return 0
+    return min(_BIGGEST_LOG, 2 * size) // _MIB * _MIB
+
+
+@asynccontextmanager
+async def _larger_log(client: SqlClient, facts: ServerFacts, size: int) -> AsyncIterator[None]:
+    """Uses the connection all the time: a server resizes its log when it has written out enough, a second or two."""
+
+    async def resize() -> None:
+        # Without room for a larger log there is the one that there was.
+        with suppress(ServerError):
+            await client.execute(f"SET GLOBAL {_LOG} = {size}")
+
+    resizing = asyncio.create_task(resize())
+    try:
+        yield
+    finally:
+        await resizing
+        await _restore(client, _LOG, facts.variables[_LOG])
 
 
 @asynccontextmanager
@@ -70,11 +89,11 @@ async def loading_sessions(
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connected(server))
         # A session takes the global limit when it begins.
-        for variable, value in server_settings(facts, size).items():
+        for variable, value in _GLOBALS.items():
             stack.push_async_callback(_restore, client, variable, facts.variables[variable])
-            # Without room for a larger log there is the one that there was.
-            with suppress(StatementRefused) if variable == _LOG else nullcontext():
-                await client.execute(f"SET GLOBAL {variable} = {value}")
+            await client.execute(f"SET GLOBAL {variable} = {value}")
+        if log := log_size(facts, size):
+            await stack.enter_async_context(_larger_log(client, facts, log))
         sessions = [await stack.enter_async_context(connected(server, loading=True)) for _ in range(count)]
         for session in sessions:
             await prepare(session, facts)
