@@ -24,6 +24,7 @@ from topology.servers import Vendor
 from topology.sqlclient import SqlClient
 
 _Job = Chunk | Table
+_END_SECONDS = 0.1
 _Pair = tuple[SqlClient, SqlClient]
 
 
@@ -221,11 +222,9 @@ class _Pool:
 
 
 async def _is_lost(session: SqlClient) -> bool:
-    try:
-        await session.value("SELECT 1")
-    except ServerError:
-        return True
-    return False
+    """It may be in the middle of an answer, so nothing can be asked; the end of it comes just after an error."""
+    await asyncio.sleep(_END_SECONDS)
+    return session.is_lost
 
 
 @asynccontextmanager
