@@ -91,11 +91,6 @@ class SqlClient:
         """The collation number of the server's greeting."""
         return int(self._connection.server_language)
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether the connection was closed, by the server or here, as far as is known by now."""
-        return bool(self._connection.closed or self._connection._reader.eof_received)
-
     async def query(self, sql: str) -> list[Row]:
         """Run one statement and return its rows as dicts by column name; empty for a statement without a result."""
         async with _translated(self.server), self._connection.cursor(_QuietCursor) as cursor:

@@ -19,13 +19,11 @@ from replication.copy.ranges import ranges
 from replication.copy.snapshot import Snapshot
 from replication.copy.stream import batches, explained, move_table, send
 from replication.together import together
-from topology.errors import ServerError, StatementRefused
+from topology.errors import StatementRefused
 from topology.servers import Vendor
 from topology.sqlclient import SqlClient
 
 _Job = Chunk | Table
-_END_SECONDS = 0.1
-_Pair = tuple[SqlClient, SqlClient]
 
 
 def is_cut(table: Table, keys: Sequence[Column]) -> bool:
@@ -72,7 +70,7 @@ async def move_rest(
     """Copy all other tables, of those in `kept` what is not equal."""
     tables = [table for table in snapshot.catalog.tables if table.has_rows and not table.needs_lock]
     sources = (snapshot.session, *snapshot.more)
-    await _Pool(sources, targets, vendor, progress, place, whole, set(kept)).move(tables)
+    await _Pool(sources, targets, vendor, progress, place, whole, kept).move(tables)
 
 
 @dataclass(slots=True)
@@ -106,12 +104,10 @@ class _Pool:
     progress: Progress
     place: Placed
     whole: Whole
-    kept: set[str]
+    kept: frozenset[str]
     """Full names, there, of the tables that may hold rows already."""
     escaped: set[str] = field(default_factory=set)
     """Full names of the tables in which a text was met that has to be escaped."""
-    left: list[_Job] = field(default_factory=list)
-    """What was being copied from sessions that were lost."""
     feeds: list[_Feed] = field(default_factory=list)
     planning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -121,9 +117,8 @@ class _Pool:
         ordered = sorted(tables, key=lambda table: -table.rows * table.row_length)
         self.feeds.extend(_Feed(table, self._jobs(table, keys[table.full_name])) for table in ordered)
         async with together() as group:
-            pairs = zip(self.sources[1:], self.targets, strict=True)
-            workers = [group.create_task(self._work(source, target)) for source, target in pairs]
-        await self._finish([worker.result() for worker in workers])
+            for source, target in zip(self.sources[1:], self.targets, strict=True):
+                group.create_task(self._work(source, target))
 
     async def _jobs(self, table: Table, keys: tuple[Column, ...]) -> AsyncIterator[_Job]:
         if not is_cut(table, keys):
@@ -149,32 +144,13 @@ class _Pool:
     def _open(self) -> list[_Feed]:
         return [feed for feed in self.feeds if not feed.exhausted]
 
-    async def _work(self, source: SqlClient, target: SqlClient) -> _Pair | None:
-        """Copy one job after the other; both sessions, or None if that of the snapshot was lost."""
+    async def _work(self, source: SqlClient, target: SqlClient) -> None:
         while found := await self._next():
             feed, job = found
-            try:
-                await self._move(source, target, job)
-                feed.under_way -= 1
-                if feed.done and not all(each.done for each in self.feeds):
-                    await self.whole(target, self.place(feed.table))
-            except ServerError:
-                # The snapshot lives on in the other sessions, as long as there are any.
-                if len(self.left) == len(self.targets) - 1 or not await _is_lost(source):
-                    raise
-                self.left.append(job)
-                return None
-        return source, target
-
-    async def _finish(self, pairs: Sequence[_Pair | None]) -> None:
-        """Copy what was left by lost sessions, of which anything may have arrived."""
-        source, target = next(pair for pair in pairs if pair is not None)
-        for job in self.left:
-            there = self.place(job if isinstance(job, Table) else job.table)
-            self.kept.add(there.full_name)
-            if isinstance(job, Table):
-                await target.execute(delete(Chunk(there, ())))
             await self._move(source, target, job)
+            feed.under_way -= 1
+            if feed.done and not all(each.done for each in self.feeds):
+                await self.whole(target, self.place(feed.table))
 
     async def _move(self, source: SqlClient, target: SqlClient, job: _Job) -> None:
         if isinstance(job, Table):
@@ -219,12 +195,6 @@ class _Pool:
             return False
         self.progress(rows, len(lines))
         return True
-
-
-async def _is_lost(session: SqlClient) -> bool:
-    """It may be in the middle of an answer, so nothing can be asked; the end of it comes just after an error."""
-    await asyncio.sleep(_END_SECONDS)
-    return session.is_lost
 
 
 @asynccontextmanager

@@ -110,6 +110,8 @@ async def prepare(session: SqlClient, facts: ServerFacts) -> None:
     """Set whichever of the settings this server knows."""
     known = ", ".join(f"{variable} = {value}" for variable, value in _SETTINGS.items() if variable in _known(facts))
     await session.execute(f"SET SESSION {known}")
+    # Else who deletes a range locks the gap behind it, and deadlocks with the lines that another session puts there.
+    await session.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
     await session.execute(f"SET @strict_sql_mode = '{STRICT}', @lenient_sql_mode = '{LENIENT}'")
     await session.execute("SET SESSION sql_mode = @strict_sql_mode")
 

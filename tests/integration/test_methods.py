@@ -6,15 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pymysql
 import pytest
 
 from replication.actions import Method, Users
-from replication.copy import bulk
-from replication.copy.bulk import move_rest
-from replication.copy.snapshot import Snapshot
 from replication.errors import Refused
 from replication.report import SilentReporter
 from replication.sandbox import Cluster, Flavor
@@ -128,22 +124,6 @@ def test_a_dump_while_the_primary_is_written_to(cluster: Cluster) -> None:
         result = copy(cluster, "dbread1", Method.DUMP)
     check_equal(cluster, result)
     assert result.replicas[0].rows >= 27_000
-
-
-def test_a_snapshot_outlives_one_of_its_sessions(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its ranges are copied from the others."""
-    killed: list[object] = []
-
-    async def killing(snapshot: Snapshot, *arguments: Any) -> None:
-        killed.append(await snapshot.more[1].value("SELECT CONNECTION_ID()"))
-        run(cluster, f"KILL {killed[0]}")
-        await move_rest(snapshot, *arguments)
-
-    monkeypatch.setattr(bulk, "move_rest", killing)
-    name = frozenset({"dbread1"})
-    result = asyncio.run(set_up(servers(cluster, "dbread1"), Options(recopy=name, force=name)))
-    assert killed
-    check_equal(cluster, result)
 
 
 def refuse_a_clone(cluster: Cluster, reason: str, users: Users = Users.COPY) -> None:
