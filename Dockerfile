@@ -8,7 +8,7 @@ COPY topology topology
 COPY proxy proxy
 COPY replication replication
 RUN python -m venv /opt/manyreads \
-    && /opt/manyreads/bin/pip install --no-cache-dir --constraint requirements-dev.lock mypy setuptools . \
+    && /opt/manyreads/bin/pip install --no-cache-dir --constraint requirements-dev.lock mypy setuptools '.[otel]' \
     && MANYREADS_COMPILE=1 /opt/manyreads/bin/pip install --no-cache-dir --no-build-isolation --no-deps --force-reinstall . \
     && /opt/manyreads/bin/pip uninstall --yes mypy setuptools
 

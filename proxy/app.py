@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 
-from proxy.building import context_of, monitor_of
+from proxy.building import context_of, last_spans, monitor_of, spans_of
 from proxy.doors import Doors
 from proxy.http.metrics import Metrics
 from proxy.listener import Listener
@@ -29,7 +29,9 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
     if not settings.searches:
         warn_of_weights(settings, monitor.deployment)
     async with asyncio.TaskGroup() as tasks:
-        context = await context_of(settings, monitor, tasks, rules(settings, replicas))
+        # With workers it is they who have sessions.
+        spans = spans_of(settings) if settings.processes == 1 else None
+        context = await context_of(settings, monitor, tasks, rules(settings, replicas), spans)
         parent = Parent(context, monitor) if settings.processes > 1 else None
         if parent is None:
             context.colleagues = Alone(context, monitor)
@@ -62,6 +64,7 @@ async def _serve(
     notifier.stopping()
     log.info("stopping: %d sessions to drain", context.clients)
     await doors.close()
+    await last_spans(context)
     if offering is not None:
         offering.cancel()
 

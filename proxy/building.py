@@ -1,6 +1,7 @@
 """Puts together what a process of the proxy is made of."""
 
 import asyncio
+from typing import Final
 
 from proxy.accounts.directory import Directory
 from proxy.backend.greetings import Greetings
@@ -9,21 +10,27 @@ from proxy.reload import certificate_of, towards_servers
 from proxy.routing.rules import Rules
 from proxy.session.configured import limits_of, shares_of
 from proxy.session.context import Context
+from proxy.session.spans import Spans
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
 from proxy.sql.comments import server_version
+from proxy.tracing.start import exporter_of, require_packages
 from proxy.wire.rsakey import RsaKey
 from topology.config import Settings
 from topology.monitor import Monitor
 from topology.servers import Snapshot
 from topology.watch import Watch
 
+# In seconds.
+_LAST_SPANS: Final = 2.0
+
 
 def monitor_of(origin: Origin, settings: Settings) -> Monitor:
     """What watches the servers of the settings, which come from `origin`. Raises ConfigError."""
     deployment = origin.deployment(settings)
-    # Files that cannot be used shall stop the start, not each login.
+    # Files that cannot be used, and packages that are missing, shall stop the start, not each login.
     towards_servers(settings)
+    require_packages(settings)
     return Monitor(
         deployment,
         interval=settings.probe_interval,
@@ -34,7 +41,9 @@ def monitor_of(origin: Origin, settings: Settings) -> Monitor:
     )
 
 
-async def context_of(settings: Settings, monitor: Watch, tasks: asyncio.TaskGroup, rules: Rules | None) -> Context:
+async def context_of(
+    settings: Settings, monitor: Watch, tasks: asyncio.TaskGroup, rules: Rules | None, spans: Spans | None
+) -> Context:
     """What the sessions of a process share; it goes by what `monitor` finds."""
     context = Context(
         settings=settings,
@@ -45,6 +54,7 @@ async def context_of(settings: Settings, monitor: Watch, tasks: asyncio.TaskGrou
         tasks=tasks,
         rules=rules,
         certificate=certificate_of(settings),
+        spans=spans,
     )
     monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))
     monitor.on_change(context.gate.look)
@@ -53,6 +63,18 @@ async def context_of(settings: Settings, monitor: Watch, tasks: asyncio.TaskGrou
     _learn_vendor(context, monitor.snapshot)
     context.gate.look(monitor.snapshot)
     return context
+
+
+def spans_of(settings: Settings) -> Spans | None:
+    """What makes spans of a process's statements, if they are traced. Raises ConfigError."""
+    exporter = exporter_of(settings)
+    return None if exporter is None else Spans(exporter, settings.tracing_ratio)
+
+
+async def last_spans(context: Context) -> None:
+    """Send what is left of them, for a moment at most: the collector can be away."""
+    if context.spans is not None:
+        await asyncio.to_thread(context.spans.exporter.close, _LAST_SPANS)
 
 
 def _learn_vendor(context: Context, snapshot: Snapshot) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from proxy.origin import Origin
 from proxy.session.configured import rules_of, shares_of
+from proxy.tracing.start import require_packages
 from topology.config import Settings
 from topology.environment import Deployment
 from topology.errors import ConfigError
@@ -33,7 +34,7 @@ def findings(file: Path | None, variables: Mapping[str, str], flags: Mapping[str
         loaded = load(file, variables, flags)
     except SettingsError as error:
         return Findings(error.faults, doubts)
-    faults = list(_unusable_files(loaded))
+    faults = list(_unusable(loaded))
     try:
         deployment = Origin(file, variables, flags).deployment(loaded.settings)
     except ConfigError as error:
@@ -53,16 +54,17 @@ def _servers_fault(loaded: Loaded, error: ConfigError) -> Fault:
     return Fault(loaded.sources.get(key, ""), key, f"{error.problem}; {error.remedy}")
 
 
-def _unusable_files(loaded: Loaded) -> Iterator[Fault]:
-    for key, use in _uses_of_files(loaded.settings):
+def _unusable(loaded: Loaded) -> Iterator[Fault]:
+    for key, use in _uses(loaded.settings):
         try:
             use()
         except ConfigError as error:
             yield Fault(loaded.sources.get(key, ""), key, f"{error.problem}; {error.remedy}")
 
 
-def _uses_of_files(settings: Settings) -> Iterator[tuple[str, Callable[[], object]]]:
-    """The keys that name files, and what is done with these at a start."""
+def _uses(settings: Settings) -> Iterator[tuple[str, Callable[[], object]]]:
+    """The keys that name files, or need packages, and what is done with these at a start."""
+    yield "tracing", lambda: require_packages(settings)
     clients = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate, authorities = settings.tls_certificate, settings.tls_client_ca
     if settings.tls != "off" and certificate is not None:

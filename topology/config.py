@@ -96,6 +96,10 @@ Timeout = Annotated[str, StringConstraints(pattern=r"^[^\s,]+=\d{1,5}(\.\d{1,3})
 ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
 
 
+# Credentials belong into OTEL_EXPORTER_OTLP_HEADERS, which nobody prints.
+TracesUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")]
+
+
 def host_and_port(address: str) -> tuple[str, int]:
     """The two parts of host:port, the host of an IPv6 address without its brackets."""
     host, _, port = address.rpartition(":")
@@ -312,6 +316,14 @@ class Settings(BaseModel):
     log_sample: int = Field(0, ge=0, description="one statement in so many is logged; 0 for none")
     statement_texts: bool = Field(False, description="show texts with their literals beside digests")
     audit_log: bool = Field(False, description="log who comes and goes, who is refused, and what is changed over HTTP")
+
+    tracing: Literal["off", "otlp"] = Field("off", description="spans of statements, for OpenTelemetry collectors")
+    tracing_endpoint: TracesUrl | None = Field(
+        None, description="URL that spans are posted to; as OTEL_EXPORTER_OTLP_* say unless given"
+    )
+    tracing_ratio: float = Field(
+        0.0, ge=0, le=1, description="share of the statements traced that belong to no trace of their client's"
+    )
 
     @field_validator("http")
     @classmethod

@@ -29,6 +29,7 @@ from proxy.session.overview import pool_figures, server_views
 from proxy.session.refused import REASONS
 from proxy.session.replays import Replays
 from proxy.sql.tally import BOUNDS, Histogram
+from proxy.tracing.span import Sent
 from topology.servers import Circuit, Health
 
 Labels = tuple[str, ...]
@@ -86,6 +87,8 @@ class _Process(Collector):
         yield from _freshness(context)
         yield from _memory(context.memory)
         yield from _replays(context.replays)
+        if context.spans is not None:
+            yield _spans(context.spans.exporter.counts())
 
 
 def _build() -> dict[str, str]:
@@ -247,6 +250,12 @@ def _replays(replays: Replays) -> Iterator[Metric]:
     yield _counter("transactions_replayed", "Run again after the loss of the primary, by result", results, ("result",))
     lost = [((reason,), count) for reason, count in replays.not_run.items()]
     yield _counter("transactions_lost", "Lost with the primary, by why they were not run again", lost, ("reason",))
+
+
+def _spans(counts: Sent) -> Metric:
+    results = [(("sent",), counts.sent), (("failed",), counts.failed), (("dropped",), counts.dropped)]
+    text = "Of statements: taken by the collector, given up, or dropped because too many were queued"
+    return _counter("spans", text, results, ("result",))
 
 
 def _freshness(context: Context) -> Iterator[Metric]:

@@ -35,6 +35,7 @@ from proxy.session.numbers import numbers
 from proxy.session.patience import Waits
 from proxy.session.promotions import Promotions
 from proxy.session.replays import Replays
+from proxy.session.spans import Spans
 from proxy.sql.cache import StatementCache
 from proxy.sql.tally import Tally
 from proxy.wire.capabilities import Layout
@@ -128,7 +129,7 @@ class Context:
     of their arrival. `openings` are those of each reply layout. `certificate` is what clients meet. `rules` are
     those of the configuration. `failures` are those of logins, `logins_refused` counts why.
     `addresses` counts connections by client, `traffic` what each server (by name) got,
-    `usages` what users ran; `journal` is the log of statements.
+    `usages` what users ran; `journal` is the log of statements, `spans` what makes spans of them if they are traced.
     `processes` share the limits. `colleagues` are all of them; `others` tells how many clients they have beside this
     one, and `counted` is called with how many this one has.
     `accepting` tells whether clients are let in, `draining` that the process stops, `hurrying` that half its time for
@@ -148,6 +149,7 @@ class Context:
     tasks: asyncio.TaskGroup
     certificate: WatchedContext | None = None
     rules: Rules | None = None
+    spans: Spans | None = None
     cache: StatementCache | None = None
     balancer: RoundRobin = field(init=False)
     openings: dict[Layout, Openings] = field(default_factory=lambda: defaultdict(Openings))
@@ -186,7 +188,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.heaviest = Heaviest(self.tallies)
-        self.journal = Journal(self.settings)
+        self.journal = Journal(self.settings, self.spans)
         self.balancer = self._new_balancer()
         self.failures = Failures(self.settings.failed_logins)
         self.gate = Gate(self.settings.primary_wait)

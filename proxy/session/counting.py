@@ -6,7 +6,8 @@ from typing import Final
 
 from proxy.admin.traffic import OWN_TIME_SHARE, Usage
 from proxy.backend.connection import BackendConnection
-from proxy.session.journal import Journal, Ran
+from proxy.session.journal import Journal
+from proxy.session.ran import Ran, Whose
 from proxy.session.request import Request
 from proxy.sql.statement import READ
 from proxy.sql.tally import BOUNDS
@@ -17,13 +18,12 @@ _COUNTED: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 
 
 class Ledger:
-    """Where the statements of one session are counted: `usage` is the user's, `name` the session's in the log."""
+    """Where the statements of one session are counted: `usage` is the user's, `whose` is what the log says of both."""
 
-    def __init__(self, usage: Usage, journal: Journal, user: str, name: str) -> None:
+    def __init__(self, usage: Usage, journal: Journal, whose: Whose) -> None:
         self._usage = usage
         self._journal = journal
-        self._user = user
-        self._name = name
+        self._whose = whose
 
     def count(self, request: Request, link: BackendConnection, errno: int, on_primary: bool) -> None:
         """The reply to `request` is complete. Commands that execute nothing are not counted."""
@@ -68,6 +68,4 @@ class Ledger:
         # Asking for the time of day would cost more.
         tally.seen = traffic.now
         if self._journal.active:
-            self._journal.note(
-                Ran(request, link.server.name, self._user, self._name, errno, now - request.begun, queued, served)
-            )
+            self._journal.note(Ran(request, link.server, self._whose, errno, now - request.begun, queued, served))

@@ -1,12 +1,13 @@
-"""The log of statements: those that took long, and one in so many; and an example of each digest. All only when asked
-for, and without literals unless these are asked for, too."""
+"""The log of statements: those that took long, and one in so many; an example of each digest; and spans. All only when
+asked for, and the log and examples without literals unless these are asked for, too."""
 
 import logging
-from dataclasses import dataclass
 from typing import Any, Final
 
 from proxy.logs import STATEMENTS, told
+from proxy.session.ran import Ran
 from proxy.session.request import Request
+from proxy.session.spans import Spans
 from proxy.sql.digest import digest_id, digest_text
 from proxy.wire import constants as c
 from topology.config import Settings
@@ -14,25 +15,12 @@ from topology.config import Settings
 _LONGEST_TEXT: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """One statement that ran on `server`, for `seconds` from when it came; `queued` and `served` are parts of that."""
-
-    request: Request
-    server: str
-    user: str
-    session: str
-    errno: int
-    seconds: float
-    queued: float
-    served: float
-
-
 class Journal:
     """That of one process. As long as it is not `active`, statements need not be noted."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, spans: Spans | None = None) -> None:
         self._passed = 0
+        self.spans = spans
         self.heed(settings)
 
     def heed(self, settings: Settings) -> None:
@@ -40,10 +28,13 @@ class Journal:
         self._longest = settings.long_query_time
         self._share = settings.log_sample
         self._texts = settings.statement_texts
-        self.active = self._longest is not None or self._share > 0 or self._texts
+        logs = self._longest is not None or self._share > 0 or self._texts
+        self.active = logs or self.spans is not None
 
     def note(self, ran: Ran) -> None:
         """A statement has run."""
+        if self.spans is not None:
+            self.spans.note(ran)
         if self._texts and not ran.request.statement.tally.example:
             ran.request.statement.tally.example = _text(ran.request)
         self._passed += 1
@@ -56,9 +47,9 @@ class Journal:
         request = ran.request
         digest = digest_text(request.statement.tally.key)
         fields = {
-            "session": ran.session,
-            "user": ran.user,
-            "server": ran.server,
+            "session": ran.whose.address,
+            "user": ran.whose.user,
+            "server": ran.server.name,
             "reason": request.route.reason,
             "seconds": round(ran.seconds, 6),
             "queued": round(ran.queued, 6),

@@ -43,6 +43,7 @@ from proxy.session.twin import Twin
 from proxy.session.victim import Victim
 from proxy.session.visibility import Visibility
 from proxy.session.waiting import Waiting
+from proxy.session.whose import whose
 from proxy.session.wording import no_replica
 from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
@@ -106,7 +107,7 @@ class Runner:
         self._promotion = Promotion(common, self, self._seen_reads, kept)
         recovery = Recovery(context, machine, name, self)
         self._losses = Losses(common, self._promotion, replay, self)
-        ledger = Ledger(context.usage(identity.user), context.journal, identity.user, name)
+        ledger = Ledger(context.usage(identity.user), context.journal, whose(context, identity, name))
         self._delivery = Delivery(common, recovery, self._losses, ledger)
         metadata = Metadata(common.layout) if caches else None
         self._sending = Sending(common, self._promotion, replay, recovery, self._delivery, metadata, deadline, self)

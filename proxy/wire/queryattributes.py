@@ -11,6 +11,8 @@ from proxy.wire.errors import MalformedPacket
 from proxy.wire.primitives import Reader, read_lenenc_int
 
 _BODY_AT: Final = HEADER_SIZE + 1
+# Of a COM_STMT_EXECUTE: behind the statement, flags and iterations.
+_COUNT_AT: Final = HEADER_SIZE + 10
 # No attributes, in one set: what nearly every query has.
 _NONE: Final = b"\x00\x01"
 _ONE_SET: Final = 1
@@ -44,6 +46,38 @@ def query_payload(text: bytes, *, attributes: bool) -> bytes:
     return bytes((COM_QUERY,)) + (_NONE if attributes else b"") + text
 
 
+def attribute(packet: bytes, name: bytes) -> bytes:
+    """The attribute `name` of a COM_QUERY (with its header); empty if there is none. Raises MalformedPacket."""
+    reader = Reader(packet[_BODY_AT:])
+    count = reader.lenenc_int()
+    reader.lenenc_int()
+    return _named(reader, count, name) if count else b""
+
+
+def attribute_of_execution(packet: bytes, name: bytes) -> bytes:
+    """The same of a COM_STMT_EXECUTE that tells its number of parameters. Raises MalformedPacket.
+
+    Also empty if the types are not there: then nothing tells where values begin. No value may have been sent before, as
+    long data.
+    """
+    reader = Reader(packet[_COUNT_AT:])
+    return _named(reader, reader.lenenc_int(), name)
+
+
+def _named(reader: Reader, count: int, name: bytes) -> bytes:
+    nulls = reader.take((count + 7) // 8)
+    if reader.integer(1) != 1:
+        return b""
+    types = [(reader.integer(2) & 0xFF, reader.lenenc_bytes()) for _ in range(count)]
+    for number, (kind, called) in enumerate(types):
+        if nulls[number // 8] >> number % 8 & 1:
+            continue
+        value = _value(reader, kind)
+        if called == name:
+            return value
+    return b""
+
+
 def _skip(reader: Reader, count: int) -> None:
     nulls = reader.take((count + 7) // 8)
     if reader.integer(1) != 1:
@@ -51,7 +85,7 @@ def _skip(reader: Reader, count: int) -> None:
     types = [_type(reader) for _ in range(count)]
     for number, kind in enumerate(types):
         if not nulls[number // 8] >> number % 8 & 1:
-            _skip_value(reader, kind)
+            _value(reader, kind)
 
 
 def _type(reader: Reader) -> int:
@@ -60,8 +94,8 @@ def _type(reader: Reader) -> int:
     return kind
 
 
-def _skip_value(reader: Reader, kind: int) -> None:
+def _value(reader: Reader, kind: int) -> bytes:
     size = _SIZES.get(kind)
     if size is None:
         size = reader.integer(1) if kind in _TIMES else reader.lenenc_int()
-    reader.take(size)
+    return reader.take(size)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import uvloop
 
 from proxy.admin.figures import Parts
-from proxy.building import context_of
+from proxy.building import context_of, last_spans, spans_of
 from proxy.http.metrics import Metrics
 from proxy.http.summing import counted
 from proxy.listener import Listener
@@ -121,6 +121,7 @@ class Worker:
             await self._stop.wait()
             await welcome.stop()
             await listener.drain(context.settings.drain_timeout)
+            await last_spans(context)
             with contextlib.suppress(PeerGone):
                 self._peer.tell("counted", self._counts())
             for task in watching:
@@ -136,7 +137,9 @@ class Worker:
         self._follower.connect(self._peer)
         for name, told in news:
             getattr(self._follower, name)(told)
-        self._context = context = await context_of(settings, self._follower, tasks, rules_of(settings.rules))
+        self._context = context = await context_of(
+            settings, self._follower, tasks, rules_of(settings.rules), spans_of(settings)
+        )
         self._victims = Victims(context, beginning.slot)
         context.share(beginning.slots)
         context.connection_ids = numbers(beginning.slot, beginning.slots, beginning.life)

@@ -10,6 +10,7 @@ from proxy.admin.traffic import OWN_TIME_SHARE, Traffic, Usage
 from proxy.routing.policy import Target, route_to
 from proxy.session.counting import Ledger
 from proxy.session.journal import Journal
+from proxy.session.ran import Whose
 from proxy.session.request import Request
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
@@ -45,7 +46,7 @@ def request(text: bytes, *, sent: float, code: int = c.COM_QUERY) -> Request:
 
 def ledger(**settings: Any) -> tuple[Ledger, Link, Usage]:
     usage = Usage()
-    return Ledger(usage, Journal(load_settings(None, {}, settings)), "u", "10.0.0.1:5"), Link(), usage
+    return Ledger(usage, Journal(load_settings(None, {}, settings)), Whose("u", "10.0.0.1:5")), Link(), usage
 
 
 def count(of: Ledger, made: Request, link: Link, errno: int = 0) -> None:

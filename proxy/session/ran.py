@@ -1,0 +1,32 @@
+"""A statement that has run, as the log of statements and their spans tell of it."""
+
+from dataclasses import dataclass
+
+from proxy.session.request import Request
+from topology.servers import Server, Vendor
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The session: its `user`, the client's `address` (host:port), the servers' `vendor` if it is known.
+
+    `attributes` says that its queries have room for query attributes.
+    """
+
+    user: str
+    address: str
+    vendor: Vendor | None = None
+    attributes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One statement that ran on `server`, for `seconds` from when it came; `queued` and `served` are parts of that."""
+
+    request: Request
+    server: Server
+    whose: Whose
+    errno: int
+    seconds: float
+    queued: float
+    served: float

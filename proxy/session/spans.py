@@ -1,0 +1,91 @@
+"""Which statements are traced, and what their spans say: nothing of literals, as error messages can have some, too."""
+
+import random
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+from proxy.session.ran import Ran
+from proxy.session.traceparent import parent_of
+from proxy.sql.digest import digest_id, digest_text
+from proxy.tracing.span import Attributes, Event, Exporter, Parent, Span
+
+_LONGEST_TEXT: Final = 4096
+# As the semantic conventions limit it.
+_LONGEST_SUMMARY: Final = 255
+_NANOSECONDS: Final = 1_000_000_000
+_UNREMEMBERED: Final = "statement"
+_OPERATION: Final = re.compile(r"[A-Za-z]+")
+
+
+class Spans:
+    """Those of one process. A client decides for its own traces; of statements that are in none a share is traced.
+
+    That share is `ratio`, 0 to 1.
+    """
+
+    def __init__(self, exporter: Exporter, ratio: float, chance: Callable[[], float] = random.random) -> None:
+        self.exporter = exporter
+        self._ratio = ratio
+        self._chance = chance
+
+    def note(self, ran: Ran) -> None:
+        """A statement has run."""
+        parent = parent_of(ran)
+        if parent.sampled if parent is not None else self._chance() < self._ratio:
+            self.exporter.export(span_of(ran, parent, time.time_ns()))
+
+
+def span_of(ran: Ran, parent: Parent | None, end: int) -> Span:
+    """The span of a statement that ended then, in nanoseconds since 1970."""
+    begin = end - round(ran.seconds * _NANOSECONDS)
+    digest = digest_text(ran.request.statement.tally.key)
+    name = digest[:_LONGEST_SUMMARY] or _UNREMEMBERED
+    attributes = {**_of_text(digest), **_of_run(ran)}
+    return Span(name, begin, end, bool(ran.errno), attributes, _waits(ran, end), parent)
+
+
+def _of_text(digest: str) -> Attributes:
+    if not digest:
+        return {}
+    operation = _OPERATION.search(digest)
+    return {
+        **({"db.operation.name": operation[0]} if operation is not None else {}),
+        "db.query.summary": digest[:_LONGEST_SUMMARY],
+        "db.query.text": digest[:_LONGEST_TEXT],
+        "manyreads.digest.id": digest_id(digest),
+    }
+
+
+def _of_run(ran: Ran) -> Attributes:
+    host, _, port = ran.whose.address.rpartition(":")
+    failure = {"error.type": str(ran.errno), "db.response.status_code": str(ran.errno)} if ran.errno else {}
+    return {
+        "db.system.name": "mysql" if ran.whose.vendor is None else str(ran.whose.vendor),
+        "server.address": ran.server.host,
+        "server.port": ran.server.port,
+        "client.address": host.strip("[]"),
+        **({"client.port": int(port)} if port.isdigit() else {}),
+        "manyreads.server": ran.server.name,
+        "manyreads.server.role": str(ran.server.role),
+        "manyreads.route.reason": ran.request.route.reason,
+        "manyreads.user": ran.whose.user,
+        "manyreads.queued": ran.queued,
+        "manyreads.served": ran.served,
+        **failure,
+    }
+
+
+def _waits(ran: Ran, end: int) -> tuple[Event, ...]:
+    """When it began to wait for a fresh replica or a connection, if it did, and when it was sent to the server."""
+    if not ran.request.sent:
+        return ()
+    sent = end - round(ran.served * _NANOSECONDS)
+    if not ran.queued:
+        return (Event("sent", sent),)
+    what = "freshness" if ran.request.waited else "connection"
+    return (
+        Event("waiting", sent - round(ran.queued * _NANOSECONDS), {"manyreads.wait.for": what}),
+        Event("sent", sent),
+    )
