@@ -65,6 +65,8 @@ class Digest:
     primary: int
     replicas: int
     errors: int
+    rows: int
+    affected: int
     reason: str
     seen: float
     served: Times
@@ -124,7 +126,16 @@ def _add_given(own: Given, more: Given) -> None:
 def digest_of(view: DigestView) -> Digest:
     """A digest as a value."""
     return Digest(
-        view.digest, view.primary, view.replicas, view.errors, view.reason, view.seen, times(view.served), view.example
+        view.digest,
+        view.primary,
+        view.replicas,
+        view.errors,
+        view.rows,
+        view.affected,
+        view.reason,
+        view.seen,
+        times(view.served),
+        view.example,
     )
 
 
@@ -132,7 +143,7 @@ def digest_views(digests: Iterable[Digest]) -> list[DigestView]:
     """One for each digest, with what all processes have counted of it."""
     found: dict[str, DigestView] = {}
     for one in digests:
-        known = found.get(one.digest) or DigestView(one.digest, 0, 0, 0, "", 0.0, Histogram(), "")
+        known = found.get(one.digest) or DigestView(one.digest, 0, 0, 0, 0, 0, "", 0.0, Histogram(), "")
         last = one.seen >= known.seen
         more = Histogram()
         more.counts, more.seconds = one.served.counts, one.served.seconds
@@ -142,6 +153,8 @@ def digest_views(digests: Iterable[Digest]) -> list[DigestView]:
             known.primary + one.primary,
             known.replicas + one.replicas,
             known.errors + one.errors,
+            known.rows + one.rows,
+            known.affected + one.affected,
             one.reason if last else known.reason,
             max(one.seen, known.seen),
             known.served,

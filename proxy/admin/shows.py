@@ -22,7 +22,8 @@ _SESSIONS: Final = columns(
 _POOLS: Final = columns("server user open# in_use# idle# free# waiting# most#")
 _SERVERS: Final = columns("server address role state reason lag fresh reads# others# weight# share")
 _DIGESTS: Final = columns(
-    "digest_id digest count# primary# replicas# errors# reason last_seen total_ms mean_ms p95_ms example"
+    "digest_id digest count# primary# replicas# errors# rows_sent# rows_affected# reason last_seen total_ms mean_ms "
+    "p95_ms example"
 )
 _ROUTES: Final = columns("reason target count# on_primary# on_replicas#")
 _STATUS: Final = columns("name value")
@@ -103,7 +104,7 @@ def merged(tallies: Iterable[Tally]) -> list[DigestView]:
     found: dict[str, DigestView] = {}
     for tally in tallies:
         text = digest_text(tally.key)
-        known = found.get(text) or DigestView(text, 0, 0, 0, "", 0.0, Histogram(), "")
+        known = found.get(text) or DigestView(text, 0, 0, 0, 0, 0, "", 0.0, Histogram(), "")
         last = tally.seen >= known.seen
         known.served.add(tally.served)
         found[text] = DigestView(
@@ -111,6 +112,8 @@ def merged(tallies: Iterable[Tally]) -> list[DigestView]:
             known.primary + tally.primary,
             known.replicas + tally.replicas,
             known.errors + tally.errors,
+            known.rows + tally.rows,
+            known.affected + tally.affected,
             tally.reason if last else known.reason,
             max(tally.seen, known.seen),
             known.served,
@@ -122,7 +125,7 @@ def merged(tallies: Iterable[Tally]) -> list[DigestView]:
 def _digest_row(view: DigestView) -> tuple[Cell, ...]:
     seen = datetime.fromtimestamp(view.seen, UTC).strftime("%Y-%m-%d %H:%M:%S")
     text = view.digest or "(texts that are not remembered)"
-    counts = (view.primary + view.replicas, view.primary, view.replicas, view.errors)
+    counts = (view.primary + view.replicas, view.primary, view.replicas, view.errors, view.rows, view.affected)
     served = view.served
     mean = served.seconds / max(1, served.total)
     times = [f"{seconds * 1000:.3f}" for seconds in (served.seconds, mean, served.quantile(0.95))]

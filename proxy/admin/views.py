@@ -69,12 +69,14 @@ class ServerView:
 
 @dataclass(frozen=True, slots=True)
 class DigestView:
-    """What was counted of one digest. `served` is the time that servers took."""
+    """What was counted of one digest: `rows` that it gave, `affected` that it changed, `served` the servers' time."""
 
     digest: str
     primary: int
     replicas: int
     errors: int
+    rows: int
+    affected: int
     reason: str
     seen: float
     served: Histogram

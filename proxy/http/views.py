@@ -101,6 +101,8 @@ def _digest(view: DigestView) -> dict[str, Any]:
         "primary": view.primary,
         "replicas": view.replicas,
         "errors": view.errors,
+        "rows_sent": view.rows,
+        "rows_affected": view.affected,
         "reason": view.reason,
         "means": sentence(view.reason),
         "seconds": view.served.seconds,

@@ -13,6 +13,7 @@ from proxy.sql.statement import READ
 from proxy.sql.tally import BOUNDS
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
+from proxy.wire.exchange import Exchange
 
 _COUNTED: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 
@@ -25,8 +26,8 @@ class Ledger:
         self._journal = journal
         self._whose = whose
 
-    def count(self, request: Request, link: BackendConnection, errno: int, on_primary: bool) -> None:
-        """The reply to `request` is complete. Commands that execute nothing are not counted."""
+    def count(self, request: Request, link: BackendConnection, exchange: Exchange, on_primary: bool) -> None:
+        """The reply to `request` is complete; `exchange` followed it. Commands that execute nothing are not counted."""
         if not request.plain and request.code not in _COUNTED:
             return
         # Nothing was sent if a server refused what had to come before.
@@ -59,6 +60,10 @@ class Ledger:
             own = now - request.begun - served - queued
             traffic.own.counts[bisect_left(BOUNDS, own)] += 1
             traffic.own.seconds += own
+        tally.rows += exchange.rows
+        if exchange.affected:
+            tally.affected += exchange.affected
+        errno = exchange.errno
         if errno:
             tally.errors += 1
             traffic.errors += 1
@@ -68,4 +73,6 @@ class Ledger:
         # Asking for the time of day would cost more.
         tally.seen = traffic.now
         if self._journal.active:
-            self._journal.note(Ran(request, link.server, self._whose, errno, now - request.begun, queued, served))
+            seconds = now - request.begun
+            rows = exchange.rows
+            self._journal.note(Ran(request, link.server, self._whose, errno, rows, seconds, queued, served))

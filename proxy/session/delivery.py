@@ -89,7 +89,7 @@ class Delivery:
 
     def _complete(self, request: Request, link: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
         on_primary = self._servers.is_primary(link.server)
-        self._ledger.count(request, link, exchange.errno, on_primary)
+        self._ledger.count(request, link, exchange, on_primary)
         if exchange.warned:
             link.seen.warned = True
             self._machine.last.ran.left_warnings()
@@ -132,7 +132,7 @@ class Delivery:
         self._machine.last.ran.left_warnings()
         self._machine.last.failed(request, exchange.errno)
         on_primary = self._servers.is_primary(link.server)
-        self._ledger.count(request, link, exchange.errno, on_primary)
+        self._ledger.count(request, link, exchange, on_primary)
         self._outcomes.replied(request, exchange, link.seen, on_primary)
         if self._killer.busy:
             self._killed(exchange, reply)

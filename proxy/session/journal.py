@@ -55,6 +55,7 @@ class Journal:
             "queued": round(ran.queued, 6),
             "served": round(ran.served, 6),
             "errno": ran.errno,
+            "rows": ran.rows,
             "digest_id": digest_id(digest),
             "digest": digest[:_LONGEST_TEXT],
         }

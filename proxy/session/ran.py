@@ -21,12 +21,16 @@ class Whose:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One statement that ran on `server`, for `seconds` from when it came; `queued` and `served` are parts of that."""
+    """One statement that ran on `server`, for `seconds` from when it came; `queued` and `served` are parts of that.
+
+    `rows` is how many it gave.
+    """
 
     request: Request
     server: Server
     whose: Whose
     errno: int
+    rows: int
     seconds: float
     queued: float
     served: float

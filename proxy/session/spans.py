@@ -71,6 +71,7 @@ def _of_run(ran: Ran) -> Attributes:
         "manyreads.server.role": str(ran.server.role),
         "manyreads.route.reason": ran.request.route.reason,
         "manyreads.user": ran.whose.user,
+        "db.response.returned_rows": ran.rows,
         "manyreads.queued": ran.queued,
         "manyreads.served": ran.served,
         **failure,

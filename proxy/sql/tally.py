@@ -43,16 +43,19 @@ class Tally:
 
     `key` is the cache's key for the digest, empty for all texts that are not remembered. `primary`, `replicas` and
     `errors` are counts, `seen` is the time of the last execution in seconds since 1970, `reason` why it went there.
+    `rows` are those that it gave, `affected` those that it changed.
     `served` is the time that servers took; `example` a text that ran, where such are kept.
     """
 
-    __slots__ = ("errors", "example", "key", "primary", "reason", "replicas", "seen", "served")
+    __slots__ = ("affected", "errors", "example", "key", "primary", "reason", "replicas", "rows", "seen", "served")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.primary = 0
         self.replicas = 0
         self.errors = 0
+        self.rows = 0
+        self.affected = 0
         self.seen = 0.0
         self.reason = ""
         self.served = Histogram()

@@ -86,6 +86,7 @@ class Exchange(ReplyGrammar):
         if at + HEADER_SIZE + row != last or chunk[at + 4] >= EOF_HEADER or chunk[last : last + 3] != length:
             return False
         self.sequence = chunk[last + 3]
+        self.rows = 1
         self._end(SERVER_STATUS_AUTOCOMMIT)
         return True
 
@@ -142,6 +143,7 @@ class Exchange(ReplyGrammar):
                 self._end(status, chunk[at + 5] | chunk[at + 6])
             elif self.at == ROWS and not self.ends_rows(chunk[at + 4], length):
                 self.begun = True
+                self.rows += 1
             elif self.at == COLUMNS_END:
                 self._decide(chunk[at + HEADER_SIZE : behind])
                 if self.at == ROWS:
@@ -157,17 +159,18 @@ class Exchange(ReplyGrammar):
 
     def _walk_rows(self, chunk: bytes, at: int, end: int) -> int:
         """Step over whole and half rows, the bulk of all bytes, with as little as possible for each."""
-        begin = row = at
+        begin, rows = at, 0
         last = end - _PEEK
         while at <= last and chunk[at + 4] < EOF_HEADER:
             length = chunk[at] | chunk[at + 1] << 8 | chunk[at + 2] << 16
             if length == 0 or length == MAX_PAYLOAD:
                 break
-            row = at
+            rows += 1
             at += HEADER_SIZE + length
         if at > begin:
             self.begun = True
-            self.sequence = chunk[row + 3]
+            self.rows += rows
+            self.sequence = self.sequence + rows & 0xFF
         if at > end:
             self._skip = at - end
             return end
@@ -190,6 +193,7 @@ class Exchange(ReplyGrammar):
         first = chunk[at + 4]
         if self.at == ROWS and not self.ends_rows(first, length):
             self.begun = True
+            self.rows += 1
             return self._pass_packet(length, at, end)
         if end - at < HEADER_SIZE + length:
             self._tail = chunk[at:]

@@ -69,6 +69,8 @@ class ReplyGrammar:
     file of the client's: the rest of the reply follows once it has that. `told` is what the server said of the
     session's state, the last word on each part of it. `warned` tells whether SHOW WARNINGS has anything to show then.
 
+    `rows` are how many rows it has so far, of all its results, and `affected` how many its statements say they changed.
+
     `at` is what the next packet is, `remaining` how many definitions are left in a group of them.
     """
 
@@ -81,6 +83,8 @@ class ReplyGrammar:
     file_wanted: bool = False
     told: SessionTrack | None = None
     warned: bool = False
+    rows: int = 0
+    affected: int = 0
     remaining: int = 0
     _groups: tuple[int, ...] = ()
 
@@ -194,7 +198,11 @@ class ReplyGrammar:
     def _end_result(self, payload: bytes) -> None:
         limit = _SHORTEST_OK if self._layout.deprecate_eof else _EOF_LIMIT
         eof = payload[0] == EOF_HEADER and len(payload) < limit
-        status, warnings = _eof_status(payload) if eof else _ok_status(payload)
+        if eof:
+            status, warnings = _eof_status(payload)
+        else:
+            affected, status, warnings = _ok_status(payload)
+            self.affected += affected
         if status & SERVER_SESSION_STATE_CHANGED and self._layout.session_track:
             self._hear(payload)
         self._end(status, warnings)
@@ -251,11 +259,11 @@ def _eof_status(payload: bytes) -> tuple[int, int]:
     return payload[3] | payload[4] << 8, payload[1] | payload[2] << 8
 
 
-def _ok_status(payload: bytes) -> tuple[int, int]:
-    """Status and number of warnings."""
-    _, at = read_lenenc_int(payload, 1)
+def _ok_status(payload: bytes) -> tuple[int, int, int]:
+    """Affected rows, status and number of warnings."""
+    affected, at = read_lenenc_int(payload, 1)
     _, at = read_lenenc_int(payload, at)
     if at + 2 > len(payload):
         raise MalformedPacket("an OK packet without a status")
     warnings = int.from_bytes(payload[at + 2 : at + 4], "little")
-    return payload[at] | payload[at + 1] << 8, warnings
+    return affected, payload[at] | payload[at + 1] << 8, warnings

@@ -113,11 +113,12 @@ def test_the_session_goes_on_as_if_nothing_was_asked(client: Connection) -> None
 def test_what_is_shown(shared_cluster: Cluster, shared_proxy: ProxyProcess, client: Connection) -> None:
     for number in range(5):
         run(client, f"SELECT {number} FROM {SCHEMA}.item WHERE id = {number}")
-    ((digest_id, digest, count, on_primary, on_replicas, errors, reason, _, *times),) = run(
+    ((digest_id, digest, count, on_primary, on_replicas, errors, rows, affected, reason, _, *times),) = run(
         client, f"SHOW PROXY DIGESTS LIKE '%{SCHEMA}%WHERE%id%=%'"
     )
     assert "4" not in digest
     assert (count, on_primary + on_replicas, errors, reason) == (5, 5, 0, "read")
+    assert (rows, affected) == (0, 0)
     assert all(0 < float(milliseconds) < 60_000 for milliseconds in times[:3])
     assert times[3] is None
     assert digest_id == explained(client, f"SELECT 7 FROM {SCHEMA}.item WHERE id = 8")["digest_id"]
@@ -136,6 +137,17 @@ def test_what_is_shown(shared_cluster: Cluster, shared_proxy: ProxyProcess, clie
     assert int(status["sessions"]) >= 1
     assert run(client, "SHOW PROXY VERSION") == ((status["version"],),)
     assert "SHOW PROXY POOLS" in str(run(client, "SHOW PROXY HELP"))
+
+
+def test_rows_are_counted(client: Connection) -> None:
+    run(client, f"CREATE TABLE {SCHEMA}.counted (id INT PRIMARY KEY)")
+    run(client, f"INSERT INTO {SCHEMA}.counted VALUES (1), (2), (3)")
+    for _ in range(2):
+        assert len(run(client, f"SELECT id FROM {SCHEMA}.counted ORDER BY id LIMIT 2")) == 2
+    run(client, f"DELETE FROM {SCHEMA}.counted WHERE id > 1")
+    run(client, f"DROP TABLE {SCHEMA}.counted")
+    shown = {row[1].split()[0]: row[6:8] for row in run(client, f"SHOW PROXY DIGESTS LIKE '%{SCHEMA}%counted%'")}
+    assert shown == {"CREATE": (0, 0), "INSERT": (0, 3), "SELECT": (4, 0), "DELETE": (0, 2), "DROP": (0, 0)}
 
 
 def test_errors_are_counted(client: Connection) -> None:

@@ -80,20 +80,22 @@ class ProxyProcess:
 
 
 @contextmanager
-def running_proxy(cluster: Cluster, *arguments: str, packages: str | None = COMPILED) -> Iterator[ProxyProcess]:
+def running_proxy(
+    cluster: Cluster, *arguments: str, packages: str | None = COMPILED, module: str = "proxy"
+) -> Iterator[ProxyProcess]:
     """A proxy for the cluster on a free port, when it accepts clients and has found every server healthy."""
     command = ["--environment", str(cluster.environment_file), *arguments]
-    with started_proxy(*command, packages=packages) as proxy:
+    with started_proxy(*command, packages=packages, module=module) as proxy:
         proxy.wait_for_log("serving on")
         proxy.wait_for_log("-> healthy", len(cluster.servers))
         yield proxy
 
 
 @contextmanager
-def started_proxy(*arguments: str, packages: str | None = COMPILED) -> Iterator[ProxyProcess]:
+def started_proxy(*arguments: str, packages: str | None = COMPILED, module: str = "proxy") -> Iterator[ProxyProcess]:
     """`python -m proxy` with these arguments, on a free port unless they name one; not waited for.
 
-    From the directory `packages` if that is given.
+    From the directory `packages` if that is given, and another `module` than `proxy` for one that begins it.
     """
     with tempfile.TemporaryDirectory(prefix="many-") as directory:
         log_file = Path(directory) / "proxy.log"
@@ -101,7 +103,7 @@ def started_proxy(*arguments: str, packages: str | None = COMPILED) -> Iterator[
         state = () if "--state-directory" in arguments else ("--state-directory", str(Path(directory) / "state"))
         # Without -P the modules of the working directory come first.
         python = [sys.executable, "-P"] if packages else [sys.executable]
-        command = [*python, "-m", "proxy", *listen, *state, *arguments]
+        command = [*python, "-m", module, *listen, *state, *arguments]
         variables = {**os.environ, "PYTHONPATH": str(Path(packages).resolve())} if packages else None
         with (
             log_file.open("wb") as log,

@@ -16,7 +16,8 @@ from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
 from proxy.sql.comments import ServerVersion
 from proxy.wire import constants as c
-from proxy.wire.exchange import Reply
+from proxy.wire.capabilities import layout_of
+from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame
 from topology.servers import Role, Server, Vendor
 from topology.settings import load_settings
@@ -50,7 +51,9 @@ def ledger(**settings: Any) -> tuple[Ledger, Link, Usage]:
 
 
 def count(of: Ledger, made: Request, link: Link, errno: int = 0) -> None:
-    of.count(made, link, errno, on_primary=False)  # type: ignore[arg-type]  # it has what is counted of a link
+    exchange = Exchange(made.reply, layout_of(0))
+    exchange.errno, exchange.rows, exchange.affected = errno, 2, 3
+    of.count(made, link, exchange, on_primary=False)  # type: ignore[arg-type]  # it has what is counted of a link
 
 
 def test_time_is_split() -> None:
@@ -64,6 +67,7 @@ def test_time_is_split() -> None:
     assert traffic.own.total == 1
     assert traffic.own.seconds == pytest.approx(0.5)
     assert (tally.replicas, tally.seen, tally.reason) == (OWN_TIME_SHARE, 60.0, "read")
+    assert (tally.rows, tally.affected) == (2 * OWN_TIME_SHARE, 3 * OWN_TIME_SHARE)
 
 
 def test_errors_are_counted_by_number() -> None:

@@ -45,7 +45,7 @@ def ran(text: str, *, errno: int = 0, queued: float = 0.0, **fields: Any) -> Ran
     for name, value in fields.items():
         setattr(made, name, value)
     server = Server("dbread1", "db.example", 3307, Role.REPLICA)
-    return Ran(made, server, Whose("shop", "[::1]:5", Vendor.MARIADB), errno, 3.0, queued, 1.0)
+    return Ran(made, server, Whose("shop", "[::1]:5", Vendor.MARIADB), errno, 7, 3.0, queued, 1.0)
 
 
 def test_what_a_span_says() -> None:
@@ -70,6 +70,7 @@ def test_what_a_span_says() -> None:
         "manyreads.server.role": "replica",
         "manyreads.route.reason": "read",
         "manyreads.user": "shop",
+        "db.response.returned_rows": 7,
         "manyreads.queued": 0.0,
         "manyreads.served": 1.0,
     }

@@ -26,7 +26,7 @@ STRING = 253
 def ran(packet: bytes, prepared: Prepared | None = None, *, attributes: bool = False) -> Ran:
     made = Request(packet, primary("other"), route_to(Target.PRIMARY, "other"), Reply.RESULT, prepared)
     server = Server("dbwrite", "h", 1, Role.PRIMARY)
-    return Ran(made, server, Whose("u", "h:1", attributes=attributes), 0, 0.0, 0.0, 0.0)
+    return Ran(made, server, Whose("u", "h:1", attributes=attributes), 0, 0, 0.0, 0.0, 0.0)
 
 
 def of_text(text: str) -> Parent | None:

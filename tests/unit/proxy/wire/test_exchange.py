@@ -444,3 +444,36 @@ def test_nothing_is_heard_where_it_was_not_agreed() -> None:
     exchange = Exchange(Reply.RESULT, Layout())
     exchange.feed(frame(ok(AUTOCOMMIT | 0x4000), 1))
     assert exchange.told is None
+
+
+@pytest.mark.parametrize("deprecate", [False, True])
+@pytest.mark.parametrize("size", [1, 5, 64, 1000, 1 << 20])
+def test_rows_are_counted_however_they_are_cut(deprecate: bool, size: int) -> None:
+    row, long = b"\x05hello", b"\xfc\x2c\x01" + b"x" * 300
+    for payloads, rows, affected in (
+        (result(deprecate, 2, [row, long] * 300), 600, 0),
+        (result(deprecate, 1, [row]), 1, 0),
+        (result(deprecate, 1, []), 0, 0),
+        ([*result(deprecate, 1, [row, row])[:-1], err(1317)], 2, 0),
+        (
+            [
+                *result(deprecate, 1, [row], MORE),
+                *result(deprecate, 1, [long, row], MORE),
+                ok(MORE, rows=7),
+                ok(rows=2),
+            ],
+            3,
+            9,
+        ),
+        ([ok(rows=2**40)], 0, 2**40),
+    ):
+        data = Case("", Reply.RESULT, Layout(deprecate), payloads).bytes
+        openings = Openings()
+        # The second time its column definitions are known.
+        for _ in range(2):
+            exchange = Exchange(Reply.RESULT, Layout(deprecate))
+            exchange.openings = openings
+            for at in range(0, len(data), size):
+                exchange.feed(data[at : at + size])
+            assert (exchange.done, exchange.rows, exchange.affected) == (True, rows, affected)
+            assert exchange.sequence == len(payloads) & 0xFF

@@ -1,0 +1,70 @@
+"""`python -m tests.bench.observing`: what counting and tracing statements costs."""
+
+from contextlib import AbstractContextManager, ExitStack
+from statistics import median
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from replication.sandbox import Cluster, Flavor
+from tests.bench.rounds import filled
+from tests.bench.sysbench import Address, measure
+from tests.bench.usage import usage
+from tests.bench.workloads import WORKLOADS, Workload
+from tests.support.collector import Collector, collecting
+from tests.support.proxies import ProxyProcess, running_proxy
+
+_WORKLOADS: Final = ("point-text", "point-prepared")
+_PLAIN: Final = "as it comes"
+# Of each proxy: the module that begins it, and the share of the statements that it traces.
+_PROXIES: Final[dict[str, tuple[str, float | None]]] = {
+    "not counted": ("tests.bench.uncounted", None),
+    _PLAIN: ("proxy", None),
+    "traced: none": ("proxy", 0.0),
+    "traced: 1 in 100": ("proxy", 0.01),
+    "traced: all": ("proxy", 1.0),
+}
+
+
+def main(
+    flavor: Annotated[Flavor, typer.Option(help="The servers.")] = Flavor.MARIADB,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of one run.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each workload through each proxy.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Connections.")] = 8,
+) -> None:
+    """Print the CPU time per query of each proxy, and its ratio to that of one as it comes: medians, by turns."""
+    table = Table("workload", "proxy", "CPU us/query", "ratio", "lowest", "highest")
+    with filled(flavor) as (version, cluster), collecting() as collector, ExitStack() as stack:
+        proxies = {name: stack.enter_context(_proxy(cluster, collector, *_PROXIES[name])) for name in _PROXIES}
+        for workload in (each for each in WORKLOADS if each.name in _WORKLOADS):
+            samples = [
+                {name: _sample(proxy, cluster, workload, threads, seconds) for name, proxy in proxies.items()}
+                for _ in range(rounds)
+            ]
+            for name in proxies:
+                ratios = sorted(sample[name] / sample[_PLAIN] for sample in samples)
+                spent = median(sample[name] for sample in samples)
+                figures = (median(ratios), ratios[0], ratios[-1])
+                table.add_row(workload.title, name, f"{spent:.1f}", *(f"{figure:.3f}" for figure in figures))
+    Console().print(f"{flavor} {version}, {threads} connections, {rounds} rounds", table)
+
+
+def _proxy(
+    cluster: Cluster, collector: Collector, module: str, ratio: float | None
+) -> AbstractContextManager[ProxyProcess]:
+    tracing = ("--tracing", "otlp", "--tracing-endpoint", collector.url, "--tracing-ratio", str(ratio))
+    return running_proxy(cluster, "--server-tls", "off", *(tracing if ratio is not None else ()), module=module)
+
+
+def _sample(proxy: ProxyProcess, cluster: Cluster, workload: Workload, threads: int, seconds: int) -> float:
+    """Microseconds of CPU for one query, of all the process's threads."""
+    before, primary = usage(proxy.process.pid), cluster.servers[0]
+    report = measure(Address(proxy.host, proxy.port, primary.user, primary.password), workload, threads, seconds)
+    after = usage(proxy.process.pid)
+    return (after.user_us + after.system_us - before.user_us - before.system_us) / report.queries
+
+
+if __name__ == "__main__":
+    typer.run(main)
