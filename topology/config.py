@@ -93,11 +93,8 @@ def _server_url(url: SecretStr) -> SecretStr:
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Weight = Annotated[str, StringConstraints(pattern=r"^[\w-]+=(100|[1-9][0-9]?)$")]
 Timeout = Annotated[str, StringConstraints(pattern=r"^[^\s,]+=\d{1,5}(\.\d{1,3})?$")]
-ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
-
-
-# Credentials belong into OTEL_EXPORTER_OTLP_HEADERS, which nobody prints.
 TracesUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")]
+ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -318,12 +315,9 @@ class Settings(BaseModel):
     audit_log: bool = Field(False, description="log who comes and goes, who is refused, and what is changed over HTTP")
 
     tracing: Literal["off", "otlp"] = Field("off", description="spans of statements, for OpenTelemetry collectors")
-    tracing_endpoint: TracesUrl | None = Field(
-        None, description="URL that spans are posted to; as OTEL_EXPORTER_OTLP_* say unless given"
-    )
-    tracing_ratio: float = Field(
-        0.0, ge=0, le=1, description="share of the statements traced that belong to no trace of their client's"
-    )
+    # Credentials belong into OTEL_EXPORTER_OTLP_HEADERS, which nobody prints.
+    tracing_endpoint: TracesUrl | None = Field(None, description="URL that spans are posted to; else OTEL_* say where")
+    tracing_ratio: float = Field(0.0, ge=0, le=1, description="share traced of the statements that are in no trace")
 
     @field_validator("http")
     @classmethod
