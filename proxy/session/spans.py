@@ -4,6 +4,7 @@ import random
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from proxy.session.ran import Ran
@@ -12,6 +13,8 @@ from proxy.sql.digest import digest_id, digest_text
 from proxy.tracing.span import Attributes, Event, Exporter, Parent, Span
 
 _LONGEST_TEXT: Final = 4096
+# Of at most some 20 KiB each.
+_MOST_TEXTS: Final = 256
 # As the semantic conventions limit it.
 _LONGEST_SUMMARY: Final = 255
 _NANOSECONDS: Final = 1_000_000_000
@@ -40,13 +43,15 @@ class Spans:
 def span_of(ran: Ran, parent: Parent | None, end: int) -> Span:
     """The span of a statement that ended then, in nanoseconds since 1970."""
     begin = end - round(ran.seconds * _NANOSECONDS)
-    digest = digest_text(ran.request.statement.tally.key)
-    name = digest[:_LONGEST_SUMMARY] or _UNREMEMBERED
-    attributes = {**_of_text(digest), **_of_run(ran)}
-    return Span(name, begin, end, bool(ran.errno), attributes, _waits(ran, end), parent)
+    of_text = _of_text(ran.request.statement.tally.key)
+    name = str(of_text.get("db.query.summary", _UNREMEMBERED))
+    return Span(name, begin, end, bool(ran.errno), {**of_text, **_of_run(ran)}, _waits(ran, end), parent)
 
 
-def _of_text(digest: str) -> Attributes:
+@lru_cache(_MOST_TEXTS)
+def _of_text(key: bytes) -> Attributes:
+    """Of a digest, by its key in the cache: making it readable takes longer than all the rest."""
+    digest = digest_text(key)
     if not digest:
         return {}
     operation = _OPERATION.search(digest)
