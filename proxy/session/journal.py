@@ -6,10 +6,9 @@ from typing import Any, Final
 
 from proxy.logs import STATEMENTS, told
 from proxy.session.ran import Ran
-from proxy.session.request import Request
 from proxy.session.spans import Spans
 from proxy.sql.digest import digest_id, digest_text
-from proxy.wire import constants as c
+from proxy.wire.errors import MalformedPacket
 from topology.config import Settings
 
 _LONGEST_TEXT: Final = 4096
@@ -36,7 +35,7 @@ class Journal:
         if self.spans is not None:
             self.spans.note(ran)
         if self._texts and not ran.request.statement.tally.example:
-            ran.request.statement.tally.example = _text(ran.request)
+            ran.request.statement.tally.example = _text(ran)
         self._passed += 1
         if self._longest is not None and ran.seconds >= self._longest:
             told(STATEMENTS, logging.WARNING, "slow statement", **self._fields(ran))
@@ -59,10 +58,13 @@ class Journal:
             "digest_id": digest_id(digest),
             "digest": digest[:_LONGEST_TEXT],
         }
-        return {**fields, "text": _text(request)} if self._texts else fields
+        return {**fields, "text": _text(ran)} if self._texts else fields
 
 
-def _text(request: Request) -> str:
-    """As the client sent it; that of a prepared statement has placeholders."""
-    packet = request.packet if request.prepared is None else request.prepared.packet
-    return packet[c.HEADER_SIZE + 1 :][:_LONGEST_TEXT].decode("utf-8", "replace")
+def _text(ran: Ran) -> str:
+    try:
+        text = ran.text
+    except MalformedPacket:
+        # Only the beginning of a large command is kept, which may end within its attributes.
+        return ""
+    return text[:_LONGEST_TEXT].decode("utf-8", "replace")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from proxy.session.request import Request
+from proxy.wire import constants as c
+from proxy.wire.queryattributes import text_of
 from topology.servers import Server, Vendor
 
 
@@ -35,3 +37,15 @@ class Ran:
     seconds: float
     queued: float
     served: float
+
+    @property
+    def text(self) -> bytes:
+        """As the client sent it, without query attributes; that of a prepared statement has placeholders.
+
+        Raises MalformedPacket.
+        """
+        prepared = self.request.prepared
+        if prepared is not None:
+            return prepared.packet[c.HEADER_SIZE + 1 :]
+        packet = self.request.packet
+        return text_of(packet) if self.whose.attributes else packet[c.HEADER_SIZE + 1 :]

@@ -13,7 +13,7 @@ from proxy.sql.lexer import DEFAULT_QUOTING
 from proxy.tracing.span import Parent
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
-from proxy.wire.queryattributes import attribute, attribute_of_execution, text_of
+from proxy.wire.queryattributes import attribute, attribute_of_execution
 
 _NAME: Final = b"traceparent"
 _VALUE: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
@@ -28,7 +28,7 @@ def parent_of(ran: Ran) -> Parent | None:
     if _NAME not in packet and (prepared is None or _NAME not in prepared.packet):
         return None
     try:
-        return _parent(_attribute(ran) or _in_comment(_text(ran)))
+        return _parent(_attribute(ran) or _in_comment(ran.text))
     except MalformedPacket:
         return None
 
@@ -46,14 +46,6 @@ def _attribute(ran: Ran) -> bytes:
     if not prepared.has_attributes(request.packet):
         return b""
     return attribute_of_execution(request.packet, _NAME)
-
-
-def _text(ran: Ran) -> bytes:
-    prepared = ran.request.prepared
-    if prepared is not None:
-        return prepared.packet[c.HEADER_SIZE + 1 :]
-    packet = ran.request.packet
-    return text_of(packet) if ran.whose.attributes else packet[c.HEADER_SIZE + 1 :]
 
 
 def _in_comment(text: bytes) -> bytes:

@@ -116,6 +116,16 @@ def test_fast_ones_are_not(caplog: pytest.LogCaptureFixture) -> None:
     assert CACHE.statement(b"SELECT 1 AS fast").tally.example == ""
 
 
+def test_texts_come_without_query_attributes() -> None:
+    journal = Journal(load_settings(None, {}, {"statement_texts": True}))
+    of = Ledger(Usage(), journal, Whose("u", "10.0.0.1:5", attributes=True))
+    made = request(b"SELECT 1 AS attributed", sent=0.0)
+    for text, example in ((b"\1\1", ""), (b"\0\1SELECT 1 AS attributed", "SELECT 1 AS attributed")):
+        made.packet = frame(bytes((c.COM_QUERY,)) + text, 0)
+        count(of, made, Link())
+        assert made.statement.tally.example == example
+
+
 def test_one_in_so_many_is_logged_and_texts_when_asked_for(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "statements")
     of, link, _ = ledger(log_sample=3, statement_texts=True)
