@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from replication.sandbox import Cluster, Flavor
+from tests.bench.alternating import MARK
 from tests.bench.rounds import filled
 from tests.bench.sysbench import Address, measure
 from tests.bench.usage import usage
@@ -21,14 +22,9 @@ _WORKLOADS: Final = ("point-text",)
 # In seconds: until the spans of the proxy before are sent, which takes CPU time from the others.
 _REST: Final = 0.5
 _PLAIN: Final = "as it comes"
-# Of each proxy: the module that begins it, and the share of the statements that it traces.
-_PROXIES: Final[dict[str, tuple[str, float | None]]] = {
-    "not counted": ("tests.bench.uncounted", None),
-    _PLAIN: ("proxy", None),
-    "traced: none": ("proxy", 0.0),
-    "traced: 1 in 100": ("proxy", 0.01),
-    "traced: all": ("proxy", 1.0),
-}
+# The share of the statements that each proxy traces, if it does.
+_PROXIES: Final[dict[str, float | None]] = {_PLAIN: None, "none": 0.0, "1 in 100": 0.01, "all": 1.0}
+_COUNTING_SECONDS: Final = 30
 
 
 def main(
@@ -37,10 +33,10 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each workload through each proxy.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Connections.")] = 8,
 ) -> None:
-    """Print the CPU time per query of each proxy, and its ratio to that of one as it comes: medians, by turns."""
-    table = Table("workload", "proxy", "CPU us/query", "ratio", "lowest", "highest")
+    """Print the CPU time per query with tracing, and its ratio to that without; then that with and without counting."""
+    table = Table("workload", "traced", "CPU us/query", "ratio", "lowest", "highest")
     with filled(flavor) as (version, cluster), collecting() as collector, ExitStack() as stack:
-        proxies = {name: stack.enter_context(_proxy(cluster, collector, *_PROXIES[name])) for name in _PROXIES}
+        proxies = {name: stack.enter_context(_proxy(cluster, collector, _PROXIES[name])) for name in _PROXIES}
         for workload in (each for each in WORKLOADS if each.name in _WORKLOADS):
             samples = [
                 {name: _sample(proxy, cluster, workload, threads, seconds) for name, proxy in proxies.items()}
@@ -51,14 +47,23 @@ def main(
                 spent = median(sample[name] for sample in samples)
                 figures = (median(ratios), ratios[0], ratios[-1])
                 table.add_row(workload.title, name, f"{spent:.1f}", *(f"{figure:.3f}" for figure in figures))
-    Console().print(f"{flavor} {version}, {threads} connections, {rounds} rounds", table)
+        counted = [_counting(cluster, workload, threads) for workload in WORKLOADS if workload.name in _WORKLOADS]
+    Console().print(f"{flavor} {version}, {threads} connections, {rounds} rounds", table, *counted, sep="\n")
 
 
-def _proxy(
-    cluster: Cluster, collector: Collector, module: str, ratio: float | None
-) -> AbstractContextManager[ProxyProcess]:
+def _proxy(cluster: Cluster, collector: Collector, ratio: float | None) -> AbstractContextManager[ProxyProcess]:
     tracing = ("--tracing", "otlp", "--tracing-endpoint", collector.url, "--tracing-ratio", str(ratio))
-    return running_proxy(cluster, "--server-tls", "off", *(tracing if ratio is not None else ()), module=module)
+    return running_proxy(cluster, "--server-tls", "off", *(tracing if ratio is not None else ()))
+
+
+def _counting(cluster: Cluster, workload: Workload, threads: int) -> str:
+    """The line of `tests.bench.alternating`."""
+    primary = cluster.servers[0]
+    with running_proxy(cluster, "--server-tls", "off", module="tests.bench.alternating") as proxy:
+        address = Address(proxy.host, proxy.port, primary.user, primary.password)
+        measure(address, workload, threads, _COUNTING_SECONDS)
+        proxy.stop()
+        return next(line for line in proxy.log.splitlines() if line.startswith(MARK))
 
 
 def _sample(proxy: ProxyProcess, cluster: Cluster, workload: Workload, threads: int, seconds: int) -> float:
