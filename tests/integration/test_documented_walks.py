@@ -47,6 +47,7 @@ NOT_RUN = {
     "make test": "this is part of it",
     "make bench": "it measures for minutes",
     "python -m tests.bench.fresh": "it measures for minutes",
+    "python -m tests.bench.observing": "it measures for minutes",
     "python -m tests.bench.workers": "it measures for minutes",
     "python -m tests.history": "it measures for minutes; tests/integration/test_history.py runs it shortly",
     "python3 -m venv /opt/manyreads": "it is not the test's directory; tests/integration/test_package.py makes one",
