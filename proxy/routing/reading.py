@@ -13,23 +13,14 @@ _ANY_MODE: Final = "ORACLE"
 
 
 class Baseline:
-    """What holds before a session has set anything: sql_mode, isolation, character set; and the last after a reset.
+    """What holds before a session has set anything: sql_mode, isolation, character set; and the last after a reset."""
 
-    `touched` is a value of the type that a user variable has when a write has read it before it was set.
-    """
-
-    __slots__ = ("charset", "isolation", "reset_charset", "sql_mode", "touched")
+    __slots__ = ("charset", "isolation", "reset_charset", "sql_mode")
 
     def __init__(
-        self,
-        sql_mode: str = "",
-        charset: str = "utf8mb4",
-        reset_charset: str = "",
-        isolation: str = REPEATABLE_READ,
-        touched: str = "",
+        self, sql_mode: str = "", charset: str = "utf8mb4", reset_charset: str = "", isolation: str = REPEATABLE_READ
     ) -> None:
         self.isolation = isolation
-        self.touched = touched
         self.sql_mode = sql_mode
         self.charset = charset
         self.reset_charset = reset_charset or charset

@@ -76,7 +76,7 @@ class SessionState:
         self.schema = schema
         self.pins = Pins()
         self.named = NamedStatements()
-        self.variables = UserVariables(baseline.touched)
+        self.variables = UserVariables()
         self.resets = 0
         self.insert_id: int | None = 0
         self.insert_id_lost = False
@@ -172,10 +172,6 @@ class SessionState:
     def missing_variables(self, names: Variables, seen: Seen) -> dict[str, Variable]:
         """Those of `names` that a connection that has `seen` so much has to be told."""
         return self.variables.missing(names, self.reading.version, seen.variables)
-
-    def touch(self, names: Variables, seen: Seen) -> None:
-        """A write has read these user variables, on a connection that has `seen` so much."""
-        self.variables.touch(names, self.reading.version, seen.variables)
 
     def missing(self, version: int) -> Setting | None:
         """The first command that a connection at `version` has to be sent; None when it is in step."""

@@ -27,13 +27,11 @@ class Variable:
 
 
 class UserVariables:
-    """All of them. `uncertain` says that any variable may have got a value that is not known. One that was read by a
-    write before it was set is NULL, of the type of `touched` if that is not empty."""
+    """All of them. `uncertain` says that any variable may have got a value that is not known."""
 
-    __slots__ = ("_known", "_touched", "_version", "uncertain")
+    __slots__ = ("_known", "_version", "uncertain")
 
-    def __init__(self, touched: str = "") -> None:
-        self._touched = touched
+    def __init__(self) -> None:
         self._known: dict[str, Variable] = {}
         self._version = 0
         self.uncertain = False
@@ -60,13 +58,6 @@ class UserVariables:
             return ""
         typed = variable.typed or variable.value
         return typed if variable.epoch == epoch and typed.upper() != _NULL else ""
-
-    def touch(self, names: Variables, epoch: int, seen: dict[str, int]) -> None:
-        """A write has read these: servers set those that have no value, as what they log shall be complete."""
-        for name in (names or frozenset()) - self._known.keys():
-            if self._touched:
-                self.set(SetUserVariable(name, self._touched), epoch, seen)
-            self.set(SetUserVariable(name, _NULL), epoch, seen)
 
     def lose_all(self) -> None:
         """Any of them may have got a value that is not known."""

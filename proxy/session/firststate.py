@@ -16,8 +16,6 @@ from topology.servers import Observation, Vendor
 
 # A login tells one byte of a collation; COM_CHANGE_USER tells two, which no login on a replica could repeat.
 _LARGEST_COLLATION_OF_LOGINS: Final = 255
-# What MySQL makes a user variable that a write has read before it was set; MariaDB's has no type then (observed).
-_TEXT: Final = "''"
 
 
 def first_state(
@@ -41,8 +39,7 @@ def _baseline(collation_id: int, capabilities: int, primary: Observation) -> Bas
     own = charset_of(primary.collation_id)
     charset = charset_of(collation_id) or own
     after_reset = charset if primary.vendor is Vendor.MARIADB else own
-    touched = "" if primary.vendor is Vendor.MARIADB else _TEXT
-    return Baseline(primary.sql_mode + ignore_space, charset, after_reset, primary.isolation, touched)
+    return Baseline(primary.sql_mode + ignore_space, charset, after_reset, primary.isolation)
 
 
 def new_machine(

@@ -138,9 +138,6 @@ class Outcomes:
             self._state.failed(statement, exchange.errno, exchange.begun, seen)
             return
         self._state.apply(statement, self._requests.text(request), seen)
-        # The parameters of EXECUTE are read elsewhere than in what it runs.
-        if statement.reason == "write" and statement.variables and not request.named:
-            self._state.touch(statement.variables, seen)
 
     def _take_report(self, request: Request, told: SessionTrack, failed: bool, seen: Seen) -> None:
         """Believe the server over the text, in all that the text did not tell, or that did not come about."""

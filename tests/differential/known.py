@@ -94,6 +94,13 @@ def _null_of_another_type(difference: Difference) -> bool:
     return nulled and "@" in _text(difference.steps) and difference.only_in_definitions
 
 
+def _never_set(difference: Difference) -> bool:
+    """A user variable without a value is of another type on MySQL once EXECUTE of a write, or a write that sets another
+    variable, has read it."""
+    written = any(re.search(r"EXECUTE|(INSERT|UPDATE) .*@\w+ :=", step.text) for step in difference.steps[:-1])
+    return written and "@" in _text(difference.steps) and difference.only_in_definitions
+
+
 def _rows_beside_others(difference: Difference) -> bool:
     """FOUND_ROWS() together with what is known of a statement behind that SELECT: refused."""
     return difference.refusal == SPLIT.message
@@ -148,6 +155,7 @@ KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
     _of_a_procedure,
     _of_another_type,
     _of_another_plan,
+    _never_set,
     _null_of_another_type,
     _outside_of_a_transaction,
     _rows_before_any_select,

@@ -431,9 +431,3 @@ def test_a_function_that_is_not_known_may_set_any_variable() -> None:
 )
 def test_what_ties_it_to_its_connection_beside_what_is_known(texts: list[str], beside: list[str], reason: str) -> None:
     assert Session().run(*texts).state.tied(frozenset(beside)) == reason
-
-
-def test_what_a_write_has_read_is_known_to_be_null() -> None:
-    session = Session()
-    session.state.touch(frozenset({"a"}), session.seen)
-    assert list(session.state.missing_variables(frozenset({"a"}), Seen())) == ["a"]

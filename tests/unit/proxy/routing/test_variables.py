@@ -92,19 +92,3 @@ def test_a_type_of_another_character_set_is_forgotten() -> None:
     known, seen = variables(a="'x'")
     known.set(SetUserVariable("a", "NULL"), 1, seen)
     assert set_text(known.missing(None, 1, {})) == "SET @`a` = NULL"
-
-
-def test_what_a_write_has_read_is_null_unless_it_was_set() -> None:
-    known, seen = variables(a="1")
-    known.touch(frozenset({"a", "b"}), 0, seen)
-    known.touch(None, 0, seen)
-    assert set_text(known.missing(frozenset({"a", "b"}), 0, {})) in (
-        "SET @`a` = 1, @`b` = NULL",
-        "SET @`b` = NULL, @`a` = 1",
-    )
-
-
-def test_what_a_write_has_read_has_a_type_on_some_servers() -> None:
-    known = UserVariables("''")
-    known.touch(frozenset({"a"}), 0, {})
-    assert set_text(known.missing(None, 0, {})) == "SET @`a` = '', @`a` = NULL"

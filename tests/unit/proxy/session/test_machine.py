@@ -620,22 +620,6 @@ def test_a_variable_that_may_become_null_has_its_type_before(text: str, told: bo
     assert [packet for _, packet in session.sent()] == [b"\x03SET @`a` = 'x'"] * told + [b"\x03" + text.encode()]
 
 
-@pytest.mark.parametrize(
-    ("texts", "told"),
-    [
-        (["INSERT INTO t SELECT @a"], True),
-        (["DELETE FROM t WHERE b = f(@a)"], False),
-        (["SET @b = @a"], False),
-        (["PREPARE p FROM 'INSERT INTO t VALUES (?)'", "EXECUTE p USING @a"], False),
-    ],
-)
-def test_what_a_write_reads_before_it_is_set_is_null(texts: list[str], told: bool) -> None:
-    session = Session()
-    for text in texts:
-        session.query(text)
-    assert bool(session.state.missing_variables(frozenset({"a"}), Seen())) is told
-
-
 def test_an_insert_id_that_was_lost_is_not_made_up() -> None:
     session = Session()
     session.query("INSERT INTO t VALUES (1)")
