@@ -63,11 +63,14 @@ def _of_a_procedure(difference: Difference) -> bool:
 
 
 def _rows_before_any_select(difference: Difference) -> bool:
-    """FOUND_ROWS() where no statement before has found rows."""
-    before = (step for step in difference.steps[:-1] if step.kind is not Kind.PREPARE)
-    return "FOUND_ROWS()" in _text(difference.steps) and not any(
-        _FINDS.search(step.text or "SELECT") for step in before
-    )
+    """FOUND_ROWS() where no statement before has found rows, or a variable that was set to it there."""
+    *before, last = difference.steps
+    if "FOUND_ROWS()" not in _text(difference.steps):
+        set_to = next((at for at, step in enumerate(before) if "FOUND_ROWS()" in step.text), None)
+        if set_to is None or "@" not in last.text:
+            return False
+        before = before[:set_to]
+    return not any(step.kind is not Kind.PREPARE and _FINDS.search(step.text or "SELECT") for step in before)
 
 
 def _outside_of_a_transaction(difference: Difference) -> bool:

@@ -62,6 +62,7 @@ class Told(Session):
         ("SHOW TABLES", PRIMARY),
         ("SHOW VARIABLES LIKE 'x'", PRIMARY),
         ("SELECT a FROM t", PRIMARY),
+        ("SELECT a FROM t FOR UPDATE", PRIMARY),
         ("UPDATE t SET a = 1", PRIMARY),
     ],
 )

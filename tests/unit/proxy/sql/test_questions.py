@@ -37,7 +37,10 @@ def test_of_several_statements_the_first_asks() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["BEGIN", "commit", "SET @a = 1", "INSERT INTO t (a) VALUES (1)", "USE app", "SHOW WARNINGS", "LOCK TABLES t READ"],
+    [
+        *("BEGIN", "commit", "SET @a = 1", "INSERT INTO t (a) VALUES (1)", "USE app", "SHOW WARNINGS"),
+        *("LOCK TABLES t READ", "HANDLER t OPEN", "TRUNCATE t", "XA START 'a'", "GRANT SELECT ON a.* TO b"),
+    ],
 )
 def test_what_leaves_the_rows_found(text: str) -> None:
     assert keeps_found_rows(text)
@@ -48,7 +51,15 @@ def test_what_leaves_the_rows_found(text: str) -> None:
     "text",
     [
         *("SELECT 1", "SET @a = (SELECT 1)", "INSERT INTO t SELECT 1", "INSERT INTO t VALUES (1) RETURNING a"),
-        *("UPDATE t SET a = 1", "DO 1", "SHOW TABLES", "CREATE TABLE t SELECT 1", "CALL p()", "SETTLE"),
+        *(
+            "UPDATE t SET a = 1",
+            "EXPLAIN SELECT 1",
+            "DO 1",
+            "SHOW TABLES",
+            "CREATE TABLE t SELECT 1",
+            "CALL p()",
+            "SETTLE",
+        ),
     ],
 )
 def test_what_changes_them(text: str) -> None:
