@@ -18,9 +18,7 @@ _RETOLD: Final = re.compile(
     r"|SHOW (WARNINGS|ERRORS)( LIMIT \d+)?|SHOW COUNT\(\*\) (WARNINGS|ERRORS)"
 )
 # What finds rows, or may do so: an execution of what was prepared as well.
-_FINDS: Final = re.compile(
-    r"SELECT (?!no_such|\* FROM no_such)|^(TABLE|VALUES) |SHOW|DESC|CALL|EXECUTE|INTO @|RETURNING"
-)
+_FINDS: Final = re.compile(r"SELECT (?!no_such|\* FROM no_such)|^(TABLE|VALUES) |SHOW|DESC|CALL|EXECUTE|INTO @")
 # The packets that end columns or rows: an EOF, or an OK without any text.
 _EOF, _OK = 5, 7
 # Behind these nobody knows whether MariaDB still has the warnings of before.

@@ -15,6 +15,6 @@ def killing(request: pytest.FixtureRequest) -> Iterator[Killing]:
         yield Killing(place)
 
 
-@pytest.mark.parametrize("seed", [1, 3, 5, 6])
+@pytest.mark.parametrize("seed", [1, 3, 6])
 def test_a_run_that_was_killed_is_finished_by_the_next(killing: Killing, seed: int) -> None:
     print(killing.run(seed))

@@ -66,15 +66,15 @@ def test_upgrades_under_load_are_unnoticed_by_pools(
         engine = sqlalchemy.create_engine(url, pool_pre_ping=True, pool_size=CLIENTS)
         load = Load([worker(engine, who) for who in range(CLIENTS)])
         try:
-            load.wait_for_progress(10)
+            load.wait_for_progress(5)
             with generation(table, tmp_path / "takeover", "--workers", workers[1]) as second:
                 second.wait_for_log(f"serving on 127.0.0.1:{port}")
                 first.wait_for_log("another process takes over")
                 assert first.process.wait(DEADLINE) == 0
-                load.wait_for_progress(10)
+                load.wait_for_progress(5)
                 with generation(table, tmp_path / "takeover", "--workers", workers[2]) as third:
                     assert second.process.wait(DEADLINE) == 0
-                    load.wait_for_progress(10)
+                    load.wait_for_progress(5)
                     load.stop()
                     assert "cut off" not in first.log + second.log
                     assert run_once(table, third, f"SELECT COUNT(*) FROM {SCHEMA}.written") == sum(load.counts)

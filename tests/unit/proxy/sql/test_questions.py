@@ -40,6 +40,7 @@ def test_of_several_statements_the_first_asks() -> None:
     [
         *("BEGIN", "commit", "SET @a = 1", "INSERT INTO t (a) VALUES (1)", "USE app", "SHOW WARNINGS"),
         *("LOCK TABLES t READ", "HANDLER t OPEN", "TRUNCATE t", "XA START 'a'", "GRANT SELECT ON a.* TO b"),
+        *("DELETE FROM t WHERE a = 1", "DELETE FROM t RETURNING a", "INSERT INTO t VALUES (1) RETURNING a"),
     ],
 )
 def test_what_leaves_the_rows_found(text: str) -> None:
@@ -50,7 +51,8 @@ def test_what_leaves_the_rows_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("SELECT 1", "SET @a = (SELECT 1)", "INSERT INTO t SELECT 1", "INSERT INTO t VALUES (1) RETURNING a"),
+        *("SELECT 1", "SET @a = (SELECT 1)", "INSERT INTO t SELECT 1", "INSERT INTO t (TABLE u)"),
+        *("DELETE t FROM t JOIN u USING (a)", "DELETE FROM t USING t JOIN u", "DELETE FROM t WHERE a = (SELECT 1)"),
         *(
             "UPDATE t SET a = 1",
             "EXPLAIN SELECT 1",
