@@ -206,7 +206,6 @@ class LastStatement:
 
     def _may_keep_warnings(self, statement: Statement) -> bool:
         """Whether that depends on what it runs."""
-        if statement.reason == "locking-read":
-            # What is locked are rows of tables.
-            return False
-        return self._mariadb and statement.kind is PRIMARY and not statement.reads and not statement.written
+        # What is locked are rows of tables.
+        without = statement.kind is PRIMARY and statement.reason != "locking-read"
+        return self._mariadb and without and not statement.reads and not statement.written

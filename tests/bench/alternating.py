@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any, Final
+from unittest.mock import patch
 
 import proxy.session.client
 import proxy.session.counting
@@ -49,12 +50,14 @@ class Turns:
             self._turn(self._took[1], pass_over, float)
 
     def _turn(self, took: list[float], what: Callable[..., None], clock: Callable[[], float]) -> None:
-        proxy.session.counting.Ledger.count = what  # type: ignore[method-assign]  # for all sessions
-        for module in (proxy.session.client, proxy.session.sending):
-            module.perf_counter = clock  # type: ignore[attr-defined]  # imported there
-        begin, before = time.process_time(), self._statements
-        time.sleep(_TURN)
-        spent, statements = time.process_time() - begin, self._statements - before
+        with (
+            patch.object(proxy.session.counting.Ledger, "count", what),
+            patch.object(proxy.session.client, "perf_counter", clock),
+            patch.object(proxy.session.sending, "perf_counter", clock),
+        ):
+            begin, before = time.process_time(), self._statements
+            time.sleep(_TURN)
+            spent, statements = time.process_time() - begin, self._statements - before
         if statements >= _FEWEST:
             took.append(spent / statements * 1e6)
 

@@ -2,11 +2,12 @@
 
 import json
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from proxy.admin.traffic import OWN_TIME_SHARE, Traffic, Usage
+from proxy.backend.connection import BackendConnection
 from proxy.routing.policy import Target, route_to
 from proxy.session.counting import Ledger
 from proxy.session.journal import Journal
@@ -53,7 +54,7 @@ def ledger(**settings: Any) -> tuple[Ledger, Link, Usage]:
 def count(of: Ledger, made: Request, link: Link, errno: int = 0) -> None:
     exchange = Exchange(made.reply, layout_of(0))
     exchange.errno, exchange.rows, exchange.affected = errno, 2, 3
-    of.count(made, link, exchange, on_primary=False)  # type: ignore[arg-type]  # it has what is counted of a link
+    of.count(made, cast(BackendConnection, link), exchange, on_primary=False)
 
 
 def test_time_is_split() -> None:
