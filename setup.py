@@ -14,8 +14,8 @@ from setuptools import setup
 COMPILED = {
     "proxy/admin": "traffic",
     "proxy/backend": "connection tracked translated",
-    "proxy/routing": "balance named pins policy reading reported seen state told twins variables",
-    "proxy/session": "client counting delivery diagnostics inbox lastran laststatement lending links losses "
+    "proxy/routing": "balance named pins policy reading repeatable reported seen state told twins variables",
+    "proxy/session": "bulk client counting delivery diagnostics inbox lastran laststatement lending links losses "
     "machine metadata outcomes passage phases preludes prepared presence promotion recovery remedies "
     "repetition replay request requests runner sending sentence servers statements steps transactionlog "
     "turn twin visibility "

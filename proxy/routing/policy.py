@@ -95,4 +95,4 @@ def _reason_to_stay(statement: Statement, state: SessionState) -> str:
         return IN_TRANSACTION.reason
     if state.schema.lower() in SERVER_SCHEMAS:
         return "server-local"
-    return "" if state.knows(statement) else "user-variable"
+    return "" if state.repeatable.knows(statement.variables) else "user-variable"

@@ -1,20 +1,18 @@
-"""What a session has set: the state that can be repeated on another connection, and the reasons that tie it down."""
+"""The state of a session as its replies tell it: what can be repeated on another connection, and what ties it down."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from proxy.routing.named import NamedStatements
 from proxy.routing.pins import Pins, may_hold_on_error
-from proxy.routing.reading import Baseline, Reading
+from proxy.routing.reading import Baseline
+from proxy.routing.repeatable import Repeatable
 from proxy.routing.reported import explains, new_values
 from proxy.routing.seen import Seen
-from proxy.routing.settings import NOTHING, Setting, SettingLog
-from proxy.routing.told import Fit, Told, fit, told_first
+from proxy.routing.settings import Setting
 from proxy.routing.twins import Twins
-from proxy.routing.variables import UserVariables, Variable
 from proxy.sql import effects as e
-from proxy.sql.statement import SERVER_SCHEMAS, Statement, Variables
+from proxy.sql.statement import SERVER_SCHEMAS, Statement
 from proxy.sql.transactions import SAVEPOINTS
 from proxy.wire.constants import (
     SERVER_STATUS_AUTOCOMMIT,
@@ -45,56 +43,33 @@ _NOT_BEGUN: Final = frozenset({1064, 1243})
 class SessionState:
     """State of one client session, brought up to date after each reply.
 
-    `status` is the last status word of the primary. `schema` is the default schema, empty for none. `reading` is how
-    the session's texts are read. `named` are the statements prepared as text, `variables` the user variables. `resets`
-    counts COM_RESET_CONNECTIONs. `free` says that nothing keeps a plain read from any replica: no pin, no transaction,
-    no schema of the server's own. `released` says that the client asked for the end of its connection (COMMIT RELEASE).
-    `twins` is about transactions that read on replicas. `insert_id_lost` says that a connection was lost that alone
-    knew what LAST_INSERT_ID() gives.
+    `status` is the last status word of the primary. `repeatable` is what another connection can be told, of which
+    `reading` and `schema` are parts. `free` says that nothing keeps a plain read from any replica: no pin, no
+    transaction, no schema of the server's own. `released` says that the client asked for the end of its connection
+    (COMMIT RELEASE). `twins` is about transactions that read on replicas. `insert_id_lost` says that a connection was
+    lost that alone knew what LAST_INSERT_ID() gives.
     """
 
     __slots__ = (
-        *(
-            "_settings",
-            "_time_limit",
-            "_status",
-            "free",
-            "insert_id",
-            "insert_id_lost",
-            "named",
-            "pins",
-            "reading",
-            "released",
-        ),
-        *("resets", "schema", "twins", "variables"),
+        *("_status", "free", "insert_id", "insert_id_lost", "pins", "reading", "released", "repeatable", "twins"),
     )
 
     def __init__(self, schema: str, status: int, baseline: Baseline | None = None, *, optimistic: bool = False) -> None:
         baseline = baseline or Baseline()
-        self._settings = SettingLog()
-        self._time_limit: e.SetVariable | None = None
-        self.schema = schema
+        self.repeatable = Repeatable(schema, baseline, status)
+        self.reading = self.repeatable.reading
         self.pins = Pins()
-        self.named = NamedStatements()
-        self.variables = UserVariables()
-        self.resets = 0
         self.insert_id: int | None = 0
         self.insert_id_lost = False
         self.released = False
         self.twins = Twins(baseline.isolation, optimistic=optimistic)
         self._status = status
-        self.reading = Reading(baseline, status)
         self._judge()
 
-    def limit_time(self, setting: e.SetVariable | None) -> None:
-        """What limits the time of statements, at the operator's wish, also after each reset."""
-        self._time_limit = setting
-        if setting is not None:
-            self._settings.variable(setting)
-
-    def begin(self, schema: str, collation_id: int) -> None:
-        """What the login has said, as far as a connection that was reset has to be told of it."""
-        self._settings.begin(schema.encode(), collation_id)
+    @property
+    def schema(self) -> str:
+        """The default schema, empty for none."""
+        return self.repeatable.schema
 
     @property
     def status(self) -> int:
@@ -109,11 +84,6 @@ class SessionState:
         self._status = status
         self.reading.status_changed(status)
         self._judge()
-
-    @property
-    def version(self) -> int:
-        """Counts changes of settings, so that a connection knows which ones it has not seen."""
-        return self._settings.version
 
     @property
     def in_transaction(self) -> bool:
@@ -133,7 +103,7 @@ class SessionState:
     @property
     def begins_itself(self) -> bool:
         """Whether a transaction begins with a statement, on every connection that was told what the session has set."""
-        return not self._status & _TRANSACTION_FLAGS and self._settings.knows("autocommit")
+        return not self._status & _TRANSACTION_FLAGS and self.repeatable.settings.knows("autocommit")
 
     @property
     def pin(self) -> str:
@@ -148,14 +118,14 @@ class SessionState:
     @property
     def private(self) -> bool:
         """Whether the primary's connection may hold what cannot be repeated: losing it must end the session."""
-        return bool(self.pins or self.pins.holds) or not self._repeatable
+        return bool(self.pins or self.pins.holds) or not self.repeatable.complete
 
     def tied(self, beside: frozenset[str]) -> str:
         """The first reason for which it is `private`, other than those `beside`; empty if there is none."""
         for reason in (*self.pins.reasons(), *sorted(self.pins.holds)):
             if reason not in beside:
                 return reason
-        return "" if self._repeatable else "session-state"
+        return "" if self.repeatable.complete else "session-state"
 
     @property
     def text_settings(self) -> tuple[str, ...] | None:
@@ -163,19 +133,7 @@ class SessionState:
 
         None when it is not known.
         """
-        return None if self.pins else self._settings.of_texts
-
-    def knows(self, statement: Statement) -> bool:
-        """Whether the user variables that a statement asks for can be repeated on any connection."""
-        return self.variables.can_be_told(statement.variables, self.reading.version)
-
-    def missing_variables(self, names: Variables, seen: Seen) -> dict[str, Variable]:
-        """Those of `names` that a connection that has `seen` so much has to be told."""
-        return self.variables.missing(names, self.reading.version, seen.variables)
-
-    def missing(self, version: int) -> Setting | None:
-        """The first command that a connection at `version` has to be sent; None when it is in step."""
-        return self._settings.missing(version)
+        return None if self.pins else self.repeatable.settings.of_texts
 
     # --- what a reply changes ----------------------------------------------------------------------------------------
 
@@ -186,9 +144,9 @@ class SessionState:
         if statement.writes:
             # LAST_INSERT_ID() asks the connection that wrote.
             self.insert_id = seen.insert_id = None
-        if self._settings.full:
+        if self.repeatable.settings.full:
             self.pins.add("many-settings")
-        seen.version = self.version
+        seen.version = self.repeatable.version
         self._judge()
 
     def failed(self, statement: Statement, errno: int, begun: bool, seen: Seen) -> None:
@@ -199,7 +157,7 @@ class SessionState:
                 self._half_set(effect, seen)
             elif isinstance(effect, e.Prepare):
                 # The error can be that of the text to be prepared, and what had the name before is gone then, too.
-                self.named.forget(effect.name)
+                self.repeatable.named.forget(effect.name)
             elif not_begun:
                 continue
             elif begun or not isinstance(effect, e.Pin) or may_hold_on_error(effect):
@@ -221,7 +179,7 @@ class SessionState:
         elif isinstance(effect, e.Hold):
             self._hold(effect, b"", seen)
         elif isinstance(effect, e.SetUserVariable):
-            self.variables.lose_all()
+            self.repeatable.variables.lose_all()
 
     def reported(self, track: SessionTrack, effects: Sequence[e.Effect], seen: Seen, *, triggers: bool = False) -> None:
         """Take over what the primary said of the session's state; `effects` are those that were taken over already.
@@ -236,8 +194,8 @@ class SessionState:
         if track.changed and not explains(effects):
             self.pins.add(_STATE_CHANGE)
         elif track.changed and triggers:
-            self.variables.lose_all()
-        seen.version = self.version
+            self.repeatable.variables.lose_all()
+        seen.version = self.repeatable.version
         self._judge()
 
     def _schema_reported(self, schema: str, effects: Sequence[e.Effect], seen: Seen) -> None:
@@ -256,10 +214,9 @@ class SessionState:
 
     def use(self, schema: str, name: bytes, seen: Seen) -> None:
         """The default schema was set; `name` is the same in the character set of the client."""
-        self.schema = schema
+        self.repeatable.use(schema, name)
         self.pins.end(_NO_SCHEMA)
-        self._settings.use(name)
-        seen.version = self.version
+        seen.version = self.repeatable.version
         self._judge()
 
     def lose_connection(self) -> None:
@@ -267,75 +224,26 @@ class SessionState:
         if self.wrote:
             self.insert_id, self.insert_id_lost = 0, True
 
-    def leave_schema(self) -> None:
-        """A connection is about to leave the default schema: have it come back before its next request."""
-        self._settings.use(self.schema.encode())
-
     def set_option(self, packet: bytes, seen: Seen) -> None:
         """COM_SET_OPTION succeeded."""
-        self._settings.option(packet)
-        seen.version = self.version
+        self.repeatable.settings.option(packet)
+        seen.version = self.repeatable.version
 
     def reset(self) -> None:
         """COM_RESET_CONNECTION: everything but the default schema, the option and the roles is as after the login."""
-        self._settings.clear()
-        self.limit_time(self._time_limit)
+        self.repeatable.reset()
         self.pins.clear_all_but(_NO_SCHEMA)
-        self.named.clear()
-        self.variables.clear()
         self.insert_id = 0
         self.insert_id_lost = False
-        self.resets += 1
         self.twins.reset()
-        self.reading.reset()
         self._judge()
-
-    # --- connections change hands ------------------------------------------------------------------------------------
 
     @property
     def transferable(self) -> bool:
         """Whether the primary's connection can be given to another session, and this one go on with another."""
         if self.pins or self.pins.holds or self._status & SERVER_STATUS_IN_TRANS or not self.schema.isascii():
             return False
-        return self._repeatable
-
-    @property
-    def _repeatable(self) -> bool:
-        """Whether all user variables, and all that is prepared as text, are what they are if they are repeated now."""
-        return self.variables.can_be_told(None, self.reading.version) and self.named.all_mean(
-            (self.schema, self.reading.version)
-        )
-
-    def told(self, seen: Seen) -> Told:
-        """What a connection that has `seen` so much has of this session."""
-        in_step = seen.version == self.version and seen.resets == self.resets and seen.detour is None
-        return Told(
-            settings=self._settings.told if in_step else None,
-            lasting=self._settings.lasting,
-            bare=not (seen.variables or seen.named),
-            reset=seen.was_reset,
-            insert_id=seen.insert_id,
-        )
-
-    def fit(self, told: Told, resettable: bool) -> Fit:
-        """How far a connection is from this session; `resettable` says that a reset brings back what the login made."""
-        if told.reset and not self.resets and not resettable:
-            return Fit.UNFIT
-        if self.resets and not told.reset:
-            return min(Fit.RESET, fit(told, self._settings.told, resettable=True))
-        return fit(told, self._settings.told, resettable or bool(self.resets))
-
-    def take_over(self, told: Told, seen: Seen) -> None:
-        """A connection becomes this session's: what is to be told to it follows from `seen`."""
-        seen.version, seen.resets, seen.insert_id = NOTHING, self.resets, told.insert_id
-        alike = told.bare and (told.reset or not self.resets)
-        known = told_first(told.settings, self._settings.told) if alike and told.settings is not None else -1
-        if known < 0:
-            seen.resets = self.resets - 1
-        elif told.settings == self._settings.told:
-            seen.version = self.version
-        else:
-            seen.version = self._settings.version_of_first(known)
+        return self.repeatable.complete
 
     def _judge(self) -> None:
         self.free = not (self.pins or self.in_transaction or self.schema.lower() in SERVER_SCHEMAS)
@@ -343,29 +251,26 @@ class SessionState:
     # --- one effect each ---------------------------------------------------------------------------------------------
 
     def _set_variable(self, effect: e.SetVariable, text: bytes, seen: Seen) -> None:
+        self.repeatable.set_variable(effect)
         if effect.value:
-            self._settings.variable(effect)
             self.pins.end(f"set-expression:{effect.name}")
         else:
-            self._settings.forget(effect.name)
             self.pins.add(f"set-expression:{effect.name}")
-        self.reading.variable_set(effect)
 
     def _set_names(self, effect: e.SetNames, text: bytes, seen: Seen) -> None:
-        self._settings.names(effect)
-        self.reading.names_set(effect)
+        self.repeatable.set_names(effect)
 
     def _set_role(self, effect: e.SetRole, text: bytes, seen: Seen) -> None:
-        self._settings.role(effect)
+        self.repeatable.settings.role(effect)
 
     def _set_user_variable(self, effect: e.SetUserVariable, text: bytes, seen: Seen) -> None:
-        self.variables.set(effect, self.reading.version, seen.variables)
+        self.repeatable.set_user_variable(effect, seen)
 
     def _set_transaction(self, effect: e.SetTransaction, text: bytes, seen: Seen) -> None:
         if not effect.session:
             self.pins.add(_NEXT_TRANSACTION, _ISOLATION if effect.isolation else _ACCESS)
             return
-        self._settings.transactions(effect)
+        self.repeatable.settings.transactions(effect)
         self.twins.of_session(effect.read_only, effect.isolation)
 
     def _use_schema(self, effect: e.UseSchema, text: bytes, seen: Seen) -> None:
@@ -399,7 +304,7 @@ class SessionState:
             self.insert_id = seen.insert_id = None
             return
         if effect.reason == _UNKNOWN_FUNCTION:
-            self.variables.lose_all()
+            self.repeatable.variables.lose_all()
         self.pins.hold(effect)
 
     def _renamed(self, effect: e.Renamed, text: bytes, seen: Seen) -> None:
@@ -407,16 +312,14 @@ class SessionState:
 
     def _prepare(self, effect: e.Prepare, text: bytes, seen: Seen) -> None:
         if effect.statement is None:
-            self.named.forget(effect.name)
+            self.repeatable.named.forget(effect.name)
             self.pins.add(_TEXT_PREPARE, effect.name)
         else:
-            seen.named[effect.name] = self.named.add(
-                effect.name, effect.statement, text, (self.schema, self.reading.version)
-            )
+            self.repeatable.prepare(effect.name, effect.statement, text, seen)
             self.pins.end(_TEXT_PREPARE, effect.name)
 
     def _deallocate(self, effect: e.Deallocate, text: bytes, seen: Seen) -> None:
-        self.named.forget(effect.name)
+        self.repeatable.named.forget(effect.name)
         self.pins.end(_TEXT_PREPARE, effect.name)
 
     def _nothing(self, effect: e.Effect, text: bytes, seen: Seen) -> None:

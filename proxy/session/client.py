@@ -11,12 +11,12 @@ from proxy.channel import PacketChannel
 from proxy.flow import Hold, ReadGate
 from proxy.parting import part
 from proxy.session.asking import Asking
+from proxy.session.bulk import Bulk
 from proxy.session.context import Context
 from proxy.session.gate import in_progress
-from proxy.session.inbox import HIGH_WATER, Inbox, check_header, is_one_packet
+from proxy.session.inbox import HIGH_WATER, Inbox, is_one_packet
 from proxy.session.machine import Machine
 from proxy.session.memory import Holdings
-from proxy.session.passage import Passage
 from proxy.session.phases import CHANGING, CLOSED, DUMPING, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
 from proxy.session.presence import Presence
 from proxy.session.request import Asked, Request
@@ -28,7 +28,6 @@ from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload
-from proxy.wire.stream import BodyStream, FileStream, PacketNumbers
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,6 @@ class ClientSession(asyncio.Protocol):
         self.statements = 0
         self.phase: Phase = IDLE
         self._inbox = Inbox()
-        self._passage: Passage | None = None
         self._proceeding = False
         self._doomed = False
         self._farewell = b""
@@ -93,6 +91,8 @@ class ClientSession(asyncio.Protocol):
         self.runner.attach(self._transport.write)
         if isinstance(transport, CompressedToClient):
             self._compressed = transport
+        renumbers = isinstance(transport, CompressedToClient)
+        self._bulk = Bulk(self, self._inbox, self._gate, self._memory, renumbers=renumbers)
         self._context.enter(self.presence)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -118,11 +118,11 @@ class ClientSession(asyncio.Protocol):
     def close(self) -> None:
         """End the session and give up its server connections. Safe to call twice."""
         # Whoever is still sending a command shall be able to read why it was refused.
-        sending = self._passage is not None
+        sending = self._bulk.passage is not None
         if self.phase is CLOSED:
             return
         under_way = self.phase is WORKING or self.phase is DUMPING
-        self._enter(CLOSED)
+        self.enter(CLOSED)
         self._holdings.end()
         self._context.leave(self.presence)
         if self._change is not None:
@@ -133,7 +133,8 @@ class ClientSession(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _enter(self, phase: Phase) -> None:
+    def enter(self, phase: Phase) -> None:
+        """Go on in another phase."""
         if phase not in TRANSITIONS[self.phase]:
             raise AssertionError(f"a session cannot go from {self.phase.name} to {phase.name}")
         self.phase = phase
@@ -146,7 +147,7 @@ class ClientSession(asyncio.Protocol):
             if self.phase is IDLE and not self._inbox and is_one_packet(data):
                 self._take(data)
             elif (self.phase is STREAMING and not self._gate.held(Hold.NO_SERVER_YET)) or self.phase is UPLOADING:
-                self._stream(data)
+                self._bulk.stream(data)
             elif self.phase is DUMPING:
                 self.runner.stream(data)
             elif self._dialogue is not None:
@@ -168,9 +169,9 @@ class ClientSession(asyncio.Protocol):
                 if (packet := self._inbox.take()) is not None:
                     self._take(packet)
                 elif (large := self._inbox.take_large()) is not None:
-                    self._take_large(*large)
+                    self._bulk.take(*large)
                 elif self._memory.full and (begun := self._inbox.take_begun()) is not None:
-                    self._pass_over(*begun, self._memory.refused("statement"))
+                    self._bulk.pass_over(*begun, self._memory.refused("statement"))
                 else:
                     break
         except MalformedPacket as error:
@@ -200,13 +201,13 @@ class ClientSession(asyncio.Protocol):
                 return
             request.begun = begun
             self.statements += 1
-            self._enter(WORKING)
+            self.enter(WORKING)
             if len(packet) >= _LONG:
                 self._holdings.command = len(packet)
                 self._holdings.weigh()
             self.runner.start(request)
         elif isinstance(request, Asked):
-            self._enter(WORKING)
+            self.enter(WORKING)
             self._asking.ask(request)
         elif code == c.COM_CHANGE_USER:
             self._change_user(packet)
@@ -215,7 +216,7 @@ class ClientSession(asyncio.Protocol):
 
     def _answer(self, err: Err) -> None:
         """Answer a command with an error at once."""
-        self._send_error(err, 1)
+        self.send_error(err, 1)
         if self._compressed is not None:
             self._compressed.reply_over()
 
@@ -244,73 +245,20 @@ class ClientSession(asyncio.Protocol):
         self.request_over()
 
     def _change_user(self, packet: bytes) -> None:
-        self._enter(CHANGING)
+        self.enter(CHANGING)
         self._dialogue = PacketChannel.amid(self._transport, 1)
         self._dialogue.data_received(self._inbox.take_all())
         payload = packet[c.HEADER_SIZE :]
         self._change = self._context.spawn(self._changer.change(self, self._dialogue, payload))
 
-    def _take_large(self, length: int, head: bytes) -> None:
-        check_header(length, head[3])
-        if self._memory.full and not in_progress(self.machine.state):
-            self._pass_over(length, head, self._memory.refused("statement"))
-            return
-        request = self.machine.requests.streamed(head)
-        if not isinstance(request, Request):
-            self._pass_over(length, head, request)
-            return
-        self._enter(STREAMING)
-        answered = request.reply is not Reply.NONE
-        self._passage = Passage(BodyStream(length), self._numbers(), answered=answered, skip=c.HEADER_SIZE)
-        request.begun = perf_counter()
-        request.packet, rest = self._passage.feed(head)
-        self._inbox.add(rest)
-        self._gate.hold(Hold.NO_SERVER_YET)
-        self.runner.start(request)
-
-    def _pass_over(self, length: int, head: bytes, refusal: Err | None) -> None:
-        """Have a large command read and not run; it is answered once all of it was read, unless it has no reply."""
-        self._enter(STREAMING)
-        if head[c.HEADER_SIZE] == c.COM_STMT_SEND_LONG_DATA:
-            refusal = None if refusal is None or refusal.errno == c.ER_OUT_OF_RESOURCES else refusal
-        self._passage = Passage(BodyStream(length), self._numbers(), wanted=False, refusal=refusal, skip=c.HEADER_SIZE)
-        self._stream(head)
-
-    def _numbers(self) -> PacketNumbers | None:
-        """A client that compresses may have counted wrong, and nobody has looked so far."""
-        return None if self._compressed is None else PacketNumbers(0)
-
-    def _stream(self, data: bytes) -> None:
-        """Pass the next bytes of a large command, or of a file, on."""
-        passage = self._passage
-        if passage is None:
-            return
-        piece, rest = passage.feed(data)
-        if passage.wanted:
-            self.runner.stream(piece)
-        if passage.done:
-            self._passage = None
-            self._inbox.add(rest)
-            self._passed(passage)
-
-    def _passed(self, passage: Passage) -> None:
-        if passage.is_file:
-            self._enter(WORKING)
-            self.runner.file_sent(passage.last)
-        elif passage.wanted and passage.answered:
-            self._enter(WORKING)
-        else:
-            if passage.refusal is not None:
-                self._send_error(passage.refusal, (passage.last + 1) & 0xFF)
-            self.request_over()
-
-    def _send_error(self, err: Err, sequence: int) -> None:
+    def send_error(self, err: Err, sequence: int) -> None:
+        """Answer with an error, in a packet of this number."""
         self._transport.write(frame(err_payload(err), sequence))
 
     def refuse_malformed(self, error: MalformedPacket) -> None:
         """What the client sent makes no sense: say so, and close."""
         log.warning("%s: malformed packet: %s; connection closed", self._name, error)
-        self._send_error(Err(c.ER_NET_PACKETS_OUT_OF_ORDER, "Malformed packet", "08S01"), 1)
+        self.send_error(Err(c.ER_NET_PACKETS_OUT_OF_ORDER, "Malformed packet", "08S01"), 1)
         self.close()
 
     # --- what a change of the user tells -----------------------------------------------------------------------------
@@ -349,14 +297,14 @@ class ClientSession(asyncio.Protocol):
     def request_sent(self) -> None:
         """Called by the runner: the rest of a large command may follow, or what answers the events of a dump."""
         if self.phase is WORKING:
-            self._enter(DUMPING)
+            self.enter(DUMPING)
             # As servers do: they close when the last event was sent.
             self._doomed = True
             self._gate.release(Hold.INBOX_FULL)
             self.runner.stream(self._inbox.take_all())
             return
         self._gate.release(Hold.NO_SERVER_YET)
-        self._stream(self._inbox.take_all())
+        self._bulk.stream(self._inbox.take_all())
 
     def file_wanted(self, sequence: int) -> None:
         """Called by the runner: the client was asked for a file, and all that it sends now belongs to that."""
@@ -364,10 +312,7 @@ class ClientSession(asyncio.Protocol):
             # No server asks in the middle of a command.
             self.close()
             return
-        self._enter(UPLOADING)
-        self._passage = Passage(FileStream(), None if self._compressed is None else PacketNumbers(sequence + 1))
-        self._gate.release(Hold.INBOX_FULL)
-        self._stream(self._inbox.take_all())
+        self._bulk.take_file(sequence)
 
     def reply_goes_on(self) -> None:
         """Called by the runner."""
@@ -375,13 +320,13 @@ class ClientSession(asyncio.Protocol):
 
     def request_over(self) -> None:
         """Called by the runner."""
-        self._enter(IDLE)
+        self.enter(IDLE)
         if self._holdings.held:
             self._holdings.over()
         if self._compressed is not None:
             self._compressed.reply_over()
         # Answered before the whole of it was sent, a large command or a file leaves bytes behind that are no commands.
-        if self._passage is not None or self._doomed or (self._context.hurrying and self.runner.insight.at_rest):
+        if self._bulk.passage is not None or self._doomed or (self._context.hurrying and self.runner.insight.at_rest):
             self._leave()
         elif self._inbox:
             self._gate.release(Hold.INBOX_FULL)
@@ -390,14 +335,14 @@ class ClientSession(asyncio.Protocol):
     def refuse(self, request: Request, err: Err) -> None:
         """Called by the runner."""
         if request.reply is not Reply.NONE:
-            self._send_error(err, 1)
+            self.send_error(err, 1)
         self.request_over()
 
     def lose(self, err: Err, sequence: int) -> None:
         """Called by the runner."""
         # A client that sends a file expects no packet before the end of that; no server has one for it either.
         if sequence and self.phase is not UPLOADING:
-            self._send_error(err, sequence)
+            self.send_error(err, sequence)
         self.close()
 
     def state_lost(self, farewell: bytes) -> None:

@@ -26,7 +26,7 @@ def first_state(
     state = SessionState(schema, 0, _baseline(collation_id, capabilities, primary), optimistic=optimistic)
     # A reset takes the client's character set from a connection to MySQL, and leaves it on MariaDB.
     told = primary.vendor is Vendor.MYSQL and charset_of(collation_id)
-    state.begin(schema, collation_id if told else 0)
+    state.repeatable.begin(schema, collation_id if told else 0)
     if collation_id > _LARGEST_COLLATION_OF_LOGINS:
         state.pin_down("character-set")
     return state

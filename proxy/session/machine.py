@@ -83,7 +83,7 @@ class Machine:
 
         MariaDB keeps them through statements without a table, and nobody else may see them.
         """
-        told = self.state.told(seen)
+        told = self.state.repeatable.told(seen)
         leftover = warned or (seen.warned and self.vendor is Vendor.MARIADB)
         return replace(told, bare=False) if leftover else told
 

@@ -167,7 +167,7 @@ class Outcomes:
         """The primary's connection, and so the session, was set back to where its login had left it."""
         self._state.reset()
         self._statements.clear()
-        seen.resets = self._state.resets
+        seen.resets = self._state.repeatable.resets
         seen.forget_all()
         self._requests.read_anew()
 

@@ -201,7 +201,7 @@ class Requests:
     def _named(self, execute: Request) -> Request:
         """EXECUTE as text: it is what the text is that was prepared, with the variables that give it its values."""
         name = next((effect.name for effect in execute.statement.effects if isinstance(effect, Execute)), "")
-        named = self._state.named.find(name)
+        named = self._state.repeatable.named.find(name)
         if named is None:
             execute.statement = _UNKNOWN_NAME
             return execute

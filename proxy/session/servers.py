@@ -50,7 +50,7 @@ class Servers:
         self._identity = identity
         self._state = state
         self._ran = ran
-        self._fresh = state.told(Seen())
+        self._fresh = state.repeatable.told(Seen())
         self._wish: Wish | None = None
         # Unless it is known to be another session's, too.
         self._account: object = object()
@@ -269,7 +269,7 @@ class Servers:
         self._context.pool.get(self._wish)
 
     def _fit(self, told: Told) -> Fit:
-        return self._state.fit(told, resettable=self._resettable)
+        return self._state.repeatable.fit(told, resettable=self._resettable)
 
     @property
     def _resettable(self) -> bool:
@@ -292,7 +292,7 @@ class Servers:
                 return
             if outcome.told is not None:
                 link.seen = link.seen.passed_on()
-                self._state.take_over(outcome.told, link.seen)
+                self._state.repeatable.take_over(outcome.told, link.seen)
             self.add(link)
             opened(link)
             return

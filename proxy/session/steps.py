@@ -32,6 +32,7 @@ class Steps:
 
     def __init__(self, state: SessionState, statements: Statements, attributes: bool) -> None:
         self._state = state
+        self._repeatable = state.repeatable
         self._statements = statements
         self._attributes = attributes
 
@@ -41,8 +42,8 @@ class Steps:
 
     def prelude(self, seen: Seen, request: Request) -> Prelude | None:
         """What a connection has to be told before `request`; None when it is in step."""
-        state = self._state
-        if seen.resets != state.resets or seen.version != state.version or state.insert_id != seen.insert_id:
+        state, has = self._state, self._repeatable
+        if seen.resets != has.resets or seen.version != has.version or state.insert_id != seen.insert_id:
             step = self.next_setting(seen, request)
             if step is not None:
                 return step
@@ -83,24 +84,24 @@ class Steps:
 
     def _variables(self, seen: Seen, variables: Variables) -> Prelude | None:
         """Set the user variables that a request reads."""
-        if (variables is None or variables) and (missing := self._state.missing_variables(variables, seen)):
+        if (variables is None or variables) and (missing := self._repeatable.missing_variables(variables, seen)):
             versions = {name: variable.version for name, variable in missing.items()}
             return Prelude(self.query(set_text(missing).encode()), variables=versions)
         return None
 
     def _name_again(self, seen: Seen, name: str) -> Prelude | None:
         """Prepare as text, on this connection, what the session has prepared under a name."""
-        statement = self._state.named.find(name)
+        statement = self._repeatable.named.find(name)
         if statement is None or seen.named.get(name) == statement.version:
             return None
         return Prelude(self.query(statement.text), named=(name, statement.version))
 
     def next_setting(self, seen: Seen, request: Request | None = None) -> Prelude | None:
         """What the session has set that a connection has to be told first; None when it has been told everything."""
-        state = self._state
-        if seen.resets != state.resets:
-            return Prelude(_RESET, resets=state.resets)
-        if seen.version != state.version and (step := self._catch_up(seen, request)) is not None:
+        state, has = self._state, self._repeatable
+        if seen.resets != has.resets:
+            return Prelude(_RESET, resets=has.resets)
+        if seen.version != has.version and (step := self._catch_up(seen, request)) is not None:
             return step
         if seen.insert_id == state.insert_id or state.insert_id is None:
             return None
@@ -125,16 +126,16 @@ class Steps:
     def _catch_up(self, seen: Seen, request: Request | None) -> Prelude | None:
         if seen.detour is not None and (step := self._on_detour(seen, request)) is not None:
             return step
-        if (setting := self._state.missing(seen.version)) is not None:
+        if (setting := self._repeatable.missing(seen.version)) is not None:
             return Prelude(setting.packet or self.query(setting.text.encode()), version=setting.version)
-        seen.version = self._state.version
+        seen.version = self._repeatable.version
         return None
 
     def _reach(self, seen: Seen, prepared: Prepared) -> Prelude:
         """Prepare a statement: in the schema in which the client did, if its text can depend on that."""
         if not prepared.schema or prepared.schema == self._state.schema:
             return self._preparing(seen, prepared)
-        self._state.leave_schema()
+        self._repeatable.leave_schema()
         packet = frame(bytes((c.COM_INIT_DB,)) + prepared.schema.encode(), 0)
         return Prelude(packet, detour=prepared.form)
 
@@ -164,7 +165,7 @@ class Steps:
         texts = any(map(changes_texts, effects))
         if not (texts or request.code == c.COM_INIT_DB or any(isinstance(effect, UseSchema) for effect in effects)):
             return None
-        for name in self._state.named.names():
+        for name in self._repeatable.named.names():
             if (step := self._name_again(seen, name)) is not None:
                 return replace(step, lenient=True)
         return self._before_other_texts(seen) if texts else None

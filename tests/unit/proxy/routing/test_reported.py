@@ -69,7 +69,7 @@ class Session:
         return self.state
 
     def told(self) -> str:
-        setting = self.state.missing(0)
+        setting = self.state.repeatable.missing(0)
         return setting.text if setting is not None else ""
 
 
@@ -78,7 +78,7 @@ def test_a_set_by_an_expression_pins_until_the_server_tells() -> None:
     assert session.run("SET time_zone = @a", SessionTrack()).pin == "set-expression:time_zone"
     state = session.run("SET time_zone = @a", SessionTrack({"time_zone": "+01:00"}, changed=True))
     assert (state.pin, session.told()) == ("", "SET @@session.time_zone = '+01:00'")
-    assert session.seen.version == state.version
+    assert session.seen.version == state.repeatable.version
 
 
 def test_what_cannot_be_said_again_pins() -> None:
@@ -129,5 +129,5 @@ def test_what_sets_a_variable_beside_triggers_may_have_set_any(triggers: bool, c
     session.run("SET @a = 1", SessionTrack())
     statement = classified("INSERT INTO t VALUES (@b := 1)")
     session.state.reported(SessionTrack(changed=changed), statement.effects, session.seen, triggers=triggers)
-    assert session.state.knows(classified("SELECT @a")) is known
+    assert session.state.repeatable.knows(classified("SELECT @a").variables) is known
     assert session.state.pin == ""

@@ -30,7 +30,7 @@ class Session:
 
     def replayed(self, version: int = 0) -> list[bytes]:
         packets = []
-        while (missing := self.state.missing(version)) is not None:
+        while (missing := self.state.repeatable.missing(version)) is not None:
             packets.append(missing.packet[4:] or b"\x03" + missing.text.encode())
             version = missing.version
         return packets
@@ -110,7 +110,7 @@ def test_a_reset_does_not_bring_a_dropped_schema_back() -> None:
 def test_a_reset_ends_every_other_pin(texts: list[str]) -> None:
     state = Session().run(*texts).state
     state.reset()
-    assert (state.pin, state.private, state.resets, len(state.named)) == ("", False, 1, 0)
+    assert (state.pin, state.private, state.repeatable.resets, len(state.repeatable.named)) == ("", False, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -139,13 +139,13 @@ def test_what_failed_ends_no_pin_and_sets_nothing() -> None:
 
 def test_a_prepare_that_failed_took_the_statement_before_with_it() -> None:
     session = Session().run("PREPARE s FROM 'SELECT 1'")
-    assert session.state.named.find("s") is not None
-    assert session.fail("PREPARE s FROM 'SELECT nonsense'").state.named.find("s") is None
+    assert session.state.repeatable.named.find("s") is not None
+    assert session.fail("PREPARE s FROM 'SELECT nonsense'").state.repeatable.named.find("s") is None
 
 
 def test_a_prepare_of_a_text_with_a_wrong_syntax_did_so_too() -> None:
     session = Session().run("PREPARE s FROM 'SELECT 1'").fail("PREPARE s FROM 'SELEC'", errno=1064)
-    assert session.state.named.find("s") is None
+    assert session.state.repeatable.named.find("s") is None
 
 
 @pytest.mark.parametrize("text", ["COMMIT RELEASE", "ROLLBACK AND NO CHAIN RELEASE", "COMMIT WORK RELEASE"])
@@ -161,7 +161,7 @@ def test_settings_are_replayed() -> None:
         b"\x02b c",
         b"\x03SET ROLE NONE",
     ]
-    assert session.seen.version == session.state.version == 7
+    assert session.seen.version == session.state.repeatable.version == 7
     session.state.set_option(b"\x03\0\0\0\x1b\0\0", session.seen)
     session.run("SET SESSION TRANSACTION READ ONLY")
     assert session.replayed(7) == [b"\x1b\0\0", b"\x03SET SESSION TRANSACTION READ ONLY"]
@@ -262,11 +262,16 @@ def test_what_changes_the_meaning_of_what_was_prepared(text: str, changes: bool)
 )
 def test_which_variables_are_known(texts: list[str], read: str, known: bool) -> None:
     state = Session().run(*texts).state
-    assert state.knows(classified(read)) is known
+    assert state.repeatable.knows(classified(read).variables) is known
 
 
 def test_a_failed_statement_may_have_given_any_value() -> None:
-    assert not Session().run("SET @a = 1").fail("SELECT @b := 1 FROM t", 1317).state.knows(classified("SELECT @a"))
+    assert (
+        not Session()
+        .run("SET @a = 1")
+        .fail("SELECT @b := 1 FROM t", 1317)
+        .state.repeatable.knows(classified("SELECT @a").variables)
+    )
 
 
 @pytest.mark.parametrize(
@@ -330,37 +335,37 @@ def test_whether_the_connection_to_the_primary_may_serve_others(texts: list[str]
 
 def test_a_connection_of_a_session_in_step_is_as_it_is() -> None:
     one = Session().run("SET time_zone = '+00:00'")
-    told = one.state.told(one.seen)
+    told = one.state.repeatable.told(one.seen)
     other, seen = SessionState("app", AUTOCOMMIT), Seen()
-    assert one.state.fit(told, resettable=True) is Fit.SAME
-    assert other.fit(told, resettable=True) is Fit.RESET
-    one.state.take_over(told, seen)
-    assert (seen.version, seen.resets) == (one.state.version, one.state.resets)
+    assert one.state.repeatable.fit(told, resettable=True) is Fit.SAME
+    assert other.repeatable.fit(told, resettable=True) is Fit.RESET
+    one.state.repeatable.take_over(told, seen)
+    assert (seen.version, seen.resets) == (one.state.repeatable.version, one.state.repeatable.resets)
 
 
 def test_a_connection_that_has_less_is_told_the_rest() -> None:
     one, other = Session().run("SET time_zone = '+00:00'"), Session().run("SET time_zone = '+00:00'", "SET a = 1")
-    told = one.state.told(one.seen)
-    assert other.state.fit(told, resettable=True) is Fit.TELL
+    told = one.state.repeatable.told(one.seen)
+    assert other.state.repeatable.fit(told, resettable=True) is Fit.TELL
     seen = Seen()
-    other.state.take_over(told, seen)
-    missing = other.state.missing(seen.version)
+    other.state.repeatable.take_over(told, seen)
+    missing = other.state.repeatable.missing(seen.version)
     assert missing is not None
     assert missing.text == "SET @@session.a = 1"
 
 
 def test_a_connection_that_has_something_else_is_reset() -> None:
     one, other = Session().run("SET @a = 1"), Session()
-    told = one.state.told(one.seen)
+    told = one.state.repeatable.told(one.seen)
     assert not told.bare
     seen = Seen()
-    other.state.take_over(told, seen)
-    assert seen.resets != other.state.resets
+    other.state.repeatable.take_over(told, seen)
+    assert seen.resets != other.state.repeatable.resets
 
 
 def test_what_a_connection_has_is_not_known_while_it_is_behind() -> None:
     session = Session().run("SET time_zone = '+00:00'")
-    assert session.state.told(Seen()).settings is None
+    assert session.state.repeatable.told(Seen()).settings is None
 
 
 def test_texts_mean_the_same_where_the_same_was_set() -> None:
@@ -372,13 +377,13 @@ def test_texts_mean_the_same_where_the_same_was_set() -> None:
 
 def test_a_connection_is_told_the_variables_that_it_lacks() -> None:
     session = Session().run("SET @a = 1", "SET @b = 2")
-    assert session.state.missing_variables(frozenset({"a"}), session.seen) == {}
-    assert list(session.state.missing_variables(frozenset({"a"}), Seen())) == ["a"]
+    assert session.state.repeatable.missing_variables(frozenset({"a"}), session.seen) == {}
+    assert list(session.state.repeatable.missing_variables(frozenset({"a"}), Seen())) == ["a"]
 
 
 def test_a_schema_that_is_left_is_gone_back_to() -> None:
     session = Session()
-    session.state.leave_schema()
+    session.state.repeatable.leave_schema()
     assert session.replayed(session.seen.version) == [b"\x02app"]
 
 
@@ -395,28 +400,32 @@ def test_a_set_that_fails_half_way() -> None:
         "connection-variable:insert_id"
     ]
     assert Session().fail("SET @a = 1, last_insert_id = DEFAULT", errno=1230).state.private
-    assert not Session().fail("SET @a = 1, last_insert_id = DEFAULT", errno=1230).state.knows(classified("SELECT @a"))
+    assert (
+        not Session()
+        .fail("SET @a = 1, last_insert_id = DEFAULT", errno=1230)
+        .state.repeatable.knows(classified("SELECT @a").variables)
+    )
     assert "set-unknown" in Session().fail("SET NAMES latin1, insert_id = DEFAULT", errno=1230).state.pins.reasons()
 
 
 def test_what_limits_the_time_of_statements_is_told_again_behind_a_reset() -> None:
     state = Session().state
-    assert state.missing(LOGIN) is None
-    state.limit_time(SetVariable("max_statement_time", "2.5"))
-    setting = state.missing(LOGIN)
+    assert state.repeatable.missing(LOGIN) is None
+    state.repeatable.limit_time(SetVariable("max_statement_time", "2.5"))
+    setting = state.repeatable.missing(LOGIN)
     assert setting is not None
     assert setting.text == "SET @@session.max_statement_time = 2.5"
     state.reset()
-    again = state.missing(setting.version)
+    again = state.repeatable.missing(setting.version)
     assert again is not None
     assert again.text == setting.text
-    state.limit_time(None)
+    state.repeatable.limit_time(None)
     state.reset()
-    assert state.missing(again.version) is None
+    assert state.repeatable.missing(again.version) is None
 
 
 def test_a_function_that_is_not_known_may_set_any_variable() -> None:
-    assert not Session().run("SET @a = 1", "SELECT f()").state.knows(classified("SELECT @a"))
+    assert not Session().run("SET @a = 1", "SELECT f()").state.repeatable.knows(classified("SELECT @a").variables)
 
 
 @pytest.mark.parametrize(

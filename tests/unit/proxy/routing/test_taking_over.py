@@ -13,7 +13,8 @@ class Session:
 
     def __init__(self, schema: str = "app", collation_id: int = 8) -> None:
         self.state = SessionState(schema, SERVER_STATUS_AUTOCOMMIT)
-        self.state.begin(schema, collation_id)
+        self.state.repeatable.begin(schema, collation_id)
+        self.repeatable = self.state.repeatable
         self.seen = Seen()
 
     def run(self, *texts: str) -> "Session":
@@ -24,15 +25,15 @@ class Session:
     def takes(self, told: Told) -> list[bytes]:
         """What it tells the connection then, with "reset" in front where it has to be reset."""
         seen = Seen().passed_on()
-        self.state.take_over(told, seen)
-        told_now = [b"reset"] if seen.resets != self.state.resets else []
-        while (missing := self.state.missing(seen.version)) is not None:
+        self.repeatable.take_over(told, seen)
+        told_now = [b"reset"] if seen.resets != self.repeatable.resets else []
+        while (missing := self.repeatable.missing(seen.version)) is not None:
             told_now.append(missing.packet[4:] or missing.text.encode())
             seen.version = missing.version
         return told_now
 
     def left_by(self, other: "Session") -> list[bytes]:
-        return self.takes(other.state.told(other.seen))
+        return self.takes(other.repeatable.told(other.seen))
 
 
 LOGIN = (
@@ -43,7 +44,7 @@ LOGIN = (
 def test_equal_sessions_have_nothing_to_tell() -> None:
     one, two = (Session().run("SET sql_mode = ''", "SET time_zone = '+00:00'") for _ in range(2))
     assert two.left_by(one) == []
-    assert two.state.fit(one.state.told(one.seen), resettable=False) is Fit.SAME
+    assert two.repeatable.fit(one.repeatable.told(one.seen), resettable=False) is Fit.SAME
 
 
 def test_what_one_has_more_is_told() -> None:
@@ -92,20 +93,20 @@ def after_reset() -> Session:
     """A session that its client has reset, on a connection that was reset with it."""
     one = Session()
     one.state.reset()
-    one.seen.resets = one.state.resets
+    one.seen.resets = one.repeatable.resets
     one.seen.forget_all()
     return one
 
 
 def test_a_reset_that_does_not_bring_back_the_login() -> None:
-    told = after_reset().state.told(after_reset().seen)
+    told = after_reset().repeatable.told(after_reset().seen)
     assert told.reset
-    assert Session().state.fit(told, resettable=False) is Fit.UNFIT
-    assert Session().state.fit(told, resettable=True) > Fit.RESET
+    assert Session().repeatable.fit(told, resettable=False) is Fit.UNFIT
+    assert Session().repeatable.fit(told, resettable=True) > Fit.RESET
 
 
 def test_a_session_that_was_reset_resets_what_was_not() -> None:
     two, one = after_reset(), Session()
-    assert two.state.fit(one.state.told(one.seen), resettable=False) is Fit.RESET
+    assert two.repeatable.fit(one.repeatable.told(one.seen), resettable=False) is Fit.RESET
     assert two.left_by(one)[0] == b"reset"
-    assert two.state.fit(after_reset().state.told(after_reset().seen), resettable=False) is Fit.SAME
+    assert two.repeatable.fit(after_reset().repeatable.told(after_reset().seen), resettable=False) is Fit.SAME
