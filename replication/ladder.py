@@ -6,6 +6,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
+from math import inf
 
 from replication.facts import Phase
 from replication.seen import ReplicaSeen, Seen
@@ -154,14 +155,27 @@ def plan(situation: Situation, policy: Policy, now: float) -> Step | None:
     return min(steps, key=lambda step: step.rung, default=None)
 
 
+def climb(seen: Seen, watched: Sequence[Watched], policy: Policy) -> list[Step]:
+    """What would be tried one after the other on these replicas alone, for as long as nothing helps; without pauses."""
+    steps: list[Step] = []
+    past = Past()
+    while step := plan(Situation(seen, tuple(watched), {each.name: past for each in watched}), policy, inf):
+        if steps and step.rung <= steps[-1].rung:
+            break
+        steps.append(step)
+        past = given_up(past, step.rung, inf)
+    return steps
+
+
 def _first_set_up(situation: Situation, now: float) -> Step | None:
-    ready = [each for each in situation.watched if _to_set_up(each) and _may(situation, each, now)]
+    ready = [each for each in situation.watched if is_to_set_up(each) and _may(situation, each, now)]
     if not ready:
         return None
     return Step(tuple(each.name for each in ready), 0, ready[0].verdict.reason)
 
 
-def _to_set_up(watched: Watched) -> bool:
+def is_to_set_up(watched: Watched) -> bool:
+    """Whether a run of startsync comes first; all such replicas are set up together."""
     return watched.verdict.state in (State.STANDALONE_EMPTY, State.COPYING)
 
 

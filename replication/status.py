@@ -52,12 +52,17 @@ def status(
 
 async def _look(servers: Deployment, address: tuple[str, int] | None, limits: Limits) -> tuple[Seen, Judged]:
     with closing(Looker(servers, within=5.0, primary_address=address)) as looker:
-        for _ in range(_LOOKS - 1):
-            seen, judged = _judge_all(await looker.look(), limits)
-            if not any(_may_pass(verdict) for _, verdict in judged):
-                return seen, judged
-            await asyncio.sleep(_PAUSE)
-        return _judge_all(await looker.look(), limits)
+        return await look_patiently(looker, limits)
+
+
+async def look_patiently(looker: Looker, limits: Limits) -> tuple[Seen, Judged]:
+    """What one look sees and is judged as; a state that may pass in a moment is looked at again, three times in all."""
+    for _ in range(_LOOKS - 1):
+        seen, judged = _judge_all(await looker.look(), limits)
+        if not any(_may_pass(verdict) for _, verdict in judged):
+            return seen, judged
+        await asyncio.sleep(_PAUSE)
+    return _judge_all(await looker.look(), limits)
 
 
 def _judge_all(seen: Seen, limits: Limits) -> tuple[Seen, Judged]:

@@ -1,6 +1,7 @@
 """`python -m replication.watch`: keep the replicas in step until it is told to stop."""
 
 import asyncio
+import json
 import logging
 import re
 import signal
@@ -25,12 +26,14 @@ from replication.arguments import (
     host_and_port,
     optional_address,
 )
-from replication.command import ending
+from replication.command import ending, run
+from replication.http import views
 from replication.http.service import serving
 from replication.ladder import Policy, Repair
+from replication.rehearsal import rehearse
 from replication.setup import REPLICATION_USER, Options
 from replication.states import Limits
-from replication.watcher import Watcher, WatchOptions
+from replication.watcher import Event, Watcher, WatchOptions
 from topology.environment import process_environment
 from topology.errors import ConfigError
 
@@ -56,11 +59,15 @@ def watch(
     users: ReplicaUsers = Users.COPY,
     replication_user: ReplicationUser = REPLICATION_USER,
     primary_address: PrimaryAddress = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done now, with the SQL, and end")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as one line of JSON, too")] = False,
 ) -> None:
     """Watch the replicas, set blank ones up, and mend broken ones. One line for each event; SIGTERM ends it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     variables = process_environment()
-    with ending("watch"):
+    with ending("watch", as_json=as_json):
         servers = find_servers(writer, reader, environment)
         address = optional_address("--primary-address", primary_address)
         options = WatchOptions(
@@ -69,7 +76,12 @@ def watch(
             interval=seconds("--interval", interval),
             set_up=replace(Options(wait=30.0), users=users, replication_user=replication_user, primary_address=address),
         )
-        asyncio.run(_until_stopped(Watcher(servers, options), http_address(http, variables), http_token(variables)))
+        if dry_run:
+            raise typer.Exit(run(rehearse(servers, options, _print_json if as_json else _print_line)))
+        watcher = Watcher(servers, options)
+        if as_json:
+            watcher.on_event(_print_json)
+        asyncio.run(_until_stopped(watcher, http_address(http, variables), http_token(variables)))
 
 
 def seconds(flag: str, value: str) -> float:
@@ -101,6 +113,14 @@ def http_token(variables: Mapping[str, str]) -> str:
         raise ConfigError(
             f"cannot read {file}: {error.strerror}", "name the right file in MANYREADS_HTTP_TOKEN_FILE"
         ) from None
+
+
+def _print_json(event: Event) -> None:
+    print(json.dumps(views.event(event)), flush=True)
+
+
+def _print_line(event: Event) -> None:
+    print(f"{event.server}: {event.message}", flush=True)
 
 
 async def _until_stopped(watcher: Watcher, http: tuple[str, int] | None, token: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from replication.errors import ExitCode, Purged, Refused
 from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, given_up, plan, remember, tried
 from replication.lag import LagMeter
 from replication.look import Looker
-from replication.report import compared_text, progress_text
+from replication.report import Reporter, compared_text, progress_text
 from replication.seen import PrimarySeen, Seen
 from replication.setup import Options, Result, set_up
 from replication.states import Limits, State, Verdict, is_last_healthy, judge
@@ -73,13 +73,22 @@ class Report:
     verified: tuple[LastComparison, ...] = ()
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened at a server, as a line for people."""
+    """One thing that happened at a server, as a line for people; `at` is when (ISO 8601).
+
+    `state` is the new state of a replica when that is what has happened.
+    """
 
     server: str
     message: str
     warning: bool = False
+    state: State | None = None
+    at: str = field(default_factory=_now)
 
 
 class Watcher:
@@ -171,7 +180,7 @@ class Watcher:
             return
         was = f"{before.state} -> " if before else ""
         why = f": {verdict.reason}" if verdict.reason else ""
-        self._tell(Event(name, f"{was}{verdict.state}{why}", verdict.state is not State.HEALTHY))
+        self._tell(Event(name, f"{was}{verdict.state}{why}", verdict.state is not State.HEALTHY, verdict.state))
 
     def _note_primary(self, primary: PrimarySeen) -> None:
         if primary.error and not self._primary_error:
@@ -201,8 +210,10 @@ class Watcher:
         for name in step.names:
             self._tell(Event(name, f"repair begins: {step.reason}"))
         useless: frozenset[str] = frozenset()
+        told = Told(self._tell, self._progress)
         try:
-            result = await set_up(self._chosen(step), self._set_up_options(step), _Told(self._tell, self._progress))
+            others = self.report.replicas if self.report else ()
+            result = await carry_out(step, self._deployment, self._looker, others, self._options, told)
             self._tell_result(result)
             useless = frozenset(each.name for each in result.replicas if _does_not_apply(step, each.error))
         except ManyreadsError as error:
@@ -223,7 +234,7 @@ class Watcher:
         server = self._looker.server(name)
         try:
             chosen = Deployment(self._deployment.primary, (server,))
-            told = _Told(self._tell, self._progress)
+            told = Told(self._tell, self._progress)
             (found,) = (await verify(chosen, Comparing(wait=self._options.set_up.wait), told)).replicas
         except ManyreadsError as error:
             found = Comparison(server, error)
@@ -233,26 +244,8 @@ class Watcher:
         finally:
             self._progress.pop(name, None)
             self._verifying, self._repair = (), None
-        self._verified[name] = LastComparison(name, datetime.now(UTC).isoformat(timespec="seconds"), found)
+        self._verified[name] = LastComparison(name, _now(), found)
         self._tell(Event(name, found.summary, found.exit_code is not ExitCode.OK))
-
-    def _chosen(self, step: Step) -> Deployment:
-        primary = self._deployment.primary
-        return Deployment(primary, tuple(self._looker.server(name) for name in step.names))
-
-    def _set_up_options(self, step: Step) -> Options:
-        least, most = _BOUNDS.get(Rung(step.rung), (Action.LEAVE, Action.COPY)) if step.rung else _BOUNDS[Rung.FULL]
-        report = self.report
-        others = report.replicas if report else ()
-        taken = frozenset(each.replica.server_id for each in others if each.name not in step.names)
-        recopy = frozenset(step.names) if step.recopy else frozenset()
-        by = Action.RENEW if step.rung == Rung.CHUNKS else Action.COPY
-        lenders = tuple(
-            self._looker.server(each.name)
-            for each in others
-            if each.name not in step.names and each.verdict.state in (State.HEALTHY, State.LAGGING)
-        )
-        return replace(self._options.set_up, recopy=recopy, by=by, taken=taken, least=least, most=most, lenders=lenders)
 
     def _tell_result(self, result: Result) -> None:
         for each in result.replicas:
@@ -289,6 +282,34 @@ class Watcher:
             listener(self.report)
 
 
+async def carry_out(
+    step: Step,
+    deployment: Deployment,
+    looker: Looker,
+    watched: Sequence[Watched],
+    options: WatchOptions,
+    reporter: Reporter,
+) -> Result:
+    """One step of the ladder, with the interlocks of startsync; `watched` are all replicas. Raises as `set_up` does."""
+    chosen = Deployment(deployment.primary, tuple(looker.server(name) for name in step.names))
+    return await set_up(chosen, _set_up_options(step, looker, watched, options.set_up), reporter)
+
+
+def _set_up_options(step: Step, looker: Looker, watched: Sequence[Watched], options: Options) -> Options:
+    least, most = _BOUNDS.get(Rung(step.rung), (Action.LEAVE, Action.COPY)) if step.rung else _BOUNDS[Rung.FULL]
+    others = [each for each in watched if each.name not in step.names]
+    lending = (each.name for each in others if each.verdict.state in (State.HEALTHY, State.LAGGING))
+    return replace(
+        options,
+        recopy=frozenset(step.names) if step.recopy else frozenset(),
+        by=Action.RENEW if step.rung == Rung.CHUNKS else Action.COPY,
+        taken=frozenset(each.replica.server_id for each in others),
+        least=least,
+        most=most,
+        lenders=tuple(looker.server(name) for name in lending),
+    )
+
+
 def _does_not_apply(step: Step, error: ManyreadsError | None) -> bool:
     """Whether there is no use in trying the same again."""
     return isinstance(error, Refused if step.rung == Rung.CHUNKS else Purged)
@@ -319,7 +340,7 @@ def refuse_resync(report: Report | None, busy: tuple[str, ...], name: str) -> No
         )
 
 
-class _Told:
+class Told:
     """Passes a repair's own reports on as events."""
 
     def __init__(self, tell: Callable[[Event], None], progress: dict[str, str]) -> None:

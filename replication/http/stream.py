@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 from replication.http import views
@@ -51,7 +50,7 @@ class Broadcast:
             _cut_off(queue)
 
     def _happened(self, event: Event) -> None:
-        message = _message("event", views.event(event, datetime.now(UTC).isoformat(timespec="seconds")))
+        message = _message("event", views.event(event))
         self._events.append(message)
         self._send(message)
 

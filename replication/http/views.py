@@ -56,6 +56,12 @@ def serves(watched: Watched, max_lag: float | None) -> bool:
     return follows and watched.verdict.lag is not None and watched.verdict.lag <= max_lag
 
 
-def event(happened: Event, at: str) -> dict[str, Any]:
-    """One event; `at` is the time in ISO 8601."""
-    return {"at": at, "server": happened.server, "message": happened.message, "warning": happened.warning}
+def event(happened: Event) -> dict[str, Any]:
+    """One event; docs/replication.md describes the keys."""
+    return {
+        "at": happened.at,
+        "server": happened.server,
+        "state": happened.state,
+        "message": happened.message,
+        "warning": happened.warning,
+    }

@@ -5,6 +5,7 @@ The tests of one vendor share a site and its watcher, and leave both replicas in
 
 import json
 import re
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ from replication.errors import ExitCode
 from replication.resync import app as resync_command
 from replication.sandbox import Flavor
 from replication.status import app as status_command
+from replication.watch import app as watch_command
 from tests.support.site import Site, site
 from tests.support.waiting import wait_until
 from tests.support.watchers import WatcherProcess, running_watcher
@@ -102,11 +104,43 @@ def test_it_sets_blank_servers_up_by_itself(place: Site, watcher: WatcherProcess
 
 
 def test_a_second_watcher_only_looks_on(place: Site, watcher: WatcherProcess) -> None:
-    with running_watcher(*place.flags(*BOTH)) as second:
+    with running_watcher(*place.flags(*BOTH), "--json") as second:
         second.wait_for_log("dbread2: HEALTHY")
+        second.wait_for_log('"server": "dbread2", "state": "HEALTHY", "message": "HEALTHY", "warning": false}')
         assert "this watcher acts" not in second.log
         assert second.stop() == 0
         assert "stopped" in second.log
+
+
+def test_what_would_be_done_is_shown_and_not_done(place: Site, watcher: WatcherProcess) -> None:
+    for name in BOTH:
+        in_step(place, name)
+    wait_until(lambda: _nobody_mends(place), "no repair is under way")
+    before = len(watcher.log)
+    watcher.process.send_signal(signal.SIGSTOP)
+    try:
+        place.query("dbread1", "STOP REPLICA")
+        arguments = [*place.flags(*BOTH), "--repair", "full", "--dry-run", "--json"]
+        result = CliRunner().invoke(watch_command, arguments)
+        (status,) = place.query("dbread1", "SHOW REPLICA STATUS")
+    finally:
+        watcher.process.send_signal(signal.SIGCONT)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    told = {name: [line["message"] for line in lines if line["server"] == name] for name in ("dbwrite", *BOTH)}
+    assert (result.exit_code, told["dbread2"]) == (ExitCode.OK, ["HEALTHY", "nothing would be done"]), result.output
+    assert told["dbread1"][0].startswith("BROKEN_RETRY: its replication is stopped")
+    steps = ["would be done now:", "would be done if that does not help:"]
+    assert [line for line in told["dbread1"] if "would be" in line][:2] == steps
+    assert any("START REPLICA" in line or "START SLAVE" in line for line in told["dbread1"])
+    assert "would be done if that does not help, and it is broken for 600 s:" in told["dbread1"]
+    assert place.primary.password not in result.output
+    assert "No" in status.values(), "it was not started"
+    watcher.wait_for_log("dbread1: repair done: restart replication", before)
+    in_step(place, "dbread1")
+
+
+def _nobody_mends(place: Site) -> bool:
+    return place.query("dbwrite", "SELECT IS_USED_LOCK('manyreads.startsync') AS id")[0]["id"] is None
 
 
 def test_it_serves_its_state(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:

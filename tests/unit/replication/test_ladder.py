@@ -5,7 +5,20 @@ from dataclasses import replace
 import pytest
 
 from replication.facts import Marker, Phase
-from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, given_up, plan, remember, tried
+from replication.ladder import (
+    Past,
+    Policy,
+    Repair,
+    Rung,
+    Situation,
+    Step,
+    Watched,
+    climb,
+    given_up,
+    plan,
+    remember,
+    tried,
+)
 from replication.seen import PrimarySeen, ReplicaSeen, Seen
 from replication.states import State, Verdict
 from topology.servers import Role, Server
@@ -110,6 +123,22 @@ def test_it_climbs_when_a_repair_has_not_helped_three_times() -> None:
         rungs.append(found.rung)
         past = replace(tried(past, found.rung, NOW), not_before=0)
     assert rungs == [1, 1, 1, 2, 2, 2, 4, 4, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("state", "repair", "rungs"),
+    [
+        (State.STANDALONE_EMPTY, Repair.RESTART, [0]),
+        (State.BROKEN_RETRY, Repair.FULL, [Rung.RESTART, Rung.REPOINT, Rung.FULL]),
+        (State.PURGED, Repair.CHUNKS, [Rung.REPOINT, Rung.CHUNKS]),
+        (State.DIVERGED, Repair.REPOINT, []),
+        (State.DIVERGED, Repair.NONE, []),
+        (State.HEALTHY, Repair.FULL, []),
+    ],
+)
+def test_all_that_would_be_tried_is_known_beforehand(state: State, repair: Repair, rungs: list[int]) -> None:
+    found = climb(Seen(PRIMARY), [watched(state)], Policy(repair))
+    assert [each.rung for each in found] == rungs
 
 
 def test_pauses_double_up_to_five_minutes() -> None:

@@ -209,13 +209,19 @@ def test_changes_are_told_as_they_happen() -> None:
     async def use(client: Client, watcher: Watcher) -> None:
         async with client.get("/events") as answer:
             assert answer.content_type == "text/event-stream"
-            watcher._tell(Event("dbread1", "HEALTHY -> DIVERGED", warning=True))
+            watcher._tell(Event("dbread1", "HEALTHY -> DIVERGED", warning=True, state=State.DIVERGED, at="2026-01-01"))
             for each in (report(), report(), report(State.DIVERGED, None)):
                 for listener in watcher._report_listeners:
                     listener(each)
             found = [await _next(answer) for _ in range(3)]
         assert [kind for kind, _ in found] == ["event", "status", "status"], "an equal status is not told twice"
-        assert found[0][1]["message"] == "HEALTHY -> DIVERGED"
+        assert found[0][1] == {
+            "at": "2026-01-01",
+            "server": "dbread1",
+            "state": "DIVERGED",
+            "message": "HEALTHY -> DIVERGED",
+            "warning": True,
+        }
         assert [each["replicas"][0]["state"] for _, each in found[1:]] == ["HEALTHY", "DIVERGED"]
 
     serve(use, replace(report(), leads=False))
