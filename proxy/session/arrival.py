@@ -32,10 +32,12 @@ _NONCE_BYTES: Final = bytes(byte for byte in range(1, 128) if byte != ord("$"))
 class ClientChannel(PacketChannel):
     """A client that has just connected. `name` is what the log calls it; `since` the event loop's time.
 
-    `serve` has the client logged in, in a task of its own. A `stranger` has not proved yet who it is.
+    `serve` has the client logged in, in a task of its own. A `stranger` has not proved yet who it is. `attributes` are
+    its connection attributes, once it has told them.
     """
 
     name = ""
+    attributes = b""
     origin: Origin
     since = 0.0
     stranger = True

@@ -21,6 +21,7 @@ from proxy.session.client import ClientSession
 from proxy.session.context import Context
 from proxy.session.firststate import first_state, new_machine
 from proxy.session.judge import Judge, access_denied, seen_from, wrong_secret
+from proxy.session.understood import understood
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
 from proxy.wire.changeuser import ChangeUser, parse_change_user
@@ -66,7 +67,7 @@ class UserChange:
         except SessionError as error:
             log.info("%s: change of user refused: %s", self.name, error)
             audit("login refused", client=self.origin.address, error=error.err.message)
-            channel.send(err_payload(error.err))
+            channel.send(err_payload(understood(error.err, self.response.attributes)))
             session.close()
         except MalformedPacket as error:
             log.warning("%s: malformed packet in a change of user: %s; connection closed", self.name, error)

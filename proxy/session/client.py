@@ -21,6 +21,7 @@ from proxy.session.phases import CHANGING, CLOSED, DUMPING, IDLE, STREAMING, TRA
 from proxy.session.presence import Presence
 from proxy.session.request import Asked, Request
 from proxy.session.runner import Runner
+from proxy.session.understood import understood
 from proxy.transport.compressed import CompressedToClient
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
@@ -253,7 +254,7 @@ class ClientSession(asyncio.Protocol):
 
     def send_error(self, err: Err, sequence: int) -> None:
         """Answer with an error, in a packet of this number."""
-        self._transport.write(frame(err_payload(err), sequence))
+        self._transport.write(frame(err_payload(understood(err, self.identity.attributes)), sequence))
 
     def refuse_malformed(self, error: MalformedPacket) -> None:
         """What the client sent makes no sense: say so, and close."""

@@ -13,6 +13,7 @@ from proxy.session.begin import Beginning
 from proxy.session.changeuser import UserChange
 from proxy.session.context import Context
 from proxy.session.judge import Judge
+from proxy.session.understood import understood
 from proxy.transport.tls import TlsFailed
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
@@ -30,8 +31,9 @@ async def serve_login(context: Context, channel: ClientChannel) -> None:
     except SessionError as error:
         log.info("%s: refused: %s", channel.name, error)
         audit("login refused", client=channel.origin.address, error=error.err.message)
+        err = understood(error.err, channel.attributes)
         # Before the greeting servers send none: nothing is known of the client's protocol.
-        channel.send(err_payload(error.err if channel.begun else replace(error.err, sqlstate="")))
+        channel.send(err_payload(err if channel.begun else replace(err, sqlstate="")))
         channel.transport.close()
     except MalformedPacket as error:
         log.warning("%s: malformed packet during login: %s; connection closed", channel.name, error)
@@ -55,6 +57,7 @@ async def _log_in(context: Context, channel: ClientChannel) -> None:
             judge = Judge(context, channel, channel.origin, _shown(channel))
             login = ServerLogin(judge.around(arrival.nonce, arrival.private, arrival.primary))
             response = agreed(login.response(arrival.response), arrival.offered)
+            channel.attributes = response.attributes
             accept = await judge.verify(login, response, arrival.primary)
     except TimeoutError:
         raise ClientFault(Err(c.ER_HANDSHAKE, "The login took too long", "08S01")) from None

@@ -23,6 +23,19 @@ def with_attribute(attributes: bytes, name: str, value: str) -> bytes:
     return more if len(more) <= _LONGEST else attributes
 
 
+def value_of(attributes: bytes, name: str) -> str:
+    """What the client says under this name; empty if nothing, or if the attributes are no pairs."""
+    reader = Reader(attributes)
+    try:
+        while reader.left:
+            key, value = reader.lenenc_bytes(), reader.lenenc_bytes()
+            if key == name.encode():
+                return value.decode("utf-8", "replace")
+    except MalformedPacket:
+        pass
+    return ""
+
+
 def _without(attributes: bytes, name: bytes) -> bytes:
     reader = Reader(attributes)
     kept = []

@@ -4,8 +4,10 @@ import select
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
+import MySQLdb
 import pymysql
 import pytest
 
@@ -213,7 +215,12 @@ def test_a_lagging_replica_never_answers_with_old_data(
 
 def test_a_dead_primary_is_named_and_used_again(cluster: Cluster, proxy: ProxyProcess, client: Connection) -> None:
     primary = cluster.servers[0]
-    with connect(cluster, proxy, database=SCHEMA) as in_transaction, connect(cluster, proxy) as idle:
+    login = {"host": proxy.host, "port": proxy.port, "user": primary.user, "password": primary.password}
+    with (
+        connect(cluster, proxy, database=SCHEMA) as in_transaction,
+        connect(cluster, proxy) as idle,
+        closing(MySQLdb.connect(**login)) as in_c,
+    ):
         run(in_transaction, "BEGIN")
         run(in_transaction, "INSERT INTO item (value) VALUES (4)")
         try:
@@ -222,6 +229,10 @@ def test_a_dead_primary_is_named_and_used_again(cluster: Cluster, proxy: ProxyPr
             assert error_of(lambda: run(in_transaction, "COMMIT"))[0] in (GONE, LOST)
             number, message = error_of(lambda: run(idle, f"DELETE FROM {SCHEMA}.item"))
             assert number == REFUSED
+            assert "dbwrite" in message
+            # MariaDB's C connector would make 2027, malformed packet, of 2003.
+            number, message = error_of(lambda: in_c.query(f"DELETE FROM {SCHEMA}.item"))
+            assert number == c.ER_SERVER_SHUTDOWN
             assert "dbwrite" in message
             number, message = error_of(lambda: connect(cluster, proxy))
             assert number == REFUSED
@@ -271,7 +282,7 @@ def test_a_restart_of_the_primary_is_a_pause(cluster: Cluster) -> None:
 
 def error_of(action: Callable[[], Any]) -> tuple[int, str]:
     """The number and text of the MySQL error that `action` raises."""
-    with pytest.raises(pymysql.err.MySQLError) as caught:
+    with pytest.raises((pymysql.err.MySQLError, MySQLdb.Error)) as caught:
         action()
     number, message = caught.value.args
     return number, message

@@ -4,14 +4,18 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
 
+import mariadb
 import mysql.connector
+import MySQLdb
 import pymysql
 import pytest
+import sqlalchemy
 
 from replication.sandbox import Cluster
-from tests.support.clients import Connection, Rows, connect, direct, run
+from tests.support.clients import Connection, connect, direct, run
 from tests.support.proxies import ProxyProcess, started_proxy
 from tests.support.relay import Relay, relaying
 from tests.support.waiting import DEADLINE, wait_until
@@ -20,6 +24,7 @@ SCHEMA = "replay_test"
 ITEM = f"{SCHEMA}.item"
 CONFLICT = 1213
 INTERRUPTED = 1317
+KILLED = 1927
 LOST = (2006, 2013)
 # It may do nothing but what is its own.
 USER, PASSWORD = "replayed", "Replayed-1234"
@@ -113,13 +118,20 @@ def works(connection: Connection) -> bool:
     return False
 
 
-@contextlib.contextmanager
-def under_way(relay: Relay, client: Connection, text: str, over: Callable[[], bool]) -> Iterator[Future[Rows]]:
+def under_way(
+    relay: Relay, client: Connection, text: str, over: Callable[[], bool]
+) -> AbstractContextManager[Future[object]]:
     """While the answer to a statement that is `over` on the server is on its way."""
+    return held(relay, functools.partial(run, client, text), over)
+
+
+@contextlib.contextmanager
+def held(relay: Relay, statement: Callable[[], object], over: Callable[[], bool]) -> Iterator[Future[object]]:
+    """The same for whatever runs one."""
     with ThreadPoolExecutor(1) as others:
         relay.hold(downward=True)
         try:
-            answer = others.submit(run, client, text)
+            answer = others.submit(statement)
             wait_until(over, "the server has run it")
             yield answer
         finally:
@@ -198,6 +210,34 @@ def test_a_commit_whose_answer_is_lost_is_not_repeated(
     assert rows(shared_cluster) == [10, 20, 30]
     wait_until(lambda: works(other), "the other session goes on")
     assert figure(other, "transactions_replayed") == before
+
+
+def sqlalchemy_sees(dialect: str, error: Any) -> bool:
+    """Whether SQLAlchemy takes an error of this dialect's driver for the end of the connection."""
+    engine = sqlalchemy.create_engine(f"mysql+{dialect}://")
+    return bool(engine.dialect.is_disconnect(error, None, None))
+
+
+# MariaDB's C connector shows 2013 as 2027, malformed packet: no message, and for SQLAlchemy no lost connection.
+@pytest.mark.parametrize("driver", ["mysqlclient", "mariadb", "connector"])
+def test_every_driver_tells_that_the_outcome_is_unknown(
+    shared_cluster: Cluster, proxy: ProxyProcess, relay: Relay, session: Open, cut: Cut, driver: str
+) -> None:
+    connect, dialect, number = {
+        "mysqlclient": (MySQLdb.connect, "mysqldb", KILLED),
+        "mariadb": (mariadb.connect, "mariadbconnector", KILLED),
+        "connector": (functools.partial(mysql.connector.connect, use_pure=True), "mysqlconnector", LOST[1]),
+    }[driver]
+    session()
+    client = connect(host=proxy.host, port=proxy.port, user=USER, password=PASSWORD, autocommit=True)
+    insert = functools.partial(client.cursor().execute, f"INSERT INTO {ITEM} (a) VALUES (30)")
+    with held(relay, insert, lambda: 30 in rows(shared_cluster)) as answer:
+        cut()
+    error = answer.exception(DEADLINE)
+    assert isinstance(error, Exception)
+    assert "whether the statement ran is unknown" in str(error)
+    assert getattr(error, "errno", error.args[0]) == number
+    assert sqlalchemy_sees(dialect, error)
 
 
 def test_other_results_are_a_deadlock(shared_cluster: Cluster, session: Open, cut: Cut) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.wire.attributes import with_attribute
+from proxy.wire.attributes import value_of, with_attribute
 from proxy.wire.primitives import Reader, lenenc_bytes
 
 ADDED = b"\4addr\x0810.0.0.1"
@@ -48,3 +48,14 @@ def test_the_others_are_kept_in_their_order(given_pairs: list[tuple[bytes, bytes
     attributes = b"".join(lenenc_bytes(key) + lenenc_bytes(value) for key, value in given_pairs)
     others = [pair for pair in given_pairs if pair[0] != b"addr"]
     assert pairs(added_to(attributes)) == [(b"addr", b"10.0.0.1"), *others]
+
+
+def test_what_a_client_says_is_found_by_its_name() -> None:
+    attributes = b"\4_pid\0015\x0c_client_name\x0alibmariadb"
+    assert value_of(attributes, "_client_name") == "libmariadb"
+    assert value_of(attributes, "client") == ""
+    assert value_of(b"", "_pid") == ""
+
+
+def test_what_is_no_pair_says_nothing() -> None:
+    assert value_of(b"\4_pid\0015\x0c_client", "_client_name") == ""
