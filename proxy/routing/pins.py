@@ -39,9 +39,9 @@ class Pins:
         """All of them, each once."""
         return list(dict.fromkeys(reason for reason, _ in self._pins))
 
-    def clear_all_but(self, reason: str) -> None:
-        """All but this are over."""
-        self._pins = {key: count for key, count in self._pins.items() if key[0] == reason}
+    def clear_all_but(self, *reasons: str) -> None:
+        """All but these are over."""
+        self._pins = {key: count for key, count in self._pins.items() if key[0] in reasons}
         self.holds.clear()
 
     def add(self, reason: str, name: object = "") -> None:

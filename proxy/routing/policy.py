@@ -6,7 +6,7 @@ from typing import Final
 
 from proxy.routing.state import SessionState
 from proxy.sql.hints import NO_HINT
-from proxy.sql.statement import DIAGNOSTIC, INSERT_ID, READ, SERVER_SCHEMAS, Statement
+from proxy.sql.statement import DIAGNOSTIC, INSERT_ID, NO_VARIABLES, READ, SERVER_SCHEMAS, Statement
 
 
 class Target(IntEnum):
@@ -71,7 +71,7 @@ _INSERT_ID: Final = route_to(Target.PRIMARY, INSERT_ID)
 def decide(statement: Statement, state: SessionState) -> Route:
     """Where `statement` goes; whether a fit replica exists is asked afterwards."""
     if statement.kind is READ:
-        if state.free and not statement.variables and statement.hint is NO_HINT:
+        if state.free and statement.variables is NO_VARIABLES and statement.hint is NO_HINT:
             return PLAIN
         if statement.hint.primary:
             return _HINT

@@ -1,5 +1,7 @@
 """What a session has set that can be set again on another connection, and how much of it a connection has."""
 
+from typing import Final
+
 from proxy.routing.named import NamedStatements
 from proxy.routing.reading import Baseline, Reading
 from proxy.routing.seen import Seen
@@ -9,16 +11,19 @@ from proxy.routing.variables import UserVariables, Variable
 from proxy.sql import effects as e
 from proxy.sql.statement import Statement, Variables
 
+# Of completion_type, by its number or its name.
+_RELEASE: Final = ("2", "RELEASE")
+
 
 class Repeatable:
     """That of one session.
 
     `schema` is the default schema, empty for none. `settings` are the commands that set it and all else, `reading` is
     how the session's texts are read. `named` are the statements prepared as text, `variables` the user variables.
-    `resets` counts COM_RESET_CONNECTIONs.
+    `resets` counts COM_RESET_CONNECTIONs. `releases` says that servers close the connection with each transaction.
     """
 
-    __slots__ = ("_time_limit", "named", "reading", "resets", "schema", "settings", "variables")
+    __slots__ = ("_time_limit", "named", "reading", "releases", "resets", "schema", "settings", "variables")
 
     def __init__(self, schema: str, baseline: Baseline, status: int) -> None:
         self.schema = schema
@@ -27,6 +32,7 @@ class Repeatable:
         self.named = NamedStatements()
         self.variables = UserVariables()
         self.resets = 0
+        self.releases = False
         self._time_limit: e.SetVariable | None = None
 
     def begin(self, schema: str, collation_id: int) -> None:
@@ -62,6 +68,8 @@ class Repeatable:
             self.settings.variable(effect)
         else:
             self.settings.forget(effect.name)
+        if effect.name == "completion_type":
+            self.releases = effect.value.strip("'\"").upper() in _RELEASE
         self.reading.variable_set(effect)
 
     def set_names(self, effect: e.SetNames) -> None:
@@ -93,6 +101,7 @@ class Repeatable:
         self.named.clear()
         self.variables.clear()
         self.resets += 1
+        self.releases = False
         self.reading.reset()
 
     # --- what a connection lacks -------------------------------------------------------------------------------------
@@ -101,9 +110,9 @@ class Repeatable:
         """Whether the user variables `names` can be repeated on any connection."""
         return self.variables.can_be_told(names, self.reading.version)
 
-    def missing_variables(self, names: Variables, seen: Seen) -> dict[str, Variable]:
-        """Those of `names` that a connection that has `seen` so much has to be told."""
-        return self.variables.missing(names, self.reading.version, seen.variables)
+    def missing_variables(self, seen: Seen) -> dict[str, Variable]:
+        """The user variables that a connection that has `seen` so much has to be told."""
+        return self.variables.missing(self.reading.version, seen.variables)
 
     def missing(self, version: int) -> Setting | None:
         """The first command that a connection at `version` has to be sent; None when it is in step."""

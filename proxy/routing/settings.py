@@ -23,6 +23,7 @@ MAX_BYTES: Final = 32 * 1024
 # Variables that change what a text means when it is parsed begin with one of these.
 OF_TEXTS: Final = ("character", "collation", "sql_mode")
 _NAMES: Final = "names"
+_NO_ROLE: Final = "SET ROLE NONE"
 # What SET NAMES and SET CHARACTER SET set, too.
 _OF_NAMES: Final = (
     *("character_set_client", "character_set_results", "character_set_connection", "collation_connection"),
@@ -114,6 +115,12 @@ class SettingLog:
         if effect.read_only is not None:
             access = "READ ONLY" if effect.read_only else "READ WRITE"
             self._remember("access", text=f"SET SESSION TRANSACTION {access}")
+
+    @property
+    def has_role(self) -> bool:
+        """Whether a role was set, and not NONE."""
+        entry = self._entries.get(ROLE)
+        return entry is not None and entry.text.upper() != _NO_ROLE
 
     def use(self, schema: bytes) -> None:
         """The default schema was set; `schema` in the character set of the client."""

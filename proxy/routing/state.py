@@ -28,6 +28,7 @@ _ISOLATION: Final = "isolation"
 _ACCESS: Final = "access"
 _TEXT_PREPARE: Final = "text-prepare"
 _NO_SCHEMA: Final = "dropped-schema"
+_KEPT_ROLE: Final = "kept-role"
 # The server said that something has changed, which may be anything.
 _STATE_CHANGE: Final = "state-change"
 # LAST_INSERT_ID() with an argument, or SET last_insert_id
@@ -224,6 +225,15 @@ class SessionState:
         if self.wrote:
             self.insert_id, self.insert_id_lost = 0, True
 
+    @property
+    def has_role(self) -> bool:
+        """Whether the primary's connection has a role that a login would not give it."""
+        return self.repeatable.settings.has_role or _KEPT_ROLE in self.pins.reasons()
+
+    def keep_role(self) -> None:
+        """The primary's connection has the role of the user before, whom it was logged in as."""
+        self.pin_down(_KEPT_ROLE)
+
     def set_option(self, packet: bytes, seen: Seen) -> None:
         """COM_SET_OPTION succeeded."""
         self.repeatable.settings.option(packet)
@@ -232,7 +242,7 @@ class SessionState:
     def reset(self) -> None:
         """COM_RESET_CONNECTION: everything but the default schema, the option and the roles is as after the login."""
         self.repeatable.reset()
-        self.pins.clear_all_but(_NO_SCHEMA)
+        self.pins.clear_all_but(_NO_SCHEMA, _KEPT_ROLE)
         self.insert_id = 0
         self.insert_id_lost = False
         self.twins.reset()
@@ -262,6 +272,7 @@ class SessionState:
 
     def _set_role(self, effect: e.SetRole, text: bytes, seen: Seen) -> None:
         self.repeatable.settings.role(effect)
+        self.pins.end(_KEPT_ROLE)
 
     def _set_user_variable(self, effect: e.SetUserVariable, text: bytes, seen: Seen) -> None:
         self.repeatable.set_user_variable(effect, seen)
@@ -291,7 +302,7 @@ class SessionState:
             self.pins.end_every(_NEXT_TRANSACTION)
         self.pins.holds.discard(SAVEPOINTS)
         self.twins.end()
-        self.released = effect.release
+        self.released = effect.release or (self.repeatable.releases and not effect.keep)
 
     def _pin(self, effect: e.Pin, text: bytes, seen: Seen) -> None:
         self.pins.pin(effect, self.schema)

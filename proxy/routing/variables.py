@@ -27,33 +27,37 @@ class Variable:
 
 
 class UserVariables:
-    """All of them. `uncertain` says that any variable may have got a value that is not known."""
+    """All of them.
 
-    __slots__ = ("_known", "_version", "uncertain")
+    `known` are those that were set, by name, also to a value that cannot be told. `uncertain` says that any variable
+    may have got a value that is not known.
+    """
+
+    __slots__ = ("_version", "known", "uncertain")
 
     def __init__(self) -> None:
-        self._known: dict[str, Variable] = {}
+        self.known: dict[str, Variable] = {}
         self._version = 0
         self.uncertain = False
 
     def clear(self) -> None:
         """None is set any more."""
-        self._known.clear()
+        self.known.clear()
         self.uncertain = False
 
     def set(self, effect: SetUserVariable, epoch: int, seen: dict[str, int]) -> None:
         """A statement gave a value to a variable on the connection that has `seen` these versions."""
-        if not effect.name or len(self._known) >= MAX_VARIABLES:
+        if not effect.name or len(self.known) >= MAX_VARIABLES:
             self.lose_all()
             return
         self._version += 1
         typed = self._type_of(effect.name, epoch) if effect.value.upper() == _NULL else ""
-        self._known[effect.name] = Variable(effect.value, self._version, epoch, typed)
+        self.known[effect.name] = Variable(effect.value, self._version, epoch, typed)
         seen[effect.name] = self._version
 
     def _type_of(self, name: str, epoch: int) -> str:
         """A value of the type that a variable has now; empty when none is known."""
-        variable = self._known.get(name)
+        variable = self.known.get(name)
         if variable is None:
             return ""
         typed = variable.typed or variable.value
@@ -61,28 +65,27 @@ class UserVariables:
 
     def lose_all(self) -> None:
         """Any of them may have got a value that is not known."""
-        self._known.clear()
+        self.known.clear()
         self.uncertain = True
 
     def can_be_told(self, names: Variables, epoch: int) -> bool:
         """Whether all these can be repeated on another connection; a variable that was never set is NULL everywhere."""
         if names is None:
-            return not self.uncertain and all(self._usable(name, epoch) for name in self._known)
+            return not self.uncertain and all(self._usable(name, epoch) for name in self.known)
         return all(self._usable(name, epoch) for name in names)
 
     def _usable(self, name: str, epoch: int) -> bool:
-        variable = self._known.get(name)
+        variable = self.known.get(name)
         if variable is None:
             return not self.uncertain
         return bool(variable.value) and (variable.epoch == epoch or variable.value[0] != "'")
 
-    def missing(self, names: Variables, epoch: int, seen: dict[str, int]) -> dict[str, Variable]:
-        """Those of `names` that a connection that has `seen` these versions has to be told, and that can be."""
-        wanted = self._known if names is None else names
+    def missing(self, epoch: int, seen: dict[str, int]) -> dict[str, Variable]:
+        """Those that a connection that has `seen` these versions has to be told, and that can be."""
         return {
-            name: self._known[name]
-            for name in wanted
-            if name in self._known and seen.get(name) != self._known[name].version and self._usable(name, epoch)
+            name: variable
+            for name, variable in self.known.items()
+            if seen.get(name) != variable.version and self._usable(name, epoch)
         }
 
 

@@ -9,8 +9,8 @@ from proxy.routing.variables import set_text
 from proxy.session.prepared import Prepared, renumbered
 from proxy.session.request import Prelude, Request
 from proxy.session.statements import Statements
-from proxy.sql.effects import UNTOLD, Deallocate, Execute, SetUserVariable, UseSchema
-from proxy.sql.statement import READ, Variables
+from proxy.sql.effects import Deallocate, Execute, UseSchema
+from proxy.sql.statement import READ
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS, closing
 from proxy.wire.exchange import Exchange, Reply
@@ -50,7 +50,7 @@ class Steps:
         if request.route.twin and seen.transaction != state.twins.number:
             begin = _LATER if state.begins_itself else _READ_ONLY_TWIN if state.reads_only else _TWIN
             return Prelude(self.query(begin), transaction=state.twins.number)
-        if (step := self._variables(seen, request.statement.variables)) is not None:
+        if has.variables.known and (step := self._variables(seen)) is not None:
             return step
         if request.plain:
             return self._name_again(seen, request.named) if request.named else None
@@ -60,11 +60,7 @@ class Steps:
         if prepared is not None and prepared.form not in seen.statements:
             return self._reach(seen, prepared)
         if request.code == c.COM_INIT_DB or (request.statement.effects and request.code != c.COM_STMT_PREPARE):
-            step = (
-                self._names_again(seen, request)
-                or self._before_assignments(seen, request)
-                or self._before_other_meaning(seen, request)
-            )
+            step = self._names_again(seen, request) or self._before_other_meaning(seen, request)
             if step is not None:
                 return step
         if request.again:
@@ -82,9 +78,9 @@ class Steps:
         request.again = request.again[1:]
         return Prelude(self.packet_for(seen, first), first.reply, again=True, lenient=True)
 
-    def _variables(self, seen: Seen, variables: Variables) -> Prelude | None:
-        """Set the user variables that a request reads."""
-        if (variables is None or variables) and (missing := self._repeatable.missing_variables(variables, seen)):
+    def _variables(self, seen: Seen) -> Prelude | None:
+        """Set the user variables that can be told, all of them: a trigger, or a view's function, may read any."""
+        if missing := self._repeatable.missing_variables(seen):
             versions = {name: variable.version for name, variable in missing.items()}
             return Prelude(self.query(set_text(missing).encode()), variables=versions)
         return None
@@ -113,15 +109,6 @@ class Steps:
             if isinstance(effect, Execute | Deallocate) and (step := self._name_again(seen, effect.name)) is not None:
                 return step
         return None
-
-    def _before_assignments(self, seen: Seen, request: Request) -> Prelude | None:
-        """Set the user variables that get NULL, or may: they keep the type that they have."""
-        names = frozenset(
-            effect.name
-            for effect in request.statement.effects
-            if isinstance(effect, SetUserVariable) and effect.value.upper() in ("", "NULL")
-        )
-        return self._variables(seen, names - {UNTOLD})
 
     def _catch_up(self, seen: Seen, request: Request | None) -> Prelude | None:
         if seen.detour is not None and (step := self._on_detour(seen, request)) is not None:
@@ -171,8 +158,6 @@ class Steps:
         return self._before_other_texts(seen) if texts else None
 
     def _before_other_texts(self, seen: Seen) -> Prelude | None:
-        if (step := self._variables(seen, None)) is not None:
-            return step
         seen.most = max(seen.most, len(self._statements))
         missing = self._statements.missing(seen)
         return replace(self._reach(seen, missing), optional=missing.form) if missing is not None else None
@@ -191,7 +176,7 @@ class Steps:
         seen, prepared = seen.copy(), request.prepared
         packets: list[bytes] = []
         while len(packets) <= _MOST_AHEAD:
-            told = self.next_setting(seen, request) or self._variables(seen, request.statement.variables)
+            told = self.next_setting(seen, request) or self._variables(seen)
             if told is None:
                 if prepared is not None and prepared.form not in seen.statements:
                     return []

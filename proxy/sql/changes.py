@@ -81,6 +81,15 @@ def create(words: Words) -> Statement:
     return primary("write")
 
 
+def is_filled(words: Words) -> bool:
+    """Whether a CREATE, of which the head was read, is that of a table from a query; if so, go on to the query."""
+    head = words.upper[: words.at]
+    if "TABLE" not in head or "SELECT" not in words.upper[words.at :]:
+        return False
+    words.at = words.upper.index("SELECT", words.at)
+    return True
+
+
 def drop(words: Words) -> Statement:
     """DROP, behind that word."""
     temporary = words.take("TEMPORARY")

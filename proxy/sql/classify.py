@@ -88,7 +88,7 @@ class Classifier:
             "DELETE": self._changing("DELETE", changes.delete),
             "TRUNCATE": lambda words: primary("write", written=changes.truncate(words), defines=False),
             "LOAD": self._load,
-            "CREATE": changes.create,
+            "CREATE": self._create,
             "DROP": _drop,
             "ALTER": changes.alter,
             "RENAME": changes.rename,
@@ -194,6 +194,15 @@ class Classifier:
             )
 
         return classify
+
+    def _create(self, words: Words) -> Statement:
+        """CREATE TABLE can be filled by a query, which is run."""
+        statement = changes.create(words)
+        if not changes.is_filled(words):
+            return statement
+        found = mentions(words, self._builtins)
+        variables = None if found.unknown else found.told_variables()
+        return replace(statement, effects=(*statement.effects, *found.effects()), variables=variables)
 
     def _load(self, words: Words) -> Statement:
         """LOAD DATA can give values to user variables by their place in a list; it can call functions behind SET."""

@@ -80,10 +80,14 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """COMMIT or ROLLBACK of the whole transaction; with `release` the server closes the connection then."""
+    """COMMIT or ROLLBACK of the whole transaction; with `release` the server closes the connection then.
+
+    With `keep` it does not, whatever the session's completion_type is.
+    """
 
     chain: bool = False
     release: bool = False
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

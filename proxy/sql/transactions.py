@@ -53,7 +53,7 @@ def end(words: Words) -> Statement:
         return _transaction()
     chain = words.take("AND", "CHAIN")
     words.take("AND", "NO", "CHAIN")
-    return _transaction(End(chain, release=words.take("RELEASE")))
+    return _transaction(End(chain, release=words.take("RELEASE"), keep=words.take("NO", "RELEASE")))
 
 
 def savepoint(_: Words) -> Statement:

@@ -61,6 +61,7 @@ def long(number: int) -> Value:
 # --- the rows of the table --------------------------------------------------------------------------------------------
 
 ITEMS: Final = "SELECT id FROM item ORDER BY id"
+ROLE: Final = "SELECT CURRENT_ROLE(), id FROM item"
 
 ROWS: Final[dict[str, tuple[Case, ...]]] = {
     "SELECT and its like": (
@@ -324,6 +325,21 @@ PINS: Final = (
     to(REPLICA, ITEMS, "CREATE DATABASE ~c", "USE ~c", "DROP DATABASE ~c", "USE ~a"),
     Case(REPLICA, (query("CREATE TEMPORARY TABLE t (a INT)"), Step(Kind.RESET_CONNECTION), query(ITEMS)), ITEMS, None),
     Case(REPLICA, (query("CALL ends()"), Step(Kind.CHANGE_USER, "~a"), query(ITEMS)), ITEMS, None),
+    # MariaDB leaves the role.
+    Case(PRIMARY, (query("SET ROLE df_role"), Step(Kind.CHANGE_USER, "~a"), query(ROLE)), ROLE, MARIADB),
+    Case(REPLICA, (query("SET ROLE df_role"), Step(Kind.CHANGE_USER, "~a"), query(ROLE)), ROLE, MYSQL),
+    Case(
+        PRIMARY,
+        (query("SET ROLE df_role"), Step(Kind.CHANGE_USER, "~a"), Step(Kind.RESET_CONNECTION), query(ROLE)),
+        ROLE,
+        MARIADB,
+    ),
+    Case(
+        REPLICA,
+        (query("SET ROLE df_role"), Step(Kind.CHANGE_USER, "~a"), query("SET ROLE NONE"), query(ROLE)),
+        ROLE,
+        None,
+    ),
 )
 
 # --- traps ------------------------------------------------------------------------------------------------------------
@@ -468,6 +484,19 @@ def put_back(bench: Bench, case: Case, sides: tuple[Side, Side]) -> None:
 @pytest.mark.parametrize("case", [case for cases in ROWS.values() for case in cases], ids=str)
 def test_rows_of_the_table(bench: Bench, case: Case) -> None:
     check(bench, case)
+
+
+def test_a_commit_can_close_the_connection(bench: Bench) -> None:
+    with bench.side(DIRECT) as wanted, bench.side(PROXIED) as got:
+        for text in (
+            "SET completion_type = 2",
+            "BEGIN",
+            "COMMIT NO RELEASE",
+            "SELECT 1 FROM item FOR UPDATE",
+            "COMMIT",
+        ):
+            assert differences([wanted.perform(query(text))], [got.perform(query(text))]) == ""
+        assert wanted.perform(query("SELECT 1")).command == got.perform(query("SELECT 1")).command == "closed"
 
 
 @pytest.mark.parametrize("case", PINS, ids=str)

@@ -87,6 +87,23 @@ def test_more_sessions_than_connections(shared_cluster: Cluster, session: Open) 
     assert len(threads(shared_cluster, LOW)) <= FEW
 
 
+def test_what_a_trigger_and_a_new_table_get_from_variables(session: Open) -> None:
+    owner = session(database=SCHEMA)
+    run(owner, "CREATE TABLE audited (who INT)")
+    run(owner, "CREATE TRIGGER audits BEFORE INSERT ON audited FOR EACH ROW SET NEW.who = @who")
+    sessions = [session(user=LOW, password="low", database=SCHEMA) for _ in range(3 * FEW)]
+    for texts in (
+        [f"SET @who = {number}" for number in range(len(sessions))],
+        ["INSERT INTO audited VALUES (NULL)"] * len(sessions),
+        [f"CREATE TABLE made{number} AS SELECT @who AS who" for number in range(len(sessions))],
+    ):
+        for client, text in zip(sessions, texts, strict=True):
+            run(client, text)
+    wanted = tuple((number,) for number in range(len(sessions)))
+    assert run(owner, "SELECT who FROM audited ORDER BY who FOR UPDATE") == wanted
+    assert tuple(run(owner, f"SELECT who FROM made{number}")[0] for number in range(len(sessions))) == wanted
+
+
 def test_what_a_session_asks_about_its_last_statement(session: Open) -> None:
     sessions = [low(session) for _ in range(3 * FEW)]
     for number, client in enumerate(sessions):

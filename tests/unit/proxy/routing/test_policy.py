@@ -1,5 +1,7 @@
 """The routing decision as a table, and the turns of the replicas."""
 
+from dataclasses import replace
+
 import pytest
 
 from proxy.routing import policy
@@ -42,6 +44,13 @@ def test_decisions(text: str, status: int, schema: str, target: Target, reason: 
     for before in ("SET @a = 1", "SET @b = @@hostname"):
         state.apply(classified(before), b"", Seen())
     assert decide(classified(text), state) == Route(target, reason)
+
+
+@pytest.mark.parametrize(("value", "reason"), [("1", "read"), ("@@hostname", "user-variable")])
+def test_a_read_of_any_variable_needs_all_of_them(value: str, reason: str) -> None:
+    state = SessionState("", 2)
+    state.apply(classified(f"SET @a = {value}"), b"", Seen())
+    assert decide(replace(classified("SELECT 1"), variables=None), state).reason == reason
 
 
 def test_the_insert_id_is_asked_for_where_the_session_wrote() -> None:

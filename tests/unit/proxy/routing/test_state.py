@@ -154,6 +154,44 @@ def test_a_transaction_can_end_the_connection_with_it(text: str) -> None:
     assert not Session().run("BEGIN", "COMMIT NO RELEASE", "ROLLBACK AND CHAIN").state.released
 
 
+@pytest.mark.parametrize(
+    ("texts", "released"),
+    [
+        (["SET completion_type = 2", "COMMIT"], True),
+        (["SET SESSION completion_type = 'release'", "BEGIN", "ROLLBACK AND NO CHAIN"], True),
+        (["SET completion_type = 2", "BEGIN"], False),
+        (["SET completion_type = 2", "COMMIT NO RELEASE"], False),
+        (["SET completion_type = 2", "ROLLBACK TO SAVEPOINT a"], False),
+        (["SET completion_type = CHAIN", "COMMIT"], False),
+        (["SET completion_type = 2, completion_type = DEFAULT", "COMMIT"], False),
+    ],
+)
+def test_a_setting_can_end_the_connection_with_each(texts: list[str], released: bool) -> None:
+    assert Session().run(*texts).state.released is released
+
+
+@pytest.mark.parametrize(
+    ("texts", "has_role"), [([], False), (["SET ROLE r"], True), (["SET ROLE ALL"], True), (["SET ROLE NONE"], False)]
+)
+def test_a_role_is_one_that_is_not_none(texts: list[str], has_role: bool) -> None:
+    assert Session().run(*texts).state.has_role is has_role
+
+
+def test_a_role_that_was_kept_pins_until_another_is_set() -> None:
+    session = Session()
+    session.state.keep_role()
+    session.state.reset()
+    assert (session.state.pin, session.state.has_role) == ("kept-role", True)
+    assert session.run("SET ROLE NONE").state.pin == ""
+    assert not session.state.has_role
+
+
+def test_a_reset_ends_that() -> None:
+    session = Session().run("SET completion_type = 2")
+    session.state.reset()
+    assert not session.run("COMMIT").state.released
+
+
 def test_settings_are_replayed() -> None:
     session = Session().run("SET NAMES latin1", "SET time_zone = '+00:00', sql_mode = ''", "USE `b c`", "SET ROLE NONE")
     assert session.replayed() == [
@@ -377,8 +415,8 @@ def test_texts_mean_the_same_where_the_same_was_set() -> None:
 
 def test_a_connection_is_told_the_variables_that_it_lacks() -> None:
     session = Session().run("SET @a = 1", "SET @b = 2")
-    assert session.state.repeatable.missing_variables(frozenset({"a"}), session.seen) == {}
-    assert list(session.state.repeatable.missing_variables(frozenset({"a"}), Seen())) == ["a"]
+    assert session.state.repeatable.missing_variables(session.seen) == {}
+    assert list(session.state.repeatable.missing_variables(Seen())) == ["a", "b"]
 
 
 def test_a_schema_that_is_left_is_gone_back_to() -> None:

@@ -39,19 +39,19 @@ def test_a_string_means_another_one_under_other_settings() -> None:
     assert known.can_be_told(frozenset({"a", "b"}), 0)
     assert known.can_be_told(frozenset({"b"}), 1)
     assert not known.can_be_told(frozenset({"a"}), 1)
-    assert list(known.missing(None, 1, {})) == ["b"]
+    assert list(known.missing(1, {})) == ["b"]
 
 
 def test_only_what_is_missing_is_told() -> None:
     known, seen = variables(a="1", b="'x'", c="")
     other = dict[str, int]()
-    assert known.missing(frozenset({"a", "b"}), 0, seen) == {}
-    missing = known.missing(frozenset({"a", "b", "c", "d"}), 0, other)
+    assert known.missing(0, seen) == {}
+    missing = known.missing(0, other)
     assert set_text(dict(sorted(missing.items()))) == "SET @`a` = 1, @`b` = 'x'"
     other.update({name: variable.version for name, variable in missing.items()})
-    assert known.missing(None, 0, other) == {}
+    assert known.missing(0, other) == {}
     known.set(SetUserVariable("a", "2"), 0, seen)
-    assert set_text(known.missing(None, 0, other)) == "SET @`a` = 2"
+    assert set_text(known.missing(0, other)) == "SET @`a` = 2"
 
 
 def test_any_variable_may_have_been_changed() -> None:
@@ -85,10 +85,10 @@ def test_null_has_the_type_of_the_value_before(values: list[str], told: str) -> 
     known = UserVariables()
     for value in values:
         known.set(SetUserVariable("a", value), 0, {})
-    assert set_text(known.missing(None, 0, {})) == told
+    assert set_text(known.missing(0, {})) == told
 
 
 def test_a_type_of_another_character_set_is_forgotten() -> None:
     known, seen = variables(a="'x'")
     known.set(SetUserVariable("a", "NULL"), 1, seen)
-    assert set_text(known.missing(None, 1, {})) == "SET @`a` = NULL"
+    assert set_text(known.missing(1, {})) == "SET @`a` = NULL"
