@@ -102,17 +102,19 @@ def explain(
     version: Annotated[str, typer.Option(help="Their version, for code in comments.")] = "",
     schema: Annotated[str, typer.Option(help="The session's default schema.")] = "",
     sql_mode: Annotated[str, typer.Option(help="The session's sql_mode.")] = "",
-    config: Annotated[Path | None, typer.Option(help="TOML file with rules.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with rules, read_functions.")] = None,
     user: Annotated[str, typer.Option(help="Whose session it is, for rules.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell where a statement goes, and why, without asking any server."""
     try:
-        rules = rules_of(load_settings(config, {}, {}).rules)
+        settings = load_settings(config, {}, {})
     except ManyreadsError as error:
         print(f"manyreads: {error}", file=sys.stderr)
         raise typer.Exit(USAGE_ERROR) from None
-    print(explained(explanation(statement, vendor, version, schema, sql_mode, rules=rules, user=user), as_json))
+    rules, readers = rules_of(settings.rules), settings.read_functions
+    found = explanation(statement, vendor, version, schema, sql_mode, rules=rules, user=user, readers=readers)
+    print(explained(found, as_json))
 
 
 def _leaves(group: BaseExceptionGroup[ManyreadsError]) -> list[BaseException]:

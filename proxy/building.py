@@ -81,4 +81,5 @@ def _learn_vendor(context: Context, snapshot: Snapshot) -> None:
     observation = snapshot.primary.observation
     if context.cache is None and observation is not None and observation.vendor is not None:
         version = server_version(observation.vendor, observation.version)
-        context.cache = StatementCache(Classifier(version), context.settings.digest_cache_size)
+        classifier = Classifier(version, context.settings.read_functions)
+        context.cache = StatementCache(classifier, context.settings.digest_cache_size)

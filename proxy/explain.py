@@ -1,6 +1,7 @@
 """Where a statement would go, and why, told without any server. Pure."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from proxy.routing.policy import Target, decide, route_to
@@ -26,15 +27,17 @@ def explanation(
     charset: str = "utf8mb4",
     rules: Rules | None = None,
     user: str = "",
+    readers: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """What the router knows of a statement, for a session of `user` that has just begun."""
+    """What the router knows of a statement, for a session of `user` that has just begun; `readers` are functions that
+    only read."""
     server = server_version(vendor, version)
     status = SERVER_STATUS_AUTOCOMMIT
     if "NO_BACKSLASH_ESCAPES" in sql_mode.upper():
         status |= SERVER_STATUS_NO_BACKSLASH_ESCAPES
     state = SessionState(schema, status, Baseline(sql_mode, charset))
     encoded = text.encode("utf-8", "surrogateescape")
-    statement = StatementCache(Classifier(server)).reader(state.reading.meaning)(encoded)
+    statement = StatementCache(Classifier(server, readers)).reader(state.reading.meaning)(encoded)
     route = decide(statement, state)
     decided = rules.decide(user, schema, statement.tally) if rules and route.target is Target.REPLICA else None
     if decided is not None and not statement.hint.decides and decided.wish.primary:

@@ -93,6 +93,7 @@ def _server_url(url: SecretStr) -> SecretStr:
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Weight = Annotated[str, StringConstraints(pattern=r"^[\w-]+=(100|[1-9][0-9]?)$")]
 Timeout = Annotated[str, StringConstraints(pattern=r"^[^\s,]+=\d{1,5}(\.\d{1,3})?$")]
+FunctionName = Annotated[str, StringConstraints(pattern=r"^[^\s.,`'\"@()]{1,64}$")]
 TracesUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")]
 ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
 
@@ -228,6 +229,9 @@ class Settings(BaseModel):
     consistency: Level = Field(Level.GLOBAL, description="which writes a read sees")
     freshness_wait: float = Field(
         0.01, ge=0, le=10, description="so long a read waits for a replica that has these, before the primary serves it"
+    )
+    read_functions: Annotated[tuple[FunctionName, ...], BeforeValidator(_listed)] = Field(
+        (), description="stored and loadable functions that only read, so that reads that call them leave the primary"
     )
     transaction_reads: Literal["primary", "optimistic"] = Field(
         "primary", description="where a transaction that may write reads as long as it has not written"

@@ -7,6 +7,7 @@ vendor or version knows can be a user's own function on another, so there are se
 reference of the MySQL 9 manual and of the MariaDB knowledge base.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from topology.servers import Vendor
@@ -63,6 +64,20 @@ _MYSQL_ONLY: Final = frozenset(
 # MySQL 9.6 took these out of the server, so that there they can be a user's own.
 _MYSQL_UNTIL_9_6: Final = frozenset({"MD5", "SHA", "SHA1"})
 _MYSQL_9_6: Final = 90600
+
+
+# More of the servers' own that are no reads, whatever is said of a function of that name.
+_NO_READS: Final = frozenset(
+    """
+    LASTVAL MASTER_GTID_WAIT NEXTVAL SETVAL SOURCE_POS_WAIT WAIT_FOR_EXECUTED_GTID_SET
+    WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS
+    """.split()
+)
+
+
+def readers_of(names: Iterable[str]) -> frozenset[str]:
+    """Of these functions, which an operator says only read, those that can be somebody's own; in upper case."""
+    return frozenset(map(str.upper, names)) - PRIMARY_ONLY - DIAGNOSTICS - SYNTAX_WORDS - _NO_READS
 
 
 def builtins_of(vendor: Vendor, version: int) -> frozenset[str]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from proxy.sql import changes, locking, own, prepares, questions, transactions
-from proxy.sql.builtins import builtins_of
+from proxy.sql.builtins import builtins_of, readers_of
 from proxy.sql.comments import ServerVersion, Unreadable, uncomment
 from proxy.sql.effects import UNTOLD, Effect, Hold, Pin, SetUserVariable, UseSchema
 from proxy.sql.lexer import digest, split_statements, without_leading_comments
@@ -72,11 +72,12 @@ _T = TypeVar("_T")
 
 
 class Classifier:
-    """Classifies texts for servers of one vendor."""
+    """Classifies texts for servers of one vendor; `readers` are functions that only read, beside the servers' own."""
 
-    def __init__(self, server: ServerVersion) -> None:
+    def __init__(self, server: ServerVersion, readers: Iterable[str] = ()) -> None:
         self.server = server
         self._builtins = builtins_of(server.vendor, server.number)
+        self._readers = readers_of(readers)
         # What is told from the digest, in which literals are marks.
         self._by_digest: dict[str, Callable[[Words], Statement]] = {
             **dict.fromkeys(_OTHERS.split(), lambda _: primary("write")),
@@ -153,7 +154,7 @@ class Classifier:
             # What is quoted with dollars may hold quotes, so that strings begin and end elsewhere than it seems.
             return Verdict(_UNKNOWN)
         if word in QUERIES:
-            return classify_query(text, shown, self._builtins)
+            return classify_query(text, shown, self._builtins, self._readers)
         if word in ("EXPLAIN", "DESCRIBE", "DESC", "ANALYZE"):
             return self._explain(text)
         if word in self._by_text:

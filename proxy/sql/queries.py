@@ -15,6 +15,7 @@ from proxy.sql.reads import (
     asks_about_statement_before,
     asks_for_insert_id,
     asks_the_primary,
+    calls_any,
     covers,
     reads_tables,
     reason_not_a_read,
@@ -30,13 +31,14 @@ _UNKNOWN_FUNCTION: Final = "unknown-function"
 _UNTOLD: Final = ("node", "word", "not-a-query")
 QUERIES: Final = frozenset({"SELECT", "WITH", "TABLE", "VALUES"})
 UNPARSED: Final = "unparsed"
+_READS_ANYTHING: Final = Statement(Kind.READ, "read", reads=None, variables=None)
 _DIALECT: Final = MySQL()
 # These change no data: they lock rows, or ask what only the primary knows.
 _HARMLESS: Final = ("locking-read", "server-local", "user-variable", "select-into")
 
 
-def classify_query(text: str, shown: str, builtins: frozenset[str]) -> Verdict:
-    """The facts about a query; `shown` is its digest."""
+def classify_query(text: str, shown: str, builtins: frozenset[str], readers: frozenset[str]) -> Verdict:
+    """The facts about a query; `shown` is its digest. `readers` are functions that may read anything, and only read."""
     if "\ufffd" in shown:
         # Some bytes are white space in one character set and letters in another; inside of strings all are equal.
         return Verdict(_other("not-utf8", text, builtins), alone=True)
@@ -46,27 +48,32 @@ def classify_query(text: str, shown: str, builtins: frozenset[str]) -> Verdict:
     tree, tokens = parsed
     if type(tree).__name__ not in READ_ROOTS:
         return Verdict(_other("not-a-query", text, builtins))
+    reading = calls_any(tokens, readers)
     reason = (
-        reason_of_calls(text, tokens, builtins) or reason_not_a_read(tree, builtins) or reason_of_words(text, tokens)
+        reason_of_calls(text, tokens, builtins, readers)
+        or reason_not_a_read(tree, builtins | readers if reading else builtins)
+        or reason_of_words(text, tokens)
     )
     if reason:
         return Verdict(_other(reason, text, builtins))
-    if asks_for_insert_id(tokens) and asks_about_statement_before(tree) and not reads_tables(tree) and "@" not in text:
+    alone = not reading and not reads_tables(tree)
+    if alone and asks_for_insert_id(tokens) and asks_about_statement_before(tree) and "@" not in text:
         return Verdict(Statement(Kind.DIAGNOSTIC, INSERT_ID))
     if asks_the_primary(tokens):
         return _primary_function(text, builtins)
-    return Verdict(_read(text, tree, builtins))
+    return Verdict(_read(text, tree, builtins, reading=reading))
 
 
-def _read(text: str, tree: exp.Expr, builtins: frozenset[str]) -> Statement:
+def _read(text: str, tree: exp.Expr, builtins: frozenset[str], *, reading: bool) -> Statement:
+    """A query without anything that is no read; `reading` says that it calls functions that may read anything."""
     variables = mentions(Words(text), builtins).told_variables() if "@" in text else NO_VARIABLES
     if variables is None:
         return primary("user-variable", writes=False, variables=None)
     if not asks_about_statement_before(tree):
-        return Statement(Kind.READ, "read", reads=tables_of(tree), variables=variables)
-    if reads_tables(tree):
+        return _READS_ANYTHING if reading else Statement(Kind.READ, "read", reads=tables_of(tree), variables=variables)
+    if reading or reads_tables(tree):
         # What the server before this one has in its tables may be older than what the session must see.
-        return primary("diagnostic-with-tables", writes=False, variables=variables)
+        return primary("diagnostic-with-tables", writes=False, variables=None if reading else variables)
     return Statement(Kind.DIAGNOSTIC, "diagnostic", variables=variables)
 
 

@@ -155,10 +155,21 @@ def reason_of_words(text: str, tokens: Sequence[Token]) -> str:
     return ""
 
 
-def reason_of_calls(text: str, tokens: Sequence[Token], builtins: frozenset[str]) -> str:
+def calls_any(tokens: Sequence[Token], functions: frozenset[str]) -> bool:
+    """Whether one of these functions is called, by whatever name of a schema."""
+    return bool(functions) and any(
+        _is_paren(token) and tokens[at - 1].text.upper() in functions for at, token in enumerate(tokens) if at
+    )
+
+
+def reason_of_calls(
+    text: str, tokens: Sequence[Token], builtins: frozenset[str], readers: frozenset[str] = frozenset()
+) -> str:
     """Why one of the functions called in the text is not known to be harmless; empty when all are."""
     for at, token in enumerate(tokens):
-        if at and _is_paren(token) and (reason := _call_reason(text, tokens, at, builtins)):
+        if not at or not _is_paren(token) or tokens[at - 1].text.upper() in readers:
+            continue
+        if reason := _call_reason(text, tokens, at, builtins):
             return reason
     return ""
 

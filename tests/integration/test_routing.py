@@ -6,7 +6,7 @@ import pytest
 
 from replication.sandbox import Cluster
 from tests.support.clients import READS, WRITES, Connection, Counters, connect, direct, own_writes, run
-from tests.support.proxies import ProxyProcess
+from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until
 
 SCHEMA = "routing_test"
@@ -161,6 +161,26 @@ def test_what_a_replica_refuses_as_a_write_runs_on_the_primary(
             assert run(client, "SELECT COUNT(*) FROM seen") == ((number,),)
     run(client, "DROP USER noter@'%'")
     assert on_replicas(shared_cluster) == own
+
+
+def test_a_function_that_only_reads_is_no_obstacle(client: Connection, shared_cluster: Cluster) -> None:
+    """If the operator says so: its reads leave the primary, and see what it reads from tables and variables."""
+    run(client, "CREATE FUNCTION longest() RETURNS INT READS SQL DATA RETURN (SELECT MAX(id) + @more FROM item)")
+    with (
+        running_proxy(shared_cluster, "--read-functions", "longest,nothing") as proxy,
+        connect(shared_cluster, proxy, database=SCHEMA) as reader,
+    ):
+        run(reader, "SET @more = 100")
+        for number in range(4, 8):
+            run(reader, f"INSERT INTO item (id, value) VALUES ({number}, 'new')")
+            assert run(reader, f"SELECT longest(), {SCHEMA}.longest()") == ((number + 100, number + 100),)
+        wait_until(lambda: route(reader)["server"].startswith("dbread"), "its reads leave the primary")
+        assert run(reader, "SELECT longest()") == ((107,),)
+    assert route(client)["reason"] == "unknown-function:longest"
+
+
+def route(connection: Connection) -> dict[str, str]:
+    return {str(item): str(value) for item, value in run(connection, "EXPLAIN ROUTE SELECT longest()")}
 
 
 def on_replicas(cluster: Cluster) -> list[str]:

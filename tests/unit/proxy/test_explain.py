@@ -1,6 +1,7 @@
 """`python -m proxy explain`, and the digest that it shows."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -34,3 +35,10 @@ def test_an_explanation_for_people() -> None:
     assert result.exit_code == 0
     assert "reason         call\n" in result.stdout
     assert "written        any\n" in result.stdout
+
+
+def test_functions_that_only_read_are_known_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "functions.toml"
+    file.write_text('read_functions = ["price_of"]')
+    result = CliRunner().invoke(app, ["explain", "SELECT price_of(1)", "--json", "--config", str(file)])
+    assert json.loads(result.stdout)["reason"] == "read"
