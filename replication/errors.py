@@ -27,6 +27,10 @@ class NotReady(ManyreadsError):
     """A server did not answer, or did not catch up, within the time given."""
 
 
+class HeldTooLong(NotReady):
+    """A replica that was not behind would have had to be held for longer than it may be; it goes on."""
+
+
 class ReplicationBroken(ManyreadsError):
     """A replica is attached but its replication stopped or cannot start."""
 

@@ -1,14 +1,15 @@
 """Looking at a primary and its replicas again and again, over connections that are kept. Reads only."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from replication.facts import Channel
 from replication.seen import PrimarySeen, ReplicaSeen, Seen
 from replication.statements import SYSTEM_SCHEMAS, text
-from replication.survey import channels_with_lag, current_gtid, identity_of, logged_gtid, read_marker
+from replication.survey import channels, channels_with_lag, current_gtid, identity_of, logged_gtid, read_marker
 from replication.waiting import PASSING, other_logins
 from topology.environment import Deployment
 from topology.errors import AccessDenied, ServerError, StatementRefused
@@ -148,6 +149,17 @@ async def _attributes(client: SqlClient) -> tuple[Vendor, dict[str, Any]]:
     return vendor, await client.one(_ATTRIBUTES[vendor])
 
 
+def _source_id(vendor: Vendor, row: Mapping[str, Any]) -> str:
+    return str(row["server_uuid" if vendor is Vendor.MYSQL else "server_id"])
+
+
+async def _channels_if_allowed(client: SqlClient, vendor: Vendor) -> tuple[Channel, ...]:
+    try:
+        return await channels(client, vendor)
+    except AccessDenied:
+        return ()
+
+
 async def _look_at_primary(client: SqlClient) -> PrimarySeen:
     vendor, row = await _attributes(client)
     return PrimarySeen(
@@ -155,8 +167,9 @@ async def _look_at_primary(client: SqlClient) -> PrimarySeen:
         vendor=vendor,
         version=client.greeted_version.removeprefix("5.5.5-"),
         identity=identity_of(vendor, row),
-        source_id=str(row["server_uuid" if vendor is Vendor.MYSQL else "server_id"]),
+        source_id=_source_id(vendor, row),
         gtid_before=await logged_gtid(client, vendor),
+        channels=await _channels_if_allowed(client, vendor),
         setting_up=await client.value(f"SELECT IS_USED_LOCK({text(SETUP_LOCK)})") is not None,
     )
 
@@ -171,6 +184,7 @@ async def _look_at_replica(client: SqlClient) -> ReplicaSeen:
         vendor=vendor,
         version=client.greeted_version.removeprefix("5.5.5-"),
         server_id=int(row["server_id"]),
+        source_id=_source_id(vendor, row),
         gtid=gtid,
         channels=channels,
         marker=await read_marker(client),

@@ -13,7 +13,7 @@ class PrimarySeen:
     `gtid_before` was read before the replicas were looked at, `gtid` after: what a replica lacks of the first it is
     behind by, and what it has beyond the second did not come from this primary. `source_id` is what replicas call it:
     its server_uuid (MySQL) or server_id (MariaDB). `seen_at` is where replicas reach it. `setting_up` tells that some
-    run is setting replicas up now.
+    run is setting replicas up now. `channels` are the sources of a primary that follows others itself.
     """
 
     server: Server
@@ -26,6 +26,7 @@ class PrimarySeen:
     gtid_before: str = ""
     gtid: str = ""
     setting_up: bool = False
+    channels: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class ReplicaSeen:
     """One replica at one look. `error` is empty when it answered; the rest holds only then.
 
     `passing` tells of an error that goes away by itself, as while a server starts. `has_data` is asked of servers
-    that follow nobody only. `seconds_behind` is the server's own figure, which is None or wrong while it is cut off.
+    that follow nobody only. `source_id` is what a server that follows it calls it. `seconds_behind` is the server's own
+    figure, which is None or wrong while it is cut off.
     """
 
     server: Server
@@ -43,6 +45,7 @@ class ReplicaSeen:
     vendor: Vendor = Vendor.MYSQL
     version: str = ""
     server_id: int = 0
+    source_id: str = ""
     gtid: str = ""
     channels: tuple[Channel, ...] = ()
     marker: Marker | None = None

@@ -91,13 +91,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One replica with all that its state depends on."""
+    """One replica with all that its state depends on; `leader` is the replica that the primary itself follows."""
 
     primary: PrimarySeen
     replica: ReplicaSeen
     lag: float | None
     max_lag: float
     same_id: str = ""
+    leader: str = ""
 
     @property
     def channel(self) -> Channel | None:
@@ -110,7 +111,7 @@ class _Case:
 
 def judge(seen: Seen, replica: ReplicaSeen, lag: float | None, limits: Limits = Limits()) -> Verdict:
     """The state of `replica`, which is `lag` seconds behind as far as that is known."""
-    case = _Case(seen.primary, replica, lag, limits.max_lag, _same_server_id(seen, replica))
+    case = _Case(seen.primary, replica, lag, limits.max_lag, _same_server_id(seen, replica), _leader(seen))
     state, reason, remedy = _decide(case)
     return Verdict(state, reason, remedy, lag, distance(seen.primary, replica))
 
@@ -156,6 +157,21 @@ def _same_server_id(seen: Seen, replica: ReplicaSeen) -> str:
     return next((each.server.name for each in same if each is not replica), "")
 
 
+def _leader(seen: Seen) -> str:
+    """The replica that the primary follows: then writes go there, and the roles in the configuration are old."""
+    names = (each.server.name for each in seen.replicas if _is_led_by(seen.primary, each))
+    return next(names, "") if not seen.primary.error else ""
+
+
+def _is_led_by(primary: PrimarySeen, replica: ReplicaSeen) -> bool:
+    if replica.error or any(follows(each, primary) for each in replica.channels):
+        return False
+    # On MariaDB several servers may have one server_id.
+    by_id = replica.source_id if replica.vendor is Vendor.MYSQL else ""
+    address = (replica.server.host, replica.server.port)
+    return any((each.host, each.port) == address or each.source_id == by_id != "" for each in primary.channels)
+
+
 Decision = tuple[State, str, str]
 _Rule = Callable[[_Case], Decision | None]
 
@@ -174,6 +190,18 @@ def _not_seen(case: _Case) -> Decision | None:
     if replica.passing:
         return State.WAITING, replica.error, "wait; it is starting, stopping or has no connection left"
     return State.UNREACHABLE, replica.error, replica.remedy or f"look whether {replica.server} runs and listens there"
+
+
+def _exchanged(case: _Case) -> Decision | None:
+    if not case.leader or any(follows(each, case.primary) for each in case.replica.channels):
+        return None
+    old, name = case.primary.server.name, case.replica.server.name
+    reason = (
+        f"is where writes go: {old}, which is named as the primary, follows it"
+        if case.leader == name
+        else f"belongs to {case.leader}, which {old}, named as the primary, follows itself"
+    )
+    return State.FOREIGN, reason, f"name {case.leader} as the primary and {old} as a replica"
 
 
 def _foreign(case: _Case) -> Decision | None:
@@ -320,6 +348,7 @@ def _healthy(_: _Case) -> Decision:
 
 _RULES: tuple[_Rule, ...] = (
     _not_seen,
+    _exchanged,
     _foreign,
     _alone,
     _ahead,

@@ -10,6 +10,7 @@ from replication.comparison.chunks import Chunk
 from replication.comparison.definitions import comparable_tables, differing
 from replication.comparison.findings import ChunkDifference, DefinitionDifference
 from replication.comparison.repair import (
+    BATCH_ROWS,
     REWRITING,
     batched,
     check_repairable,
@@ -20,7 +21,7 @@ from replication.comparison.repair import (
 from replication.comparison.rows import Pace, Pair, compare_table, narrowed, primary_keys
 from replication.copy.catalog import Catalog, Column, Table
 from replication.copy.definitions import read_catalog
-from replication.errors import ExitCode, Refused, ReplicationBroken, SchemaChanged, exit_code
+from replication.errors import ExitCode, HeldTooLong, Refused, ReplicationBroken, SchemaChanged, exit_code
 from replication.report import Reporter, SilentReporter
 from replication.setup import take_turn
 from replication.statements import dialect
@@ -32,6 +33,8 @@ from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
 
 _TRIES = 3
+# How many rows are written while the replica is held once; fewer, where that has taken too long.
+_ROWS_AT_ONCE = (BATCH_ROWS, BATCH_ROWS // 4, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Options:
 
     names: frozenset[str] = frozenset()
     wait: float = 60.0
-    max_pause: float = 10.0
+    max_pause: float = 2.0
     throttle: float = 0.0
     dry_run: bool = False
     repair: bool = False
@@ -200,10 +203,25 @@ async def _look_and_repair(run: _Run, server: Server) -> Comparison:
 async def _repair(run: _Run, server: Server, different: Sequence[ChunkDifference]) -> float:
     """Write what differs anew, a few ranges at a time; returns for how many seconds the replica was held at most."""
     run.reporter.say(server.name, f"writing anew {len(different)} ranges that differ")
+    left, held = list(different), 0.0
+    for rows in _ROWS_AT_ONCE[:-1]:
+        try:
+            return max(held, await _write_all(run, server, left, rows))
+        except HeldTooLong as error:
+            run.reporter.warn(server.name, f"{error.problem}; trying again with fewer rows at a time")
+            held = run.options.max_pause
+    return max(held, await _write_all(run, server, left, _ROWS_AT_ONCE[-1]))
+
+
+async def _write_all(run: _Run, server: Server, left: list[ChunkDifference], rows: int) -> float:
+    """Write these ranges, about `rows` rows at a time, and take from the list what is done; the longest pause."""
+    paused = 0.0
     async with repairing_session(server) as session:
-        await check_repairable(session, [each.chunk.table for each in different])
-        paused = [await _write_anew(run, server, session, batch) for batch in batched(different)]
-    return max(paused, default=0.0)
+        await check_repairable(session, [each.chunk.table for each in left])
+        for batch in batched(left, rows):
+            paused = max(paused, await _write_anew(run, server, session, [each.chunk for each in batch]))
+            del left[: len(batch)]
+    return paused
 
 
 async def _write_anew(run: _Run, server: Server, session: SqlClient, chunks: Sequence[Chunk]) -> float:
@@ -223,7 +241,7 @@ async def _compare_patiently(run: _Run, server: Server) -> Comparison:
     for _ in range(_TRIES - 1):
         try:
             return await _compare(run, server)
-        except SchemaChanged as error:
+        except (SchemaChanged, HeldTooLong) as error:
             run.reporter.warn(server.name, f"{error.problem}; starting again")
     return await _compare(run, server)
 

@@ -22,7 +22,7 @@ def verify(
     environment: Environment = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the servers to answer")] = 60,
     repair: Annotated[bool, typer.Option("--repair", help="Write anew what differs, then compare again")] = False,
-    max_pause: Annotated[float, typer.Option(min=0.1, help="Seconds that a replica may be held")] = 10,
+    max_pause: Annotated[float, typer.Option(min=0.1, help="Seconds that a replica may be held")] = Options().max_pause,
     throttle: Annotated[float, typer.Option(min=0, help="Rows a second at most; 0: as fast as it goes")] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what stops and starts a replica, do nothing")

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from time import monotonic
 
 from replication.copy.snapshot import START_SNAPSHOT, Snapshot, make_patient, snapshot
-from replication.errors import NotReady, ReplicationBroken
+from replication.errors import HeldTooLong, NotReady, ReplicationBroken
 from replication.perform import perform
 from replication.statements import dialect
-from replication.survey import applied_gtid, channels
+from replication.survey import applied_gtid, channels, logged_gtid
 from topology.errors import ManyreadsError, ServerError
 from topology.gtid import beyond, covers
 from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
 
 _PAUSE = 0.005
+# A replica is near when it gets to the primary's position in this part of the longest pause; that is waited for so many
+# times as long as the pause.
+_NEAR = 0.25
+_PATIENCE = 5
 
 
 class Hold:
@@ -29,6 +33,19 @@ class Hold:
         self._limit = limit
         self._max_pause = max_pause
         self._since: float | None = None
+
+    async def is_near(self, primary: SqlClient) -> bool:
+        """Wait until it is hardly behind, since all that it lacks is applied while it is held; False if it stays so."""
+        until = monotonic() + self._max_pause * _PATIENCE
+        while (asked := monotonic()) < until:
+            target = await logged_gtid(primary, self._vendor)
+            while not covers(self._vendor, await applied_gtid(self.client, self._vendor), target):
+                if monotonic() > until:
+                    return False
+                await asyncio.sleep(_PAUSE)
+            if monotonic() - asked <= self._max_pause * _NEAR:
+                return True
+        return False
 
     async def stop(self) -> None:
         """Stop applying; from here on the time runs."""
@@ -91,25 +108,36 @@ async def aligned(
 ) -> AsyncIterator[Aligned]:
     """Stop the replica, take a snapshot of the primary, let the replica run up to that, and take one there.
 
-    The replica goes on in any case, at the latest when the block ends. Raises NotReady when it would have to be held
-    for more than `max_pause` seconds, SchemaChanged as `snapshot` does.
+    It is stopped when it is hardly behind, or stays behind. It goes on in any case, at the latest when the block ends.
+    Raises HeldTooLong when it would have to be held for more than `max_pause` seconds, NotReady if it also is behind,
+    SchemaChanged as `snapshot` does.
     """
-    async with connected(replica) as control, connected(replica) as session:
+    near = False
+
+    async def stop() -> None:
+        nonlocal near
+        near = await hold.is_near(asking)
+        await hold.stop()
+
+    async def align(gtid: str) -> None:
+        await hold.reach(gtid)
+        await session.execute(START_SNAPSHOT)
+
+    async with connected(primary) as asking, connected(replica) as control, connected(replica) as session:
         await make_patient(session, vendor)
         try:
             async with asyncio.timeout(None) as limit:
                 hold = Hold(control, vendor, limit, max_pause)
                 try:
-                    async with snapshot(primary, vendor, turn, accounts=False, before_it=hold.stop) as view:
-                        await hold.reach(view.gtid)
-                        await session.execute(START_SNAPSHOT)
+                    async with snapshot(primary, vendor, turn, accounts=False, before_it=stop, at_it=align) as view:
                         yield Aligned(view, session, hold)
                 finally:
                     await hold.let_go()
         except (TimeoutError, ManyreadsError) as error:
             if not limit.expired():
                 raise
-            raise NotReady(
+            kind = HeldTooLong if near else NotReady
+            raise kind(
                 f"{replica} would have to be held for more than {max_pause:g} seconds",
-                "run this again when it is not behind, or allow more with --max-pause SECONDS",
+                "run this again when it is not behind or less is done there, or allow more with --max-pause SECONDS",
             ) from error

@@ -62,12 +62,12 @@ async def check_repairable(client: SqlClient, tables: Iterable[Table]) -> None:
             )
 
 
-def batched(different: Iterable[ChunkDifference]) -> list[list[Chunk]]:
-    """The ranges that are written while the replica is held once: some thousand rows.
+def batched(different: Iterable[ChunkDifference], rows: int = BATCH_ROWS) -> list[list[ChunkDifference]]:
+    """The ranges that are written while the replica is held once: about `rows` rows.
 
     All of a table with a unique key are in one batch, since a row in one range may be in the way of another one's.
     """
-    batches: list[list[Chunk]] = []
+    batches: list[list[ChunkDifference]] = []
     room = 0
     for table, group in groupby(different, key=lambda each: each.chunk.table):
         for index, each in enumerate(group):
@@ -75,8 +75,8 @@ def batched(different: Iterable[ChunkDifference]) -> list[list[Chunk]]:
             size = max(each.primary_rows, each.replica_rows)
             if not stays and room < size:
                 batches.append([])
-                room = BATCH_ROWS
-            batches[-1].append(each.chunk)
+                room = rows
+            batches[-1].append(each)
             room -= size
     return batches
 

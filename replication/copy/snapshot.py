@@ -1,15 +1,17 @@
 """A consistent view of the primary: a session that sees one moment, that moment's GTID, and the catalog of then."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from replication.copy.catalog import Catalog, Table
 from replication.copy.definitions import read_catalog
 from replication.copy.sight import check_sees_all
 from replication.errors import NotReady, SchemaChanged
 from replication.survey import logged_gtid
+from replication.together import together
 from topology.errors import AccessDenied, StatementRefused
 from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
@@ -23,6 +25,10 @@ START_SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
 
 async def _nothing() -> None:
     """Nothing is locked."""
+
+
+async def _nothing_at(_: str) -> None:
+    """Nothing is waited for."""
 
 
 @dataclass(slots=True)
@@ -50,10 +56,11 @@ async def snapshot(
     *,
     accounts: bool,
     before_it: Callable[[], Awaitable[None]] = _nothing,
+    at_it: Callable[[str], Coroutine[Any, Any, None]] = _nothing_at,
     more: int = 0,
 ) -> AsyncIterator[Snapshot]:
-    """Open a snapshot of the primary; nothing is written there. `before_it` is called once, just before it is taken.
-    So many `more` sessions see the same.
+    """Open a snapshot of the primary; nothing is written there. `before_it` is called once, just before it is taken,
+    `at_it` with its GTID after each try to take it. So many `more` sessions see the same.
 
     `turn` is shared by all who copy from this primary: the short global lock of one would have to wait for the table
     locks of another. It is held as long as any lock is.
@@ -75,7 +82,10 @@ async def snapshot(
         for _ in range(_TRIES):
             locked = tuple(table for table in before.tables if table.needs_lock)
             gtid = await _take(sessions, control, lock, vendor, before.tables)
-            after = await read_catalog(control, vendor, accounts=accounts)
+            async with together() as group:
+                reading = group.create_task(read_catalog(control, vendor, accounts=accounts))
+                group.create_task(at_it(gtid))
+            after = reading.result()
             if after == before:
                 held.push_async_callback(lock.execute, "UNLOCK TABLES")
                 if not locked:

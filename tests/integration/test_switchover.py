@@ -264,6 +264,12 @@ def test_with_the_old_roles_nothing_is_changed_any_more(cluster: Cluster) -> Non
     code, output = command(startsync_command, cluster)
     assert code == ExitCode.REFUSED
     assert "roles were exchanged" in output
+    code, output = command(status_command, cluster, "--json")
+    assert code == ExitCode.BROKEN
+    seen = {each["name"]: each for each in json.loads(output)["replicas"]}
+    assert {each["state"] for each in seen.values()} == {"FOREIGN"}
+    assert {each["remedy"] for each in seen.values()} == {"name dbread1 as the primary and dbwrite as a replica"}
+    assert "is where writes go" in seen["dbread1"]["reason"]
     in_step(cluster, "dbread1")
 
 

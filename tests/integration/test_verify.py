@@ -77,7 +77,8 @@ def damage(cluster: Cluster, *sql: str) -> None:
 def verify(cluster: Cluster, *arguments: str) -> tuple[int, dict[str, Any]]:
     """Run the command with --json; exit code and what it found on the one replica."""
     environment = str(cluster.environment_file)
-    result = CliRunner().invoke(app, ["--environment", environment, "--json", *arguments])
+    # On a busy machine even little takes long.
+    result = CliRunner().invoke(app, ["--environment", environment, "--max-pause", "20", "--json", *arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     print(result.output)
     found = json.loads(result.output.splitlines()[-1])
@@ -265,9 +266,9 @@ def delay(cluster: Cluster, seconds: int) -> None:
 def test_a_replica_that_cannot_be_held_so_long_goes_on(cluster: Cluster) -> None:
     delay(cluster, 60)
     run(cluster, "dbwrite", "INSERT INTO zoo.load_target (v) VALUES (1)")
-    code, found = verify(cluster, "--max-pause", "1.5")
+    code, found = verify(cluster, "--max-pause", "0.5")
     assert code == ExitCode.NOT_READY
-    assert "held for more than 1.5 seconds" in found["error"]
+    assert "held for more than 0.5 seconds" in found["error"]
     assert found["equal"] is None
     assert replicating(cluster)
     delay(cluster, 0)

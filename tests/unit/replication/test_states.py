@@ -12,6 +12,7 @@ from topology.servers import Role, Server, Vendor
 
 UUID = "11111111-1111-1111-1111-111111111111"
 OTHER = "22222222-2222-2222-2222-222222222222"
+THIRD = "33333333-3333-3333-3333-333333333333"
 PRIMARY = PrimarySeen(
     Server("dbwrite", "10.0.0.1", 3306, Role.PRIMARY),
     identity=UUID,
@@ -28,6 +29,10 @@ REPLICA = ReplicaSeen(
     marker=Marker(UUID, Phase.DONE),
 )
 ALONE = replace(REPLICA, channels=())
+
+
+LEADER = replace(ALONE, marker=None, source_id=OTHER)
+LED = replace(PRIMARY, channels=(replace(CHANNEL, host="10.0.0.2", source_id=OTHER),))
 
 
 def with_channel(**changes: object) -> ReplicaSeen:
@@ -168,3 +173,35 @@ def test_a_replica_is_expected_to_follow_another_one_while_a_run_leads_it_there(
     replica = replace(with_channel(host="10.0.0.3", source_id=OTHER), marker=marked(Phase.DETOUR))
     assert state(replica, primary=replace(PRIMARY, setting_up=True)) is State.CATCHING_UP
     assert state(replace(replica, marker=Marker(OTHER, Phase.DETOUR))) is State.FOREIGN
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source_id": OTHER, "host": "seen-elsewhere"},
+        {"source_id": "", "host": "10.0.0.2"},
+    ],
+)
+def test_a_replica_that_the_primary_follows_is_the_primary(changes: dict[str, str]) -> None:
+    led = replace(PRIMARY, channels=(replace(CHANNEL, **changes),))  # type: ignore[arg-type]  # names are checked by replace
+    found = judge(Seen(led, (LEADER,)), LEADER, None)
+    assert (found.state, found.remedy) == (State.FOREIGN, "name dbread1 as the primary and dbwrite as a replica")
+    assert "is where writes go: dbwrite" in found.reason
+
+
+def test_the_others_are_not_offered_to_lose_their_data_when_roles_are_old() -> None:
+    other = replace(REPLICA, server=Server("dbread2", "10.0.0.3", 3306, Role.REPLICA), source_id=THIRD)
+    follower = replace(other, channels=(replace(CHANNEL, host="10.0.0.2", source_id=OTHER),))
+    found = judge(Seen(LED, (LEADER, follower)), follower, None)
+    assert (found.state, found.remedy) == (State.FOREIGN, "name dbread1 as the primary and dbwrite as a replica")
+    assert found.reason == "belongs to dbread1, which dbwrite, named as the primary, follows itself"
+
+
+def test_two_that_follow_each_other_are_judged_by_what_the_replica_does() -> None:
+    circle = replace(REPLICA, source_id=OTHER)
+    assert judge(Seen(LED, (circle,)), circle, 0.0).state is State.HEALTHY
+
+
+def test_a_primary_of_somebody_else_leaves_a_blank_server_blank() -> None:
+    chained = replace(PRIMARY, channels=(replace(CHANNEL, host="10.9.9.9", source_id=THIRD),))
+    assert judge(Seen(chained, (LEADER,)), LEADER, None).state is State.STANDALONE_EMPTY

@@ -25,8 +25,8 @@ def found(name: str, sizes: Sequence[int], create: str = "") -> list[ChunkDiffer
     ]
 
 
-def shape(different: Sequence[ChunkDifference]) -> list[list[str]]:
-    return [[chunk.table.name for chunk in batch] for batch in batched(different)]
+def shape(different: Sequence[ChunkDifference], rows: int = BATCH_ROWS) -> list[list[str]]:
+    return [[each.chunk.table.name for each in batch] for batch in batched(different, rows)]
 
 
 def test_small_ranges_of_all_tables_are_written_at_once() -> None:
@@ -35,6 +35,10 @@ def test_small_ranges_of_all_tables_are_written_at_once() -> None:
 
 def test_many_rows_are_spread_over_several_batches() -> None:
     assert shape(found("a", [BATCH_ROWS - 1, 1, 1, BATCH_ROWS])) == [["a", "a"], ["a"], ["a"]]
+
+
+def test_fewer_rows_at_a_time_are_more_batches() -> None:
+    assert shape([*found("a", [300, 300]), *found("u", [300, 300], UNIQUE)], rows=300) == [["a"], ["a"], ["u", "u"]]
 
 
 def test_a_range_without_rows_on_the_primary_counts_too() -> None:
