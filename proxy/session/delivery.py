@@ -11,11 +11,12 @@ from proxy.session.recovery import Recovery
 from proxy.session.request import Request
 from proxy.session.wholereply import WholeReply
 from proxy.wire import constants as c
+from proxy.wire.commands import EXECUTIONS
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
 
 # After these the session may ask about the statement before.
-REMEMBERED = (c.COM_QUERY, c.COM_STMT_EXECUTE)
+REMEMBERED = (c.COM_QUERY, *EXECUTIONS)
 
 
 class Lost(Protocol):
@@ -92,7 +93,7 @@ class Delivery:
         self._ledger.count(request, link, exchange, on_primary)
         if exchange.warned:
             link.seen.warned = True
-            self._machine.last.ran.left_warnings()
+            self._machine.last.left_warnings(request.code, link.server.name)
         if exchange.errno:
             self._machine.last.failed(request, exchange.errno)
         if on_primary or not request.plain:
@@ -129,7 +130,7 @@ class Delivery:
     def accept(self, request: Request, exchange: Exchange, link: BackendConnection, reply: bytes) -> None:
         """The error `reply` is for the client after all."""
         link.seen.warned = True
-        self._machine.last.ran.left_warnings()
+        self._machine.last.left_warnings(request.code, link.server.name)
         self._machine.last.failed(request, exchange.errno)
         on_primary = self._servers.is_primary(link.server)
         self._ledger.count(request, link, exchange, on_primary)

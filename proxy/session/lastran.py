@@ -3,6 +3,7 @@
 from typing import Final
 
 from proxy.session.request import Request
+from proxy.sql.classify import MULTI_STATEMENT
 from proxy.sql.questions import FOUND_ROWS, WARNINGS
 from proxy.sql.statement import DIAGNOSTIC, READ
 from proxy.wire import constants as c
@@ -13,10 +14,12 @@ _MOST_QUESTIONS: Final = 4
 # Of a COM_STMT_EXECUTE: which kind of cursor is to be opened.
 _CURSOR: Final = c.HEADER_SIZE + 5
 # Errors that MariaDB finds when a statement has not begun: about the syntax, a schema, a table, a lock, a column, a
-# variable, a function, their number and types, and rights to them. Behind others FOUND_ROWS() is another.
+# variable, a function, their number and types, and rights to them; what exists, or is not there. Behind others, which
+# are met in rows (1062, 1172, 1242, 1292, 1366, 1406, 1442), FOUND_ROWS() is another.
 _NOT_BEGUN: Final = frozenset(
-    {1044, 1046, 1049, 1052, 1054, 1064, 1066, 1099, 1100, 1111, 1142, 1143, 1146, 1193, 1222, 1241, 1243, 1305, 1370}
-    | {1582, 4078, 4161}
+    {1044, 1046, 1049, 1050, 1051, 1052, 1054, 1060, 1064, 1065, 1066, 1086, 1091, 1096, 1099, 1100, 1104, 1109, 1111}
+    | {1126, 1136, 1142, 1143, 1146, 1193, 1221, 1222, 1231, 1234, 1238, 1241, 1243, 1253, 1284, 1289, 1304, 1305, 1350}
+    | {1351, 1360, 1370, 1372, 1373, 1396, 1397, 1399, 1539, 1575, 1582, 1630, 1644, 4015, 4078, 4090, 4124, 4161}
 )
 
 
@@ -74,13 +77,14 @@ class LastRan:
         self.warned, self.found_rows = False, None
         self.again = self.rows_again = ()
 
-    def left_warnings(self) -> None:
-        """It has left warnings, or an error."""
-        self.warnings, self.warned = self.server, True
+    def left_warnings(self, name: str) -> None:
+        """What has run on the server `name` has left warnings, or an error."""
+        self.warnings, self.warned = name, True
 
     def failed(self, request: Request, errno: int, *, mariadb: bool) -> None:
         """It was answered with an error."""
-        if not mariadb or errno in _NOT_BEGUN:
+        # Of several statements, one before may have changed it.
+        if request.statement.reason != MULTI_STATEMENT and (not mariadb or errno in _NOT_BEGUN):
             self.rows, self.found_rows, self.rows_again = self._before
             if request.statement.kind is READ and self.rows_again:
                 self.again = (*self.rows_again, request)

@@ -40,6 +40,10 @@ _WITHOUT_TABLES: Final = frozenset(
     "deallocate unlock xa".split()
 )
 _TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
+# Other commands that begin a new list of warnings, and those without a reply.
+_BEGINNING: Final = frozenset({c.COM_STMT_PREPARE, c.COM_RESET_CONNECTION, c.COM_STMT_CLOSE, c.COM_STMT_SEND_LONG_DATA})
+# Leaves no warnings.
+NOTHING: Final = b"DO 0"
 # LAST_INSERT_ID(), @@last_insert_id, @@identity
 _ASKS: Final = re.compile(rb"last_insert_id|@@(?:\w+\.)?identity", re.IGNORECASE)
 
@@ -175,6 +179,29 @@ class LastStatement:
         """The session is reset on the server of that name."""
         self.kept = self.warned = None
         self.ran.began(server)
+
+    def adds_to_others(self, request: Request) -> bool:
+        """Whether the error of a command would be added to warnings that another session, or a question of the proxy,
+        has left on a connection: MySQL begins a new list only for statements."""
+        begins = self._mariadb or request.code in _TEXTS or request.code in _BEGINNING
+        return self.kept is not None and not begins
+
+    def commanded(self, code: int, server: str) -> None:
+        """Another command than a statement runs on the server of that name, which knows ROW_COUNT() from now on.
+
+        Observed on MariaDB 10.11 and MySQL 9.7: FOUND_ROWS() and warnings are those of the statement before, except
+        that COM_STMT_PREPARE leaves no warnings. Behind a read ROW_COUNT() is the same as behind a command.
+        """
+        if not self.ran.again:
+            self.kept, self.ran.server = None, server
+        if code == c.COM_STMT_PREPARE:
+            self.ran.warnings, self.ran.warned, self.warned = server, False, None
+
+    def left_warnings(self, code: int, server: str) -> None:
+        """What has run on the server of that name has left warnings, or an error."""
+        if code not in _TEXTS:
+            self.kept, self.ran.server, self.ran.again = None, server, ()
+        self.ran.left_warnings(server)
 
     def failed(self, request: Request, errno: int) -> None:
         """The last statement was answered with an error."""

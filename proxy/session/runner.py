@@ -22,6 +22,7 @@ from proxy.session.delivery import Delivery
 from proxy.session.gate import Admission
 from proxy.session.insight import Insight
 from proxy.session.killer import Killer
+from proxy.session.laststatement import NOTHING
 from proxy.session.lending import Lending
 from proxy.session.losses import Losses
 from proxy.session.machine import Machine
@@ -177,6 +178,8 @@ class Runner:
             if not isinstance(told, Request):
                 self.answer(request, told)
                 return
+        if not request.plain and self._machine.last.adds_to_others(request):
+            request.before = NOTHING
         if request.route.twin and self._promotion.on and not self._promotion.keeps(request):
             request.route = IN_TRANSACTION
         if self._twin.open or request.route.twin:

@@ -143,6 +143,8 @@ class Sending:
             self._remember(link, request)
         elif request.code == c.COM_RESET_CONNECTION:
             self._machine.last.began(link.server.name)
+        elif request.reply is not Reply.NONE:
+            self._machine.last.commanded(request.code, link.server.name)
         if self._turn.client_slow:
             link.pause_reading()
         if request.streamed:

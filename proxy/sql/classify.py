@@ -23,6 +23,7 @@ from proxy.sql.shows import show
 from proxy.sql.statement import Kind, Statement, Tables, primary
 from proxy.sql.verdict import Verdict
 from proxy.sql.words import Words, variable_name
+from topology.servers import Vendor
 
 # sqlglot logs the text of what it cannot parse; statements hold other people's data.
 logging.getLogger("sqlglot").disabled = True
@@ -78,6 +79,7 @@ class Classifier:
         self.server = server
         self._builtins = builtins_of(server.vendor, server.number)
         self._readers = readers_of(readers)
+        self._mariadb = server.vendor is Vendor.MARIADB
         # What is told from the digest, in which literals are marks.
         self._by_digest: dict[str, Callable[[Words], Statement]] = {
             **dict.fromkeys(_OTHERS.split(), lambda _: primary("write")),
@@ -133,7 +135,7 @@ class Classifier:
         text, shown = stripped.decode("utf-8", "replace"), key.decode("utf-8", "replace")
         verdict = self._judged(text, shown)
         # Literals have no part in it.
-        asks, keeps_found_rows = questions.asked(shown), questions.keeps_found_rows(shown)
+        asks, keeps_found_rows = questions.asked(shown), questions.keeps_found_rows(shown, mariadb=self._mariadb)
         if not (asks or keeps_found_rows):
             return verdict
         return Verdict(replace(verdict.statement, asks=asks, keeps_found_rows=keeps_found_rows), verdict.alone)

@@ -56,7 +56,7 @@ def test_each_question_has_a_server(told: Told) -> None:
     assert asked == [REPLICA, REPLICA, PRIMARY, PRIMARY]
     assert told.ran.is_split(FOUND_ROWS | ROW_COUNT)
     assert not told.ran.is_split(FOUND_ROWS)
-    told.ran.left_warnings()
+    told.ran.left_warnings(PRIMARY)
     assert told.ran.asked(WARNINGS) == PRIMARY
 
 
@@ -72,3 +72,10 @@ def test_after_an_error(told: Told, errno: int, mariadb: bool, rows: str) -> Non
     told.ran.failed(second, errno, mariadb=mariadb)
     assert told.ran.rows == rows
     assert told.ran.again == ((first, second) if rows == REPLICA else ())
+
+
+def test_of_several_statements_one_before_the_error_may_have_found_rows(told: Told) -> None:
+    told.runs(READ, REPLICA)
+    several = told.runs("INSERT INTO t SELECT 1; DROP TABLE missing", PRIMARY)
+    told.ran.failed(several, NO_SUCH_TABLE, mariadb=False)
+    assert told.ran.rows == PRIMARY

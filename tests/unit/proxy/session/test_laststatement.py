@@ -5,6 +5,7 @@ import pytest
 from proxy.routing.state import Seen
 from proxy.session.diagnostics import LOST
 from proxy.session.request import Request
+from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.primitives import lenenc_bytes
 from tests.support.machines import PRIMARY, REPLICA, Session, query
@@ -31,7 +32,7 @@ class Told(Session):
     def runs(self, text: str, name: str = PRIMARY, *, warns: bool = False) -> None:
         self.last.sent(self.request(query(text)), name, on_replica=name != PRIMARY)
         if warns:
-            self.last.ran.left_warnings()
+            self.last.ran.left_warnings(name)
 
     def loses(self, name: str = PRIMARY) -> None:
         """The connection goes to another session, and says what it knows."""
@@ -118,12 +119,60 @@ def test_rows_that_another_server_has_found_are_not_those_of_a_connection_that_w
     read, failing = (told.request(query(text)) for text in ("SELECT a FROM t", "VALUES ROW(1, 2)"))
     told.last.sent(read, REPLICA, on_replica=True)
     told.last.sent(failing, PRIMARY, on_replica=False)
-    told.last.ran.left_warnings()
+    told.last.ran.left_warnings(PRIMARY)
     told.last.failed(failing, 1064)
     told.loses()
     asks = told.request(query("SELECT FOUND_ROWS(), ROW_COUNT()"))
     assert told.last.retold(asks) is asks
     assert asks.again == (read, failing)
+
+
+def test_a_command_that_fails_is_asked_about_where_it_ran() -> None:
+    told = Told()
+    told.runs("INSERT INTO t VALUES (1)", warns=True)
+    told.loses()
+    told.last.commanded(c.COM_INIT_DB, PRIMARY)
+    assert told.asks() == "told"
+    assert told.asks("SELECT ROW_COUNT()") == PRIMARY
+    told.last.left_warnings(c.COM_INIT_DB, PRIMARY)
+    assert told.asks() == told.asks("SELECT @@warning_count") == PRIMARY
+
+
+def test_a_command_that_fails_behind_a_read_is_all_that_is_asked_about() -> None:
+    told = Told()
+    told.last.sent(told.request(query("SELECT a FROM t")), REPLICA, on_replica=True)
+    told.last.commanded(c.COM_INIT_DB, PRIMARY)
+    told.last.left_warnings(c.COM_INIT_DB, PRIMARY)
+    assert told.last.ran.server == told.asks() == PRIMARY
+    assert told.asks("SELECT FOUND_ROWS()") == REPLICA
+
+
+def test_preparing_a_statement_leaves_no_warnings() -> None:
+    told = Told()
+    told.runs("INSERT INTO t VALUES (1)", warns=True)
+    told.loses()
+    told.last.commanded(c.COM_STMT_PREPARE, PRIMARY)
+    assert told.asks() == PRIMARY
+
+
+def test_a_command_behind_a_read_keeps_what_can_be_asked_again() -> None:
+    told = Told()
+    read = told.request(query("SELECT a FROM t"))
+    told.last.sent(read, REPLICA, on_replica=True)
+    told.last.commanded(c.COM_STMT_PREPARE, PRIMARY)
+    assert told.last.ran.again == (read,)
+    assert told.asks("SELECT FOUND_ROWS(), ROW_COUNT()") == REPLICA
+
+
+@pytest.mark.parametrize("vendor", list(Vendor))
+def test_a_command_of_mysql_finds_what_others_have_left(vendor: Vendor) -> None:
+    told = Told(vendor)
+    command = told.request(frame(bytes((c.COM_INIT_DB,)) + b"missing", 0))
+    assert not told.last.adds_to_others(command)
+    told.runs("INSERT INTO t VALUES (1)")
+    told.loses()
+    assert told.last.adds_to_others(command) == (vendor is Vendor.MYSQL)
+    assert not told.last.adds_to_others(told.request(query("SELECT 1")))
 
 
 def test_nothing_is_left_behind_a_reset() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.sql.questions import FOUND_ROWS, NOTHING, ROW_COUNT, WARNINGS, asked, keeps_found_rows
-from tests.support.statements import classified
+from tests.support.statements import MARIADB, MYSQL, classified
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,14 @@ def test_of_several_statements_the_first_asks() -> None:
         *("BEGIN", "commit", "SET @a = 1", "INSERT INTO t (a) VALUES (1)", "USE app", "SHOW WARNINGS"),
         *("LOCK TABLES t READ", "HANDLER t OPEN", "TRUNCATE t", "XA START 'a'", "GRANT SELECT ON a.* TO b"),
         *("DELETE FROM t WHERE a = 1", "DELETE FROM t RETURNING a", "INSERT INTO t VALUES (1) RETURNING a"),
+        *("CREATE VIEW v AS SELECT 1", "CREATE TABLE t (a INT)", "CREATE PROCEDURE p() SELECT a FROM t", "HELP 'x'"),
+        *("SHOW CREATE TABLE t", "SHOW FULL PROCESSLIST", "CHECKSUM TABLE t", "ANALYZE TABLE t", "REPAIR TABLE t"),
     ],
 )
 def test_what_leaves_the_rows_found(text: str) -> None:
-    assert keeps_found_rows(text)
-    assert classified(text).keeps_found_rows
+    assert keeps_found_rows(text, mariadb=False)
+    assert classified(text, MYSQL).keeps_found_rows
+    assert classified(text, MARIADB).keeps_found_rows
 
 
 @pytest.mark.parametrize(
@@ -53,17 +56,24 @@ def test_what_leaves_the_rows_found(text: str) -> None:
     [
         *("SELECT 1", "SET @a = (SELECT 1)", "INSERT INTO t SELECT 1", "INSERT INTO t (TABLE u)"),
         *("DELETE t FROM t JOIN u USING (a)", "DELETE FROM t USING t JOIN u", "DELETE FROM t WHERE a = (SELECT 1)"),
+        *("EXPLAIN SELECT 1", "SHOW TABLES", "SHOW ENGINES", "CREATE TABLE t SELECT 1", "CREATE TABLE t AS TABLE u"),
         *(
-            "UPDATE t SET a = 1",
-            "EXPLAIN SELECT 1",
-            "DO 1",
-            "SHOW TABLES",
-            "CREATE TABLE t SELECT 1",
             "CALL p()",
             "SETTLE",
+            "BEGIN NOT ATOMIC SELECT 1; END",
+            "UPDATE t, u SET t.a = 1",
+            "UPDATE t JOIN u SET t.a = 1",
         ),
+        *("ANALYZE SELECT 1", "UPDATE t SET a = (SELECT 1)", "DO (SELECT 1)"),
     ],
 )
 def test_what_changes_them(text: str) -> None:
-    assert not keeps_found_rows(text)
-    assert not classified(text).keeps_found_rows
+    assert not keeps_found_rows(text, mariadb=True)
+    assert not classified(text, MYSQL).keeps_found_rows
+    assert not classified(text, MARIADB).keeps_found_rows
+
+
+@pytest.mark.parametrize("text", ["DO 1", "DO f()", "UPDATE t SET a = 1", "update ignore `t` set a = 1"])
+def test_what_leaves_them_on_mariadb_only(text: str) -> None:
+    assert classified(text, MARIADB).keeps_found_rows
+    assert not classified(text, MYSQL).keeps_found_rows
