@@ -14,7 +14,7 @@ from tests.support.wheels import compile_into, compiled_modules, output
 # Compiling takes about a minute of one core.
 pytestmark = pytest.mark.timeout(900)
 SEED = 2
-SEQUENCES = 60
+SEQUENCES = 40
 
 
 @pytest.fixture(scope="module")
