@@ -48,14 +48,30 @@ def settings(shared_cluster: Cluster, tmp_path: Path) -> Path:
     return file
 
 
-def commanded(*arguments: str) -> str:
-    """What a command tells, on both of its outputs."""
-    done = subprocess.run(
-        [sys.executable, "-m", "manyreads", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
-    assert "Traceback" not in done.stderr
-    assert done.stdout + done.stderr, arguments
-    return done.stdout + done.stderr
+# Runs commands one after the other, each with a line after its output: Python takes longer to start than they take.
+_IN_TURN = """
+import json, sys
+from manyreads.__main__ import main
+for arguments in json.loads(sys.argv[1]):
+    sys.argv[1:] = arguments
+    try:
+        main()
+    except SystemExit:
+        print("=== ended", flush=True)
+"""
+
+
+def commanded(*commands: tuple[str, ...]) -> list[str]:
+    """What each command tells, on both of its outputs."""
+    python = [sys.executable, "-c", _IN_TURN, json.dumps(commands)]
+    output = subprocess.run(
+        python, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
+    ).stdout
+    assert "Traceback" not in output
+    *told, rest = output.split("=== ended\n")
+    assert (len(told), rest) == (len(commands), ""), output
+    assert all(told), output
+    return told
 
 
 def asked(address: str, path: str, token: str, method: str = "GET") -> str:
@@ -94,14 +110,13 @@ def test_no_output_holds_a_secret(shared_cluster: Cluster, settings: Path) -> No
         for token in (TOKEN, GUESSED):
             told += [asked(serving[1], path, token) for path in ENDPOINTS]
             told += [asked(serving[1], path, token, "POST") for path in ("/reload", "/sessions/1/kill")]
-        told.append(commanded("top", "--url", serving[1], "--token", TOKEN, "--once"))
-        told += [commanded(*command, *config) for command in COMMANDS]
+        top = ("top", "--url", serving[1], "--token", TOKEN, "--once")
+        told += commanded(top, *((*command, *config) for command in COMMANDS))
         settings.write_text(settings.read_text(encoding="utf-8").replace(KEPT, f"{KEPT}2"), encoding="utf-8")
         proxy.wait_for_log("settings: accounts: ")
         settings.write_text(settings.read_text(encoding="utf-8") + f'server_password = ["{KEPT}"]\n', encoding="utf-8")
         proxy.wait_for_log("the settings cannot be used")
-        told += [commanded("check", *config)]
-        told += [commanded("replication", *command, *environment) for command in KIT]
+        told += commanded(("check", *config), *(("replication", *command, *environment) for command in KIT))
         told.append(proxy.log)
     # Each was used, and none is anywhere.
     secrets = {TOKEN, KEPT, CREATED, GUESSED, *(server.password for server in shared_cluster.servers)}
