@@ -132,7 +132,7 @@ def test_too_long_a_queue_for_connections(shared_cluster: Cluster) -> None:
         proxy.wait_for_log("statements or logins got no connection")
 
 
-CLIENTS = 300
+CLIENTS = 200
 # Nobody waits for longer than for a connection, the primary, the statement, and its KILL; and the machine may be slow.
 PATIENCE = 90.0
 LIMITS = (
