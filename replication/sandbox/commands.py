@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 
 Directory = Annotated[Path, typer.Option("--dir", help="Where the servers keep everything.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 _DEFAULT_DIRECTORY = Path(".sandbox")
 
 
@@ -39,23 +40,27 @@ def up(
     option: Annotated[
         list[str] | None, typer.Option(help="A further server option for all, NAME=VALUE; may be repeated.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Start the servers, or those that are down, and print their DSNs."""
     existing = _existing(directory)
     if existing:
         flavor = flavor or existing.flavor
         readers = len(existing.servers) - 1 if readers is None else readers
-        _say_what_runs(existing)
+        _say_what_runs(existing, err=as_json)
     cluster = Cluster.up(
         directory, flavor or Flavor.MARIADB, 2 if readers is None else readers, _options(option) if option else None
     )
-    _print_addresses(cluster)
+    if as_json:
+        typer.echo(json.dumps(_as_object(cluster), indent=2))
+    else:
+        _print_addresses(cluster)
 
 
 @app.command()
 def status(
     directory: Directory = _DEFAULT_DIRECTORY,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show each server's process, port and state; exit status 3 unless all run."""
     cluster = Cluster.load(directory)
@@ -75,9 +80,13 @@ def status(
 def down(
     directory: Directory = _DEFAULT_DIRECTORY,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the data for the next up.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """End the servers and remove their directory; with --keep, shut them down cleanly."""
     Cluster.load(directory).down(keep=keep)
+    if as_json:
+        typer.echo(json.dumps({"directory": str(directory), "kept": keep}))
+        return
     typer.echo(f"The servers in {directory} are down; {'their data is kept' if keep else 'nothing is left of them'}.")
 
 
@@ -107,12 +116,21 @@ def _options(pairs: list[str]) -> dict[str, str]:
     return options
 
 
-def _say_what_runs(cluster: Cluster) -> None:
+def _say_what_runs(cluster: Cluster, *, err: bool) -> None:
     down = [server.name for server in cluster.servers if not server.running()]
     if down:
-        typer.echo(f"The sandbox is there; starting {', '.join(down)}.")
+        typer.echo(f"The sandbox is there; starting {', '.join(down)}.", err=err)
     else:
-        typer.echo("The sandbox is up already.")
+        typer.echo("The sandbox is up already.", err=err)
+
+
+def _as_object(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "flavor": cluster.flavor,
+        "directory": str(cluster.directory),
+        "environment": str(cluster.environment_file),
+        "servers": [{"name": server.name, "port": server.port, "url": server.url} for server in cluster.servers],
+    }
 
 
 def _print_addresses(cluster: Cluster) -> None:

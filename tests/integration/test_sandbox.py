@@ -120,8 +120,12 @@ def test_killed_server_is_seen_and_brought_back_with_its_data(flavor: Flavor, di
     assert replica.url in again.stdout
     assert query(replica, "SELECT a FROM kept.t") == ({"a": 7},)
     assert primary.pid == surviving
-    assert "up already" in run("up", "--dir", directory).stdout
-    assert run("down", "--dir", directory, "--keep").returncode == 0
+    described = run("up", "--dir", directory, "--json")
+    assert "up already" in described.stderr
+    found = json.loads(described.stdout)
+    assert [each["url"] for each in found["servers"]] == [primary.url, replica.url]
+    assert found["environment"] == str(cluster.environment_file)
+    assert json.loads(run("down", "--dir", directory, "--keep", "--json").stdout)["kept"] is True
     assert not any(server.running() for server in cluster.servers)
     assert query(Cluster.up(directory, flavor, readers=1).server("dbread1"), "SELECT a FROM kept.t") == ({"a": 7},)
     assert run("down", "--dir", directory).returncode == 0
