@@ -4,7 +4,7 @@ from typing import Final
 
 from proxy.sql.tally import Histogram
 
-# The proxy's own time is measured for one statement in so many.
+# The proxy's own time is measured for one statement in so many at least.
 OWN_TIME_SHARE: Final = 16
 
 
@@ -12,8 +12,9 @@ class Traffic:
     """What one server was given: statements, of which `errors` failed with one of `errnos`, and bytes both ways.
 
     `served` is the time from a statement's last byte to its reply's, `queued` that before it for those that had to wait
-    for a replica or a connection, `own` the proxy's own time for one statement in OWN_TIME_SHARE. `now` is the time in
-    seconds since 1970, set once a second. `at_work` counts the commands that its connections wait for the replies to.
+    for a replica or a connection, `own` the proxy's own time for one statement in OWN_TIME_SHARE at least. `now` is
+    the time in seconds since 1970, set once a second. `at_work` counts the commands that its connections wait for the
+    replies to.
     """
 
     __slots__ = ("at_work", "errnos", "errors", "now", "others", "own", "queued", "reads", "received", "sent", "served")

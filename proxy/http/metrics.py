@@ -71,6 +71,7 @@ class _Process(Collector):
 
     def collect(self) -> Iterator[Metric]:
         context = self._context
+        context.book.add_up()
         yield InfoMetricFamily("manyreads_build", "What runs", value=_build())
         yield _gauge(
             "event_loop_late_seconds", "By how much the event loop's last timer was late", [((), context.late)]
@@ -184,7 +185,7 @@ def _times(traffic: Mapping[str, Traffic]) -> Iterator[Metric]:
 
     yield family("served", "From a statement's last byte to its reply's", lambda one: (one.served, 0))
     yield family("queued", "Before that, for a replica or a connection; mostly none", queued)
-    text = f"The proxy's own, for one statement in {OWN_TIME_SHARE}"
+    text = f"The proxy's own, for one statement in {OWN_TIME_SHARE} at least"
     yield family("own", text, lambda one: (one.own, 0))
 
 

@@ -26,6 +26,7 @@ from proxy.routing.held import HeldReads
 from proxy.routing.rules import Rules
 from proxy.session.colleagues import Colleagues
 from proxy.session.configured import limits_of, shares_of
+from proxy.session.counting import Book
 from proxy.session.gate import Gate
 from proxy.session.heaviest import Heaviest
 from proxy.session.journal import Journal
@@ -129,7 +130,8 @@ class Context:
     of their arrival. `openings` are those of each reply layout. `certificate` is what clients meet. `rules` are
     those of the configuration. `failures` are those of logins, `logins_refused` counts why.
     `addresses` counts connections by client, `traffic` what each server (by name) got,
-    `usages` what users ran; `journal` is the log of statements, `spans` what makes spans of them if they are traced.
+    `usages` what users ran, and `book` what is to be added to all that; `journal` is the log of statements, `spans`
+    what makes spans of them if they are traced.
     `processes` share the limits. `colleagues` are all of them; `others` tells how many clients they have beside this
     one, and `counted` is called with how many this one has.
     `accepting` tells whether clients are let in, `draining` that the process stops, `hurrying` that half its time for
@@ -155,6 +157,7 @@ class Context:
     openings: dict[Layout, Openings] = field(default_factory=lambda: defaultdict(Openings))
     traffic: dict[str, Traffic] = field(default_factory=lambda: defaultdict(lambda: Traffic(time.time())))
     usages: dict[str, Usage] = field(default_factory=dict)
+    book: Book = field(default_factory=Book)
     journal: Journal = field(init=False)
     heaviest: Heaviest = field(init=False)
     since: float = field(default_factory=time.monotonic)
@@ -221,7 +224,12 @@ class Context:
             session.heed(settings.consistency, rules)
 
     def _new_balancer(self) -> RoundRobin:
-        return balancer(self.settings.balance, self.traffic, time.monotonic, random.random)
+        return balancer(self.settings.balance, self.traffic, self._time, random.random)
+
+    def _time(self) -> float:
+        """For who looks then at how long replies took: all are added up."""
+        self.book.add_up()
+        return time.monotonic()
 
     def _new_pool(self) -> Pool:
         def open_link(server: Server, identity: Identity, owner: Owner) -> Awaitable[BackendConnection]:
@@ -277,6 +285,7 @@ class Context:
         """Tell the time to those who count, once a second, and see how punctual that is."""
         full = False
         while True:
+            self.book.add_up()
             for traffic in self.traffic.values():
                 traffic.now = time.time()
             begin = time.monotonic()

@@ -60,6 +60,7 @@ def _weight(state: ServerState) -> tuple[int, float | None]:
 
 def figures(context: Context, parts: Parts) -> Figures:
     """What this process has counted, and the parts that are wanted."""
+    context.book.add_up()
     found = Figures(_counts(context), _levels(context), context.late)
     found.given = {
         name: Given(one.reads, one.others, one.errors, times(one.served)) for name, one in context.traffic.items()

@@ -1,5 +1,6 @@
 """What is counted of one digest: plain attributes, so that counting costs no look-up."""
 
+from bisect import bisect_left
 from typing import Final
 
 # Upper ends of the buckets, in seconds; one more is for all that took longer.
@@ -14,6 +15,11 @@ class Histogram:
     def __init__(self) -> None:
         self.counts = [0] * (len(BOUNDS) + 1)
         self.seconds = 0.0
+
+    def add_one(self, seconds: float) -> None:
+        """Something took so long."""
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.seconds += seconds
 
     def add(self, other: "Histogram") -> None:
         """Count what `other` counted, too."""

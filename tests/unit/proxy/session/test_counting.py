@@ -9,7 +9,7 @@ import pytest
 from proxy.admin.traffic import OWN_TIME_SHARE, Traffic, Usage
 from proxy.backend.connection import BackendConnection
 from proxy.routing.policy import Target, route_to
-from proxy.session.counting import Ledger
+from proxy.session.counting import Book, Ledger
 from proxy.session.journal import Journal
 from proxy.session.ran import Whose
 from proxy.session.request import Request
@@ -46,9 +46,9 @@ def request(text: bytes, *, sent: float, code: int = c.COM_QUERY) -> Request:
     return made
 
 
-def ledger(**settings: Any) -> tuple[Ledger, Link, Usage]:
-    usage = Usage()
-    return Ledger(usage, Journal(load_settings(None, {}, settings)), Whose("u", "10.0.0.1:5")), Link(), usage
+def ledger(book: Book | None = None, **settings: Any) -> tuple[Ledger, Link, Usage]:
+    usage, journal = Usage(), Journal(load_settings(None, {}, settings))
+    return Ledger(usage, journal, Whose("u", "10.0.0.1:5"), book or Book()), Link(), usage
 
 
 def count(of: Ledger, made: Request, link: Link, errno: int = 0) -> None:
@@ -58,9 +58,11 @@ def count(of: Ledger, made: Request, link: Link, errno: int = 0) -> None:
 
 
 def test_time_is_split() -> None:
-    of, link, usage = ledger()
+    book = Book()
+    of, link, usage = ledger(book)
     for _ in range(OWN_TIME_SHARE):
         count(of, request(b"SELECT 1 AS split", sent=0.2), link)
+    book.add_up()
     traffic, tally = link.traffic, CACHE.statement(b"SELECT 2 AS split").tally
     assert traffic.served.total == tally.served.total == traffic.reads == usage.replicas == OWN_TIME_SHARE
     assert traffic.served.quantile(0.5) == 0.25
@@ -69,6 +71,18 @@ def test_time_is_split() -> None:
     assert traffic.own.seconds == pytest.approx(0.5)
     assert (tally.replicas, tally.seen, tally.reason) == (OWN_TIME_SHARE, 60.0, "read")
     assert (tally.rows, tally.affected) == (2 * OWN_TIME_SHARE, 3 * OWN_TIME_SHARE)
+
+
+def test_many_are_added_up_by_themselves_and_once() -> None:
+    book = Book()
+    of, link, usage = ledger(book)
+    for number in range(1, 1001):
+        count(of, request(b"DELETE FROM t WHERE a = 1", sent=0.0), link)
+        assert usage.replicas + len(book.lines) == number
+    assert len(book.lines) < 100
+    for _ in range(2):
+        book.add_up()
+        assert (link.traffic.reads, link.traffic.others, link.traffic.served.total) == (0, 1000, 1000)
 
 
 def test_errors_are_counted_by_number() -> None:
@@ -80,16 +94,20 @@ def test_errors_are_counted_by_number() -> None:
 
 
 def test_what_executes_nothing_is_not_counted() -> None:
-    of, link, usage = ledger()
+    book = Book()
+    of, link, _ = ledger(book)
     count(of, request(b"SELECT 1 AS prepared", sent=0.0, code=c.COM_STMT_PREPARE), link)
-    assert link.traffic.reads == usage.replicas == 0
+    assert book.lines == []
 
 
 def test_what_was_never_sent_took_no_time() -> None:
-    of, link, _ = ledger()
+    book = Book()
+    of, link, _ = ledger(book)
     made = request(b"SELECT 1 AS refused", sent=0.0)
     made.sent = 0.0
     count(of, made, link, 1298)
+    book.add_up()
+    assert link.traffic.served.total == 1
     assert link.traffic.served.seconds == 0.0
 
 
@@ -119,7 +137,7 @@ def test_fast_ones_are_not(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_texts_come_without_query_attributes() -> None:
     journal = Journal(load_settings(None, {}, {"statement_texts": True}))
-    of = Ledger(Usage(), journal, Whose("u", "10.0.0.1:5", attributes=True))
+    of = Ledger(Usage(), journal, Whose("u", "10.0.0.1:5", attributes=True), Book())
     made = request(b"SELECT 1 AS attributed", sent=0.0)
     for text, example in ((b"\1\1", ""), (b"\0\1SELECT 1 AS attributed", "SELECT 1 AS attributed")):
         made.packet = frame(bytes((c.COM_QUERY,)) + text, 0)

@@ -1,7 +1,5 @@
 """Histograms."""
 
-from bisect import bisect_left
-
 import pytest
 
 from proxy.sql.tally import BOUNDS, Histogram
@@ -10,8 +8,7 @@ from proxy.sql.tally import BOUNDS, Histogram
 def filled(*times: float) -> Histogram:
     made = Histogram()
     for seconds in times:
-        made.counts[bisect_left(BOUNDS, seconds)] += 1
-        made.seconds += seconds
+        made.add_one(seconds)
     return made
 
 
