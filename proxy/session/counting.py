@@ -96,6 +96,13 @@ class Ledger:
         if self._journal.active:
             self._note(request, link, exchange, now)
 
+    def refused(self, request: Request, errno: int) -> None:
+        """The proxy answers `request` with an error of its own: no server's figures are touched, but the log has it."""
+        if self._journal.active:
+            now = perf_counter()
+            queued = now - request.delayed if request.delayed else 0.0
+            self._journal.note(Ran(request, None, self._whose, errno, 0, now - request.begun, queued, 0.0))
+
     def _failed(self, tally: Tally, traffic: Traffic, errno: int) -> None:
         tally.errors += 1
         traffic.errors += 1

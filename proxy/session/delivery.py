@@ -14,6 +14,7 @@ from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange
+from proxy.wire.replies import Err
 
 # After these the session may ask about the statement before.
 REMEMBERED = (c.COM_QUERY, *EXECUTIONS)
@@ -166,6 +167,11 @@ class Delivery:
             return True
         turn.held, turn.exchange = held, exchange
         return False
+
+    def refuse(self, request: Request, err: Err) -> None:
+        """The reply is an error of ours."""
+        self._ledger.refused(request, err.errno)
+        self._client.refuse(request, err)
 
     def over(self) -> None:
         """The request is done with."""

@@ -48,7 +48,7 @@ class Journal:
         fields = {
             "session": ran.whose.address,
             "user": ran.whose.user,
-            "server": ran.server.name,
+            "server": ran.server.name if ran.server is not None else "",
             "reason": request.route.reason,
             "seconds": round(ran.seconds, 6),
             "queued": round(ran.queued, 6),

@@ -26,11 +26,11 @@ class Whose:
 class Ran:
     """One statement that ran on `server`, for `seconds` from when it came; `queued` and `served` are parts of that.
 
-    `rows` is how many it gave.
+    `server` is None if the proxy refused it itself. `rows` is how many it gave.
     """
 
     request: Request
-    server: Server
+    server: Server | None
     whose: Whose
     errno: int
     rows: int

@@ -189,7 +189,7 @@ class Runner:
             # What can be promoted is in no conflict yet.
             err = None if self._promotion.on else self._twin.conflict(request, self._context.monitor.freshness.written)
             if err is not None:
-                self._client.refuse(request, err)
+                self._delivery.refuse(request, err)
                 return
         elif request.route.twin:
             self._twin.wanted(self._context.monitor.freshness.written)
@@ -205,7 +205,7 @@ class Runner:
         """Answer a request without any server."""
         self._turn.over()
         if isinstance(told, Err):
-            self._client.refuse(request, told)
+            self._delivery.refuse(request, told)
         else:
             self._delivery.write(told)
             self._client.request_over()
@@ -298,7 +298,7 @@ class Runner:
         """Answer a request with an error of ours."""
         self._killer.over(err.errno)
         self._turn.over()
-        self._client.refuse(request, err)
+        self._delivery.refuse(request, err)
 
     def stream(self, data: bytes) -> None:
         """Pass on more bytes of a large request that was sent, or of a file that the server asked for."""

@@ -11,6 +11,7 @@ from proxy.session.ran import Ran
 from proxy.session.traceparent import parent_of
 from proxy.sql.digest import digest_id, digest_text
 from proxy.tracing.span import Attributes, Event, Exporter, Parent, Span
+from topology.servers import Server
 
 _LONGEST_TEXT: Final = 4096
 # Of at most some 20 KiB each.
@@ -68,30 +69,34 @@ def _of_run(ran: Ran) -> Attributes:
     failure = {"error.type": str(ran.errno), "db.response.status_code": str(ran.errno)} if ran.errno else {}
     return {
         "db.system.name": "mysql" if ran.whose.vendor is None else str(ran.whose.vendor),
-        "server.address": ran.server.host,
-        "server.port": ran.server.port,
         "client.address": host.strip("[]"),
         **({"client.port": int(port)} if port.isdigit() else {}),
-        "manyreads.server": ran.server.name,
-        "manyreads.server.role": str(ran.server.role),
         "manyreads.route.reason": ran.request.route.reason,
         "manyreads.user": ran.whose.user,
         "db.response.returned_rows": ran.rows,
         "manyreads.queued": ran.queued,
         "manyreads.served": ran.served,
         **failure,
+        **_of_server(ran.server),
+    }
+
+
+def _of_server(server: Server | None) -> Attributes:
+    if server is None:
+        return {}
+    return {
+        "server.address": server.host,
+        "server.port": server.port,
+        "manyreads.server": server.name,
+        "manyreads.server.role": str(server.role),
     }
 
 
 def _waits(ran: Ran, end: int) -> tuple[Event, ...]:
     """When it began to wait for a fresh replica or a connection, if it did, and when it was sent to the server."""
-    if not ran.request.sent:
-        return ()
     sent = end - round(ran.served * _NANOSECONDS)
-    if not ran.queued:
-        return (Event("sent", sent),)
-    what = "freshness" if ran.request.waited else "connection"
-    return (
-        Event("waiting", sent - round(ran.queued * _NANOSECONDS), {"manyreads.wait.for": what}),
-        Event("sent", sent),
-    )
+    events: tuple[Event, ...] = ()
+    if ran.queued:
+        what = "freshness" if ran.request.waited else "connection"
+        events = (Event("waiting", sent - round(ran.queued * _NANOSECONDS), {"manyreads.wait.for": what}),)
+    return (*events, Event("sent", sent)) if ran.request.sent and ran.server is not None else events

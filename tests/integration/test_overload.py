@@ -1,6 +1,7 @@
 """More than the proxy, or its connections to servers, can take: clear errors, bounded memory, recovery by itself."""
 
 import asyncio
+import json
 import socket
 import threading
 from collections import Counter
@@ -108,7 +109,8 @@ def finished(client: Connection) -> str:
 
 def test_too_long_a_queue_for_connections(shared_cluster: Cluster) -> None:
     limits = ("--server-connections", "1", "--server-connection-queue", "2", "--server-connection-wait", "60")
-    with proxied(shared_cluster, *limits, "--primary-reads", "never") as proxy, ExitStack() as stack:
+    told = ("--primary-reads", "never", "--log-sample", "1", "--log-format", "json")
+    with proxied(shared_cluster, *limits, *told) as proxy, ExitStack() as stack:
         clients = [stack.enter_context(connect(shared_cluster, proxy)) for _ in range(8)]
         shown = stack.enter_context(connect(shared_cluster, proxy))
         outcomes: list[str] = []
@@ -130,6 +132,9 @@ def test_too_long_a_queue_for_connections(shared_cluster: Cluster) -> None:
         assert outcomes[:2] == [outcome for outcome in outcomes if outcome != "answered"]
         assert run(shown, "SELECT 1") == ((1,),)
         proxy.wait_for_log("statements or logins got no connection")
+        # What ran nowhere is in the log of statements all the same.
+        ran = [line for line in map(json.loads, proxy.log.splitlines()) if line["message"] == "statement"]
+        assert len([line for line in ran if line["errno"] and not line["server"]]) == 2
 
 
 CLIENTS = 200

@@ -128,6 +128,18 @@ def test_slow_statements_are_logged_without_literals(caplog: pytest.LogCaptureFi
     assert "hunter2" not in json.dumps(fields)
 
 
+def test_what_the_proxy_refuses_is_logged_without_a_server(caplog: pytest.LogCaptureFixture) -> None:
+    of, link, usage = ledger(long_query_time=0.1)
+    made = request(b"SELECT 1 AS refused", sent=0.2)
+    made.sent, made.delayed = 0.0, made.begun
+    of.refused(made, 1205)
+    (record,) = caplog.records
+    fields = record.fields  # type: ignore[attr-defined]  # given as extra
+    assert (fields["server"], fields["errno"], fields["served"]) == ("", 1205, 0.0)
+    assert fields["queued"] == pytest.approx(fields["seconds"], abs=1e-3)
+    assert usage.errors == link.traffic.errors == 0
+
+
 def test_fast_ones_are_not(caplog: pytest.LogCaptureFixture) -> None:
     of, link, _ = ledger(long_query_time=100)
     count(of, request(b"SELECT 1 AS fast", sent=0.0), link)

@@ -98,6 +98,15 @@ def test_what_was_not_sent_has_no_events() -> None:
     assert span_of(ran("SELECT 1 AS unsent", sent=0.0), None, END).events == ()
 
 
+def test_what_the_proxy_refused_has_no_server() -> None:
+    refused = ran("SELECT 1 AS refused", errno=1094, queued=0.5)
+    refused.server, refused.served = None, 0.0
+    span = span_of(refused, None, END)
+    assert [(event.name, event.at) for event in span.events] == [("waiting", END - SECOND // 2)]
+    assert span.failed
+    assert not [name for name in span.attributes if "server" in name and name != "manyreads.served"]
+
+
 def test_long_statements_are_cut_and_unknown_ones_are_nameless() -> None:
     columns = ", ".join(f"column_{number}" for number in range(400))
     span = span_of(ran(f"SELECT {columns} FROM t"), None, END)
