@@ -23,7 +23,7 @@ MAX_BYTES: Final = 32 * 1024
 # Variables that change what a text means when it is parsed begin with one of these.
 OF_TEXTS: Final = ("character", "collation", "sql_mode")
 _NAMES: Final = "names"
-_NO_ROLE: Final = "SET ROLE NONE"
+_SET_ROLE: Final = "SET ROLE "
 # What SET NAMES and SET CHARACTER SET set, too.
 _OF_NAMES: Final = (
     *("character_set_client", "character_set_results", "character_set_connection", "collation_connection"),
@@ -106,7 +106,7 @@ class SettingLog:
 
     def role(self, effect: SetRole) -> None:
         """The roles were set."""
-        self._remember(ROLE, text=f"SET ROLE {effect.roles}")
+        self._remember(ROLE, text=_SET_ROLE + effect.roles)
 
     def transactions(self, effect: SetTransaction) -> None:
         """Characteristics of all transactions of the session were set."""
@@ -117,10 +117,11 @@ class SettingLog:
             self._remember("access", text=f"SET SESSION TRANSACTION {access}")
 
     @property
-    def has_role(self) -> bool:
-        """Whether a role was set, and not NONE."""
+    def roles(self) -> str:
+        """What the last SET ROLE said; empty without one, and for NONE."""
         entry = self._entries.get(ROLE)
-        return entry is not None and entry.text.upper() != _NO_ROLE
+        roles = entry.text.removeprefix(_SET_ROLE) if entry is not None else ""
+        return "" if roles.upper() == "NONE" else roles
 
     def use(self, schema: bytes) -> None:
         """The default schema was set; `schema` in the character set of the client."""

@@ -228,11 +228,14 @@ class SessionState:
     @property
     def has_role(self) -> bool:
         """Whether the primary's connection has a role that a login would not give it."""
-        return self.repeatable.settings.has_role or _KEPT_ROLE in self.pins.reasons()
+        return bool(self.repeatable.settings.roles) or _KEPT_ROLE in self.pins.reasons()
 
-    def keep_role(self) -> None:
-        """The primary's connection has the role of the user before, whom it was logged in as."""
-        self.pin_down(_KEPT_ROLE)
+    def keep_role(self, roles: str) -> None:
+        """A change of the user has left `roles`; empty if no other connection could be given them."""
+        if roles:
+            self.repeatable.settings.role(e.SetRole(roles))
+        else:
+            self.pin_down(_KEPT_ROLE)
 
     def set_option(self, packet: bytes, seen: Seen) -> None:
         """COM_SET_OPTION succeeded."""

@@ -168,9 +168,11 @@ class _Change:
             identity.database, identity.collation_id, identity.capabilities, self._of.primary, self._context.settings
         )
         state.status = link.status
-        if self._of.primary.vendor is Vendor.MARIADB and self._session.machine.state.has_role:
+        before = self._session.machine.state
+        if self._of.primary.vendor is Vendor.MARIADB and before.has_role:
             # Observed: such a change leaves the role, unless the new user has one by default.
-            state.keep_role()
+            same = self._session.identity.user == identity.user
+            state.keep_role(before.repeatable.settings.roles if same else "")
         self._channel.send(ok_payload(Ok(status=link.status), rest=with_state(b"", link.welcome)))
         of, context = self._of, self._context
         machine = new_machine(

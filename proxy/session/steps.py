@@ -9,7 +9,7 @@ from proxy.routing.variables import set_text
 from proxy.session.prepared import Prepared, renumbered
 from proxy.session.request import Prelude, Request
 from proxy.session.statements import Statements
-from proxy.sql.effects import Deallocate, Execute, UseSchema
+from proxy.sql.effects import Deallocate, Execute, Pin, UseSchema
 from proxy.sql.statement import READ
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS, closing
@@ -104,10 +104,18 @@ class Steps:
         return Prelude(self.query(b"SET last_insert_id = %d" % state.insert_id), insert_id=state.insert_id)
 
     def _names_again(self, seen: Seen, request: Request) -> Prelude | None:
-        """Prepare as text what the request executes or gives up, maybe among other statements."""
-        for effect in request.statement.effects:
+        """Prepare as text what the request executes or gives up, maybe among other statements; all, where that may be
+        any, as a procedure can execute them, too."""
+        effects = request.statement.effects
+        for effect in effects:
             if isinstance(effect, Execute | Deallocate) and (step := self._name_again(seen, effect.name)) is not None:
                 return step
+        return self._all_names_again(seen) if any(isinstance(effect, Pin) for effect in effects) else None
+
+    def _all_names_again(self, seen: Seen) -> Prelude | None:
+        for name in self._repeatable.named.names():
+            if (step := self._name_again(seen, name)) is not None:
+                return replace(step, lenient=True)
         return None
 
     def _catch_up(self, seen: Seen, request: Request | None) -> Prelude | None:
@@ -152,9 +160,8 @@ class Steps:
         texts = any(map(changes_texts, effects))
         if not (texts or request.code == c.COM_INIT_DB or any(isinstance(effect, UseSchema) for effect in effects)):
             return None
-        for name in self._repeatable.named.names():
-            if (step := self._name_again(seen, name)) is not None:
-                return replace(step, lenient=True)
+        if (step := self._all_names_again(seen)) is not None:
+            return step
         return self._before_other_texts(seen) if texts else None
 
     def _before_other_texts(self, seen: Seen) -> Prelude | None:

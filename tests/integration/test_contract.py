@@ -326,13 +326,12 @@ PINS: Final = (
     Case(REPLICA, (query("CREATE TEMPORARY TABLE t (a INT)"), Step(Kind.RESET_CONNECTION), query(ITEMS)), ITEMS, None),
     Case(REPLICA, (query("CALL ends()"), Step(Kind.CHANGE_USER, "~a"), query(ITEMS)), ITEMS, None),
     # MariaDB leaves the role.
-    Case(PRIMARY, (query("SET ROLE df_role"), Step(Kind.CHANGE_USER, "~a"), query(ROLE)), ROLE, MARIADB),
-    Case(REPLICA, (query("SET ROLE df_role"), Step(Kind.CHANGE_USER, "~a"), query(ROLE)), ROLE, MYSQL),
+    Case(REPLICA, (query("SET ROLE df_role"), Step(Kind.CHANGE_USER, "~a"), query(ROLE)), ROLE, None),
     Case(
-        PRIMARY,
+        REPLICA,
         (query("SET ROLE df_role"), Step(Kind.CHANGE_USER, "~a"), Step(Kind.RESET_CONNECTION), query(ROLE)),
         ROLE,
-        MARIADB,
+        None,
     ),
     Case(
         REPLICA,

@@ -179,11 +179,17 @@ def test_a_role_is_one_that_is_not_none(texts: list[str], has_role: bool) -> Non
 
 def test_a_role_that_was_kept_pins_until_another_is_set() -> None:
     session = Session()
-    session.state.keep_role()
+    session.state.keep_role("")
     session.state.reset()
     assert (session.state.pin, session.state.has_role) == ("kept-role", True)
     assert session.run("SET ROLE NONE").state.pin == ""
     assert not session.state.has_role
+
+
+def test_a_role_that_was_kept_by_the_same_user_is_told() -> None:
+    session = Session()
+    session.state.keep_role("a, b")
+    assert (session.state.pin, session.state.has_role, session.replayed()) == ("", True, [b"\x03SET ROLE a, b"])
 
 
 def test_a_reset_ends_that() -> None:

@@ -79,6 +79,14 @@ def test_what_was_prepared_as_text_keeps_its_schema(packet: bytes) -> None:
     assert session.sent() == [(PRIMARY, b"\x03EXECUTE p")]
 
 
+def test_a_procedure_finds_what_was_prepared_as_text() -> None:
+    session = Session()
+    session.query("PREPARE p FROM 'SELECT 1'")
+    session.links[PRIMARY] = Seen()
+    session.query("CALL executes()")
+    assert session.sent() == [(PRIMARY, b"\x03PREPARE p FROM 'SELECT 1'"), (PRIMARY, b"\x03CALL executes()")]
+
+
 def test_what_cannot_be_prepared_as_text_again_is_not_in_the_way() -> None:
     session = Session()
     session.query("PREPARE p FROM 'SELECT * FROM t'")
