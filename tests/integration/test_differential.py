@@ -5,7 +5,7 @@ from tests.differential.run import Differential
 from tests.support.proxies import ProxyProcess, running_proxy
 
 SEED = 1
-SEQUENCES = 200
+SEQUENCES = 120
 
 
 def test_transactions_that_read_on_replicas_first(shared_cluster: Cluster) -> None:

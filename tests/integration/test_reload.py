@@ -18,7 +18,7 @@ from tests.support.proxies import ProxyProcess, started_proxy
 from tests.support.waiting import wait_until
 
 SCHEMA = "reloaded"
-CLIENTS = int(os.environ.get("MANYREADS_TEST_CLIENTS", "16"))
+CLIENTS = int(os.environ.get("MANYREADS_TEST_CLIENTS", "8"))
 # Of each client, between two changes.
 ROUNDS = 10
 

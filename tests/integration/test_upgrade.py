@@ -21,7 +21,7 @@ from tests.support.proxies import ROOT, ProxyProcess, started_proxy
 from tests.support.waiting import DEADLINE, wait_until
 
 SCHEMA = "upgraded"
-CLIENTS = int(os.environ.get("MANYREADS_TEST_CLIENTS", "16"))
+CLIENTS = int(os.environ.get("MANYREADS_TEST_CLIENTS", "8"))
 _WRITE = text(f"INSERT INTO {SCHEMA}.written (who) VALUES (:who)")
 _READ = text(f"SELECT COUNT(*) FROM {SCHEMA}.written WHERE who = :who")
 
