@@ -34,7 +34,7 @@ _EFFECTS: Final[Mapping[str, Effect]] = {
         "allowed_networks "
         "compression long_data_limit max_connections max_connections_per_address primary_wait proxy_protocol_networks "
         "statements_per_connection tls tls_certificate tls_client_ca tls_key transaction_reads transaction_replay "
-        "transaction_replay_limit statement_timeout user_statement_timeouts".split(),
+        "transaction_replay_limit transaction_replay_users statement_timeout user_statement_timeouts".split(),
         Effect.CLIENTS,
     ),
     **dict.fromkeys(

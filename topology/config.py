@@ -236,8 +236,9 @@ class Settings(BaseModel):
     transaction_reads: Literal["primary", "optimistic"] = Field(
         "primary", description="where a transaction that may write reads as long as it has not written"
     )
-    transaction_replay: bool = Field(
-        False, description="run a transaction again on the new primary, if the old one was lost before its COMMIT"
+    transaction_replay: bool = Field(False, description="run transactions again that were lost with the primary")
+    transaction_replay_users: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="users for whom that is on where it is off for all"
     )
     transaction_replay_limit: int = Field(
         1 << 20, ge=0, description="bytes of its statements that are kept for that; a larger one is lost"

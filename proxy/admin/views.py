@@ -10,7 +10,11 @@ from topology.servers import Server
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """One session. `server` is where it is at work, empty at rest; `connections` are the servers that it has one to."""
+    """One session.
+
+    `server` is where it is at work, empty at rest; `connections` are the servers that it has one to. `replay` says
+    whether its transaction could be run again: yes, or why not; empty without one, or where none is.
+    """
 
     number: int
     user: str
@@ -22,6 +26,7 @@ class SessionView:
     server: str
     connections: tuple[str, ...]
     statements: int
+    replay: str = ""
 
 
 @dataclass(frozen=True, slots=True)

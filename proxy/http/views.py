@@ -125,6 +125,7 @@ def _session(view: SessionView) -> dict[str, Any]:
         "phase": view.phase,
         "pins": view.pins,
         "in_transaction": view.in_transaction,
+        "replay": view.replay,
         "server": view.server,
         "statements": view.statements,
     }

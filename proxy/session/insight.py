@@ -56,6 +56,11 @@ class Insight:
         return (in_progress(self._machine.state) and not lost) or self._turn.at_primary
 
     @property
+    def replay(self) -> str:
+        """Whether the open transaction could be run again, or why not; empty without one, or where none is."""
+        return self._replay.outlook if self._replay is not None else ""
+
+    @property
     def own(self) -> int:
         """The number of the session's last write."""
         return self._servers.consistency.own

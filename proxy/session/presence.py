@@ -59,6 +59,7 @@ class Presence:
             server=at_work.name if at_work is not None else "",
             connections=tuple(link.server.name for link in insight.connections),
             statements=session.statements,
+            replay=insight.replay,
         )
 
     def figures(self) -> Iterator[PoolFigure]:

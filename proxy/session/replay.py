@@ -114,6 +114,13 @@ class Replay:
         textual = request.code == c.COM_QUERY or request.prepared is not None
         return self._machine.requests.text(request) if textual else b""
 
+    @property
+    def outlook(self) -> str:
+        """Whether the open transaction could be run again: yes, or why not; empty while there is none."""
+        if not (self.due or self._machine.state.status & c.SERVER_STATUS_IN_TRANS):
+            return ""
+        return self._log.reason or self._tied() or "yes"
+
     # --- it is lost --------------------------------------------------------------------------------------------------
 
     def saves(self, link: BackendConnection, reason: str, request: Request | None = None) -> bool:
@@ -146,10 +153,8 @@ class Replay:
             return self._log.reason
         if len(link.farewell) > 7 and int.from_bytes(link.farewell[5:7], "little") != c.ER_SERVER_SHUTDOWN:
             return "closed"
-        if why := self._machine.tied(self._log.beside):
+        if why := self._tied():
             return why
-        if any(map(self._machine.steps.out_of_reach, self._log.prepared)):
-            return "prepared"
         if request is None:
             return ""
         if request.streamed:
@@ -159,6 +164,11 @@ class Replay:
         if self._turn.forwarded:
             return "reply-begun"
         return "too-often" if request.lost else self._may_rerun(request)
+
+    def _tied(self) -> str:
+        if why := self._machine.tied(self._log.beside):
+            return why
+        return "prepared" if any(map(self._machine.steps.out_of_reach, self._log.prepared)) else ""
 
     def _may_rerun(self, request: Request) -> str:
         return self._log.may_rerun(request, self._text(request), self._machine.state)

@@ -100,7 +100,7 @@ class Runner:
         self._seen_reads = SeenReads(context.memory, caches=caches)
         kept: TransactionLog | None = None
         replay: Replay | None = None
-        if settings.transaction_replay:
+        if settings.transaction_replay or identity.user in settings.transaction_replay_users:
             kept = TransactionLog(context.memory, settings.transaction_replay_limit, caches=caches)
             replay = Replay(common, self, kept)
         self._replay = replay

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any
+from typing import Any, cast
 
 import mariadb
 import mysql.connector
@@ -40,14 +40,17 @@ def relay(shared_cluster: Cluster) -> Iterator[Relay]:
 
 
 @contextlib.contextmanager
-def behind(cluster: Cluster, relay: Relay, *options: str) -> Iterator[ProxyProcess]:
+def behind(cluster: Cluster, relay: Relay, *options: str, users: str = "") -> Iterator[ProxyProcess]:
+    """A proxy that runs transactions again, of these users only if any are named."""
+
     def url(port: int) -> str:
         server = cluster.servers[0]
         return f"mysql://{server.user}:{server.password}@127.0.0.1:{port}"
 
     readers = [f"--reader={url(server.port)}" for server in cluster.servers[1:]]
     waits = ("--primary-wait", "60", "--probe-interval", "0.2")
-    with started_proxy("--writer", url(relay.port), *readers, "--transaction-replay", *waits, *options) as proxy:
+    replay = ("--transaction-replay-users", users) if users else ("--transaction-replay",)
+    with started_proxy("--writer", url(relay.port), *readers, *replay, *waits, *options) as proxy:
         proxy.wait_for_log("serving on")
         proxy.wait_for_log("-> healthy", len(cluster.servers))
         yield proxy
@@ -95,6 +98,12 @@ def cut(shared_cluster: Cluster, relay: Relay, proxy: ProxyProcess) -> Iterator[
 def connected(looking: Connection) -> list[str]:
     """The sessions with a connection to the primary."""
     return [row[0] for row in run(looking, "SHOW PROXY SESSIONS") if "dbwrite" in str(row)]
+
+
+def outlook(client: Connection) -> str | None:
+    """What SHOW PROXY SESSIONS says of its own transaction."""
+    (shown,) = (row for row in run(client, "SHOW PROXY SESSIONS") if row[0] == client.thread_id())
+    return cast(str | None, shown[-1])
 
 
 def rows(cluster: Cluster, what: str = "a", of: str = ITEM) -> list[int]:
@@ -304,8 +313,11 @@ def test_what_cannot_be_run_again_is_lost(
 ) -> None:
     client = session()
     run(client, "BEGIN")
+    assert outlook(client) == "yes"
     for text in texts:
         run(client, text)
+    # Which tables can roll back is asked only then.
+    assert outlook(client) == ("yes" if reason == "no-rollback" else reason)
     cut()
     assert error_of(client, "COMMIT") in LOST
     assert rows(shared_cluster) == [10, 20]
@@ -353,13 +365,20 @@ def test_reads_on_a_replica_that_went_to_the_primary(
 ) -> None:
     session()
     with (
-        behind(shared_cluster, relay, "--transaction-reads", "optimistic") as other,
+        behind(
+            shared_cluster, relay, "--transaction-reads", "optimistic", users=shared_cluster.servers[0].user
+        ) as other,
         connect(shared_cluster, other, autocommit=False) as client,
+        connect(shared_cluster, other, autocommit=False, user=USER, password=PASSWORD) as not_named,
     ):
+        run(not_named, f"UPDATE {ITEM} SET a = 0 WHERE id = 1")
+        assert outlook(not_named) is None
         count = f"SELECT COUNT(*) FROM {ITEM}"
         assert run(client, count) == ((2,),)
         cut()
+        assert error_of(not_named, "COMMIT") in LOST
         run(client, f"INSERT INTO {ITEM} (id, a) VALUES (3, 30)")
+        assert outlook(client) == "yes"
         cut()
         assert run(client, count) == ((3,),)
         client.commit()
