@@ -53,12 +53,13 @@ class Sink(Owner, Protocol):
 class BackendConnection(asyncio.Protocol):
     """Sends commands and follows their replies, one at a time.
 
-    `traffic` counts what its server is given. `thread` is its id on the server, which a KILL there names. `seen` is
-    what the server was told of the session, `openings` what is known of replies of its `layout`. `welcome` is what the
-    end of the login told of the session's state, for a client that asked for it. `farewell` is what the server said
-    when it closed the connection between commands: an ERR packet or nothing. `on_gone` is called once when it is closed
-    or lost. `sends` counts commands. `ahead` are those that were written before their time: each is still to be sent.
-    `commands` takes query attributes off them, where a session has some that the server does not know.
+    `traffic` counts what its server is given. `thread` is its id on the server, which a KILL there names; it has that
+    since the event loop's time was `opened`, or longer. `seen` is what the server was told of the session, `openings`
+    what is known of replies of its `layout`. `welcome` is what the end of the login told of the session's state, for a
+    client that asked for it. `farewell` is what the server said when it closed the connection between commands: an ERR
+    packet or nothing. `on_gone` is called once when it is closed or lost. `sends` counts commands. `ahead` are those
+    that were written before their time: each is still to be sent. `commands` takes query attributes off them, where a
+    session has some that the server does not know.
     """
 
     __slots__ = (
@@ -75,6 +76,7 @@ class BackendConnection(asyncio.Protocol):
         "farewell",
         "layout",
         "on_gone",
+        "opened",
         "openings",
         "safety",
         "seen",
@@ -91,6 +93,7 @@ class BackendConnection(asyncio.Protocol):
     ) -> None:
         self.server = server
         self.thread = thread
+        self.opened = 0.0
         self.capabilities = capabilities
         self.commands: Unattributed | None = None
         self.safety = safety

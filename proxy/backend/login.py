@@ -82,6 +82,7 @@ async def open_connection(
         safety = _safety(channel)
         kind = _kind(identity.capabilities, capabilities)
         connection = kind(server, greeting.connection_id, capabilities, safety, ok.status, owner)
+        connection.opened = asyncio.get_running_loop().time()
         if isinstance(connection, TranslatedConnection):
             connection.client = layout_of(identity.capabilities)
             connection.commands = Unattributed() if _loses_attributes(identity.capabilities, capabilities) else None

@@ -49,6 +49,10 @@ _CAN_ROLL_BACK: Final = (
 _STARTED_SINCE: Final = (
     "SHOW GLOBAL STATUS WHERE Variable_name = 'Uptime' AND (Value + 0 <= {} OR @@server_uuid <> '{}')"
 )
+# Since before a connection was opened: then the number of its thread is nobody else's. Seconds are whole ones there.
+_UP_SINCE: Final = "SHOW GLOBAL STATUS WHERE Variable_name = 'Uptime' AND Value + 0 > {} AND {} = '{}'"
+_SECONDS_OFF: Final = 2
+_IDENTITY: Final = {Vendor.MARIADB: "@@server_id", Vendor.MYSQL: "@@server_uuid"}
 
 
 class Attempts(Owner, Protocol):
@@ -85,6 +89,7 @@ class Replay:
         self._silent: Server | None = None
         self._identity = ""
         self._since = 0.0
+        self._left: tuple[int, float] | None = None
 
     def end(self) -> None:
         """The session has ended."""
@@ -133,6 +138,9 @@ class Replay:
             return False
         silent = reason == CLOSED and not link.farewell and self._machine.vendor is Vendor.MYSQL
         self._silent, self._since = link.server if silent else None, asyncio.get_running_loop().time()
+        # If it is still the server that it was, that may not have noticed.
+        unnoticed = reason != CLOSED and not link.farewell and self._monitor.current(link.server)
+        self._left = (link.thread, link.opened) if unnoticed else None
         observation = self._monitor.snapshot.primary.observation
         self._identity = observation.identity if observation is not None else ""
         self.due = True
@@ -201,11 +209,30 @@ class Replay:
         """MySQL closes without a word when a connection is killed, as it does when it dies itself. If it has been up
         all the time, somebody wanted the transaction to end."""
         if link.server is not self._silent:
-            self._ask_for_engines(link, request)
+            self._ask_for_thread(link, request)
             return
         seconds = int(asyncio.get_running_loop().time() - self._since) + 1
         text = _STARTED_SINCE.format(seconds, self._identity)
-        self._ask(link, request, text, 1, "closed", self._ask_for_engines)
+        self._ask(link, request, text, 1, "closed", self._ask_for_thread)
+
+    def _ask_for_thread(self, link: BackendConnection, request: Request) -> None:
+        """Where only the network was cut the server may still have the lost connection, and the transaction's locks."""
+        left, self._left = self._left, None
+        if left is None:
+            self._ask_for_engines(link, request)
+            return
+
+        thread, opened = left
+
+        def told(rows: int) -> None:
+            if rows:
+                self._count_rows(link, request, f"KILL {thread}", lambda _: self._ask_for_engines(link, request))
+            else:
+                self._ask_for_engines(link, request)
+
+        seconds = int(asyncio.get_running_loop().time() - opened) + _SECONDS_OFF
+        text = _UP_SINCE.format(seconds, _IDENTITY[self._machine.vendor], self._identity)
+        self._count_rows(link, request, text, told)
 
     def _ask_for_engines(self, link: BackendConnection, request: Request) -> None:
         """What a table without transactions has taken is not rolled back, and would be written twice."""
@@ -220,16 +247,25 @@ class Replay:
     def _ask(self, link: BackendConnection, request: Request, text: str, rows: int, otherwise: str, then: Step) -> None:
         """Go on with `then` if the answer has so many rows; else the transaction is lost, the reason is `otherwise`."""
 
+        def told(found: int) -> None:
+            if found == rows:
+                then(link, request)
+            else:
+                self._give_up(otherwise)
+                self._end_session(link, f"the transaction cannot be run again ({otherwise})")
+
+        self._count_rows(link, request, text, told)
+
+    def _count_rows(self, link: BackendConnection, request: Request, text: str, then: Callable[[int], None]) -> None:
+        """Run a statement of our own, and go on with the number of its rows: none where it gives an error."""
+
         def answered(exchange: Exchange, reply: bytes) -> None:
             digest = RowDigest(self._layout)
             digest.feed(reply)
             if exchange.errno in _NOT_THERE:
                 self._postpone(link, request)
-            elif digest.rows == rows:
-                then(link, request)
             else:
-                self._give_up(otherwise)
-                self._end_session(link, f"the transaction cannot be run again ({otherwise})")
+                then(digest.rows)
 
         self._turn.prelude_sent(link)
         PreludeRun(self._attempts, answered).start(link, Prelude(self._machine.steps.query(text.encode())))

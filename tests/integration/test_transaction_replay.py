@@ -180,6 +180,16 @@ def test_the_client_notices_nothing(
     assert figure(other, "transactions_replayed") == before + 3, proxy.log
 
 
+def test_locks_do_not_stay_that_a_cut_network_has_left(shared_cluster: Cluster, relay: Relay, session: Open) -> None:
+    client = session()
+    run(client, "BEGIN")
+    run(client, f"UPDATE {ITEM} SET a = a + 1 WHERE id = 1")
+    relay.strand()
+    run(client, f"UPDATE {ITEM} SET a = a + 1 WHERE id = 2")
+    run(client, "COMMIT")
+    assert rows(shared_cluster) == [11, 21]
+
+
 def test_the_statement_in_flight_is_part_of_it(shared_cluster: Cluster, relay: Relay, session: Open, cut: Cut) -> None:
     client = session()
     run(client, "SET autocommit = 0")

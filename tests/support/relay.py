@@ -25,6 +25,8 @@ class Relay:
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._stranded: set[asyncio.StreamWriter] = set()
         self._upward, self._downward = asyncio.Event(), asyncio.Event()
         self._upward.set()
         self._downward.set()
@@ -41,9 +43,17 @@ class Relay:
         async def change() -> None:
             self._target = target
             for writer in list(self._open) if breaking else ():
-                if resetting:
-                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                writer.transport.abort()
+                _reset(writer) if resetting else writer.transport.abort()
+
+        asyncio.run_coroutine_threadsafe(change(), self._loop).result()
+
+    def strand(self) -> None:
+        """Reset the clients' connections. The server is told nothing of that, and keeps its ends."""
+
+        async def change() -> None:
+            self._stranded |= self._clients
+            for writer in self._clients:
+                _reset(writer)
 
         asyncio.run_coroutine_threadsafe(change(), self._loop).result()
 
@@ -86,10 +96,18 @@ class Relay:
             self._open.discard(writer)
             return
         self._open.add(there)
+        self._clients.add(writer)
         await asyncio.gather(
-            _copy(reader, there, self._upward), _copy(there_reader, writer, self._downward, lambda: self.delay)
+            self._upwards(reader, writer, there), _copy(there_reader, writer, self._downward, lambda: self.delay)
         )
-        self._open -= {writer, there}
+        there.transport.abort()
+        for known in (self._open, self._clients, self._stranded):
+            known -= {writer, there}
+
+    async def _upwards(
+        self, reader: asyncio.StreamReader, client: asyncio.StreamWriter, server: asyncio.StreamWriter
+    ) -> None:
+        await _copy(reader, server, self._upward, ends=lambda: client not in self._stranded)
 
 
 async def _copy(
@@ -97,6 +115,7 @@ async def _copy(
     writer: asyncio.StreamWriter,
     gate: asyncio.Event,
     delay: Callable[[], float] = lambda: 0.0,
+    ends: Callable[[], bool] = lambda: True,
 ) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
@@ -105,6 +124,14 @@ async def _copy(
             await gate.wait()
             writer.write(data)
             await writer.drain()
+    if ends():
+        writer.transport.abort()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    # One that is closed already cannot be told.
+    with contextlib.suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()
 
 
