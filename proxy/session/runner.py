@@ -108,8 +108,7 @@ class Runner:
         self._promotion = Promotion(common, self, self._seen_reads, kept)
         recovery = Recovery(context, machine, name, self)
         self._losses = Losses(common, self._promotion, replay, self)
-        usage, about = context.usage(identity.user), whose(context, identity, name)
-        ledger = Ledger(usage, context.journal, about, context.book)
+        ledger = Ledger(context.usage(identity.user), context.journal, whose(context, identity, name), context.book)
         self._delivery = Delivery(common, recovery, self._losses, ledger)
         metadata = Metadata(common.layout) if caches else None
         self._sending = Sending(common, self._promotion, replay, recovery, self._delivery, metadata, deadline, self)
