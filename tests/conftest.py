@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 
+import hypothesis
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -13,6 +14,10 @@ from tests.support.once import ONCE
 from tests.support.scheduling import next_unit, unit, worker_count
 
 _GIBIBYTE = 2**30
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

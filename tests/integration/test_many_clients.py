@@ -17,7 +17,7 @@ from topology.config import Settings
 pytestmark = pytest.mark.skipif(
     "server_connections" not in Settings.model_fields, reason="every client has its own server connections"
 )
-CLIENTS = 1000
+CLIENTS = 2000
 SERVER_CONNECTIONS = 20
 # Clients at work at the same time: 5%.
 AT_WORK = CLIENTS // 20

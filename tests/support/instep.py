@@ -26,9 +26,11 @@ _EXECUTED = "SELECT REPLACE(@@GLOBAL.gtid_executed, '\\n', '')"
 def in_step(cluster: Cluster) -> bool:
     """Whether every replica has all that the primary has written, and no transaction of its own."""
     if cluster.flavor is Flavor.MARIADB:
-        positions = [_value(cluster, server, "SELECT @@gtid_binlog_pos") for server in cluster.servers]
-        positions += [_value(cluster, replica, "SELECT @@gtid_slave_pos") for replica in cluster.servers[1:]]
-        return len(set(positions)) == 1
+        written = _value(cluster, cluster.servers[0], "SELECT @@gtid_binlog_pos")
+        # Nothing is in a replica's own binary log before the first write behind its copy.
+        told = [_value(cluster, replica, "SELECT @@gtid_slave_pos") for replica in cluster.servers[1:]]
+        logged = [_value(cluster, replica, "SELECT @@gtid_binlog_pos") for replica in cluster.servers[1:]]
+        return set(told) <= {written} and set(logged) <= {written, ""}
     return len({_value(cluster, server, _EXECUTED) for server in cluster.servers}) == 1
 
 
