@@ -15,11 +15,12 @@ COMPILED = {
     "proxy/admin": "traffic",
     "proxy/backend": "connection tracked translated",
     "proxy/routing": "balance named pins policy reading repeatable reported seen state told twins variables",
-    "proxy/session": "bulk client counting delivery diagnostics inbox lastran laststatement lending links losses "
-    "machine metadata outcomes passage phases preludes prepared presence promotion recovery remedies "
-    "repetition replay request requests runner sending sentence servers statements steps transactionlog "
-    "turn twin visibility "
-    "waiting wholereply",
+    "proxy/session": "bulk client presence",
+    "proxy/session/core": "diagnostics inbox lastran laststatement machine outcomes passage phases prepared "
+    "remedies request requests sentence statements steps transactionlog wholereply",
+    "proxy/session/running": "delivery lending links losses metadata preludes promotion recovery repetition replay "
+    "runner sending servers turn twin visibility waiting",
+    "proxy/session/shared": "counting",
     "proxy/sql": "cache effects lexer meaning statement tally",
     "proxy/wire": "definitions errors exchange framing openings replygrammar rowdigest",
     "topology": "freshness",

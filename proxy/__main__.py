@@ -15,7 +15,7 @@ from proxy.explain import explained, explanation
 from proxy.flags import with_settings
 from proxy.logs import set_up as set_up_logs
 from proxy.origin import Origin
-from proxy.session.configured import rules_of
+from proxy.session.shared.configured import rules_of
 from topology.effective import effective
 from topology.environment import process_environment
 from topology.errors import ManyreadsError

@@ -12,8 +12,8 @@ from proxy.listener import Listener
 from proxy.notify import Notifier
 from proxy.origin import Origin
 from proxy.reload import Reloader, rules, warn_of_weights
-from proxy.session.alone import Alone
-from proxy.session.context import Context
+from proxy.session.shared.alone import Alone
+from proxy.session.shared.context import Context
 from proxy.workers.parent import Parent
 from topology.config import Settings
 from topology.monitor import Monitor

@@ -8,9 +8,9 @@ from proxy.backend.greetings import Greetings
 from proxy.origin import Origin
 from proxy.reload import certificate_of, towards_servers
 from proxy.routing.rules import Rules
-from proxy.session.configured import limits_of, shares_of
-from proxy.session.context import Context
-from proxy.session.spans import Spans
+from proxy.session.shared.configured import limits_of, shares_of
+from proxy.session.shared.context import Context
+from proxy.session.shared.spans import Spans
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
 from proxy.sql.comments import server_version

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy.origin import Origin
-from proxy.session.configured import rules_of, shares_of
+from proxy.session.shared.configured import rules_of, shares_of
 from proxy.tracing.start import require_packages
 from topology.config import Settings
 from topology.environment import Deployment

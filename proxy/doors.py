@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from proxy.session.context import Context
+from proxy.session.shared.context import Context
 from proxy.sockets import CLIENTS, HTTP, SERVING, Sockets, bound, listening, of_systemd, take_over
 from proxy.takeover import offer
 from topology.config import host_and_port

@@ -7,9 +7,9 @@ import resource
 import socket
 from typing import Final
 
-from proxy.session.arrival import ClientChannel
-from proxy.session.context import Context
-from proxy.session.login import serve_login
+from proxy.session.login.arrival import ClientChannel
+from proxy.session.shared.context import Context
+from proxy.session.login.login import serve_login
 from proxy.sockets import cannot_listen
 
 log = logging.getLogger(__name__)

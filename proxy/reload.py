@@ -12,8 +12,8 @@ from proxy.logs import set_up as set_up_logs
 from proxy.notify import Notifier
 from proxy.origin import Origin
 from proxy.routing.rules import Rules
-from proxy.session.configured import rules_of, shares_of
-from proxy.session.context import Context
+from proxy.session.shared.configured import rules_of, shares_of
+from proxy.session.shared.context import Context
 from proxy.tls.context import client_facing
 from topology.config import Settings
 from topology.discovery import replicas_of

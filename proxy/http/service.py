@@ -15,8 +15,8 @@ from aiohttp import web
 from proxy.http.access import for_http, guard, trusts
 from proxy.http.views import PARTS, status
 from proxy.logs import audit
-from proxy.session.context import Context
-from proxy.session.overview import server_views
+from proxy.session.shared.context import Context
+from proxy.session.shared.overview import server_views
 from proxy.sql.own import Deed, Order
 from topology.web import secure
 

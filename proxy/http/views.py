@@ -10,9 +10,9 @@ from proxy.admin.figures import Digest, Figures, Given, Parts, Times, Way, diges
 from proxy.admin.reasons import sentence
 from proxy.admin.views import DigestView, PoolFigure, ServerView, SessionView
 from proxy.routing.policy import Target
-from proxy.session.context import Context
-from proxy.session.heaviest import MOST_DIGESTS
-from proxy.session.overview import server_views
+from proxy.session.shared.context import Context
+from proxy.session.shared.heaviest import MOST_DIGESTS
+from proxy.session.shared.overview import server_views
 from proxy.sql.digest import digest_id
 from proxy.sql.tally import BOUNDS
 

@@ -3,7 +3,7 @@
 The primary refuses what a read-only transaction may not do, and tells when a transaction is over. What the reads see is
 decided by the replica's snapshot, so the twin is used from the first read on, or not at all. A transaction that may
 write has one only if that was asked for (`transaction_reads`): before anything else of it runs on the primary, its
-reads have to be seen to give the same there (`proxy.session.promotion`).
+reads have to be seen to give the same there (`proxy.session.running.promotion`).
 """
 
 from typing import Final

@@ -6,9 +6,9 @@ from typing import Protocol
 from proxy.admin.views import PoolFigure, SessionView
 from proxy.backend.login import Identity
 from proxy.routing.rules import Rules
-from proxy.session.machine import Machine
-from proxy.session.phases import DUMPING, IDLE, Phase
-from proxy.session.runner import Runner
+from proxy.session.core.machine import Machine
+from proxy.session.core.phases import DUMPING, IDLE, Phase
+from proxy.session.running.runner import Runner
 from proxy.wire.replies import Err
 from topology.consistency import Level
 from topology.servers import Server

@@ -15,11 +15,11 @@ from proxy.admin.figures import Figures, Parts, added
 from proxy.admin.views import SessionView
 from proxy.http.metrics import Metrics, text_of
 from proxy.http.summing import of_parent, summed
-from proxy.session.colleagues import Gone, Held
-from proxy.session.context import Context
-from proxy.session.kills import Target
-from proxy.session.orders import carried_out
-from proxy.session.overview import figures
+from proxy.session.shared.colleagues import Gone, Held
+from proxy.session.shared.context import Context
+from proxy.session.shared.kills import Target
+from proxy.session.shared.orders import carried_out
+from proxy.session.shared.overview import figures
 from proxy.sockets import listened
 from proxy.sql.own import Order
 from proxy.wire.secret import Secret

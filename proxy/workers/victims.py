@@ -2,7 +2,7 @@
 
 import asyncio
 
-from proxy.session.context import Context, Session
+from proxy.session.shared.context import Context, Session
 from proxy.wire.replies import Err
 from proxy.workers.words import Found, Hit
 

@@ -25,7 +25,7 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """What a KILL does to a session of another worker: `verb` is a method of `proxy.session.kills.Target`.
+    """What a KILL does to a session of another worker: `verb` is a method of `proxy.session.shared.kills.Target`.
 
     `killer` is the slot of the worker that kills. `connection` and `struck` are what those methods say of them.
     """

@@ -20,13 +20,13 @@ from proxy.http.summing import counted
 from proxy.listener import Listener
 from proxy.logs import set_up as set_up_logs
 from proxy.reload import certificate_for, heed
-from proxy.session.alone import end_session
-from proxy.session.colleagues import Held
-from proxy.session.configured import rules_of
-from proxy.session.context import Context
-from proxy.session.holding import hold_here
-from proxy.session.numbers import numbers
-from proxy.session.overview import figures
+from proxy.session.shared.alone import end_session
+from proxy.session.shared.colleagues import Held
+from proxy.session.shared.configured import rules_of
+from proxy.session.shared.context import Context
+from proxy.session.shared.holding import hold_here
+from proxy.session.shared.numbers import numbers
+from proxy.session.shared.overview import figures
 from proxy.workers.board import Board
 from proxy.workers.crewmate import Crewmate
 from proxy.workers.follower import Follower

@@ -15,14 +15,14 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import proxy.session.client
-import proxy.session.counting
-import proxy.session.sending
+import proxy.session.shared.counting
+import proxy.session.running.sending
 from proxy.__main__ import app
 
 MARK: Final = "counted and not counted:"
 _TURN: Final = 0.1
 _FEWEST: Final = 200  # in a turn with fewer the proxy's other work would show
-_PLAIN: Final = proxy.session.counting.Ledger.count
+_PLAIN: Final = proxy.session.shared.counting.Ledger.count
 _CLOCK: Final = time.perf_counter
 
 
@@ -51,9 +51,9 @@ class Turns:
 
     def _turn(self, took: list[float], what: Callable[..., None], clock: Callable[[], float]) -> None:
         with (
-            patch.object(proxy.session.counting.Ledger, "count", what),
+            patch.object(proxy.session.shared.counting.Ledger, "count", what),
             patch.object(proxy.session.client, "perf_counter", clock),
-            patch.object(proxy.session.sending, "perf_counter", clock),
+            patch.object(proxy.session.running.sending, "perf_counter", clock),
         ):
             begin, before = time.process_time(), self._statements
             time.sleep(_TURN)

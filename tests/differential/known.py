@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from proxy.session.diagnostics import LOST, SPLIT
+from proxy.session.core.diagnostics import LOST, SPLIT
 from proxy.wire.constants import SERVER_STATUS_IN_TRANS
 from tests.differential.difference import Difference
 from tests.differential.steps import Kind, Step

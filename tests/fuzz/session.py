@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from proxy.routing.state import Seen, SessionState
-from proxy.session.inbox import Inbox, check_header, is_one_packet
-from proxy.session.machine import Machine
-from proxy.session.request import Request
-from proxy.session.statements import Limits
+from proxy.session.core.inbox import Inbox, check_header, is_one_packet
+from proxy.session.core.machine import Machine
+from proxy.session.core.request import Request
+from proxy.session.core.statements import Limits
 from proxy.wire import constants as c
 from proxy.wire.capabilities import Layout
 from proxy.wire.errors import MalformedPacket

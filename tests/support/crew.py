@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxy.session.numbers import FIRST
+from proxy.session.shared.numbers import FIRST
 from replication.sandbox import Cluster
 from tests.support.clients import Connection, connect
 from tests.support.proxies import ProxyProcess

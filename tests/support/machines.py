@@ -2,9 +2,9 @@
 
 from proxy.routing.policy import Target
 from proxy.routing.state import Seen, SessionState
-from proxy.session.machine import Machine
-from proxy.session.request import Prelude, Request
-from proxy.session.statements import Limits
+from proxy.session.core.machine import Machine
+from proxy.session.core.request import Prelude, Request
+from proxy.session.core.statements import Limits
 from proxy.wire import constants as c
 from proxy.wire.capabilities import Layout
 from proxy.wire.exchange import Exchange, Reply

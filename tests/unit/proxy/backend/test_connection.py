@@ -9,7 +9,7 @@ import pytest
 from proxy.admin.traffic import Traffic
 from proxy.backend.connection import BackendConnection
 from proxy.backend.tracked import TrackedConnection
-from proxy.session.preludes import Drain
+from proxy.session.running.preludes import Drain
 from proxy.wire.clientlogin import Safety
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.framing import frame

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.explain import explanation
 from proxy.routing.rules import Rules
-from proxy.session.configured import rules_of
+from proxy.session.shared.configured import rules_of
 from proxy.sql.digest import digest_id, digest_text
 from proxy.sql.lexer import digest
 from proxy.sql.tally import Tally

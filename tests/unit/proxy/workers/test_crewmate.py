@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from proxy.session.context import Context
+from proxy.session.shared.context import Context
 from proxy.workers.crewmate import Crewmate
 from proxy.workers.peer import Peer, PeerGone
 

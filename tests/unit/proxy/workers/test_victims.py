@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from proxy.session.context import Context
+from proxy.session.shared.context import Context
 from proxy.wire.replies import Err
 from proxy.workers.victims import Victims
 from proxy.workers.words import Found, Hit

@@ -1,0 +1,1 @@
+"""A session without I/O: bytes and values in, decisions out. Pure."""

@@ -1,0 +1,111 @@
+"""Where the statements ran that a session may ask about. Pure."""
+
+from typing import Final
+
+from proxy.session.core.request import Request
+from proxy.sql.classify import MULTI_STATEMENT
+from proxy.sql.questions import FOUND_ROWS, WARNINGS
+from proxy.sql.statement import DIAGNOSTIC, READ
+from proxy.wire import constants as c
+
+# A read that is longer is not kept, to be run again; nor are more questions about it than these.
+_LONGEST: Final = 64 * 1024
+_MOST_QUESTIONS: Final = 4
+# Of a COM_STMT_EXECUTE: which kind of cursor is to be opened.
+_CURSOR: Final = c.HEADER_SIZE + 5
+# Errors that MariaDB finds when a statement has not begun: about the syntax, a schema, a table, a lock, a column, a
+# variable, a function, their number and types, and rights to them; what exists, or is not there. Behind others, which
+# are met in rows (1062, 1172, 1242, 1292, 1366, 1406, 1442), FOUND_ROWS() is another.
+_NOT_BEGUN: Final = frozenset(
+    {1044, 1046, 1049, 1050, 1051, 1052, 1054, 1060, 1064, 1065, 1066, 1086, 1091, 1096, 1099, 1100, 1104, 1109, 1111}
+    | {1126, 1136, 1142, 1143, 1146, 1193, 1221, 1222, 1231, 1234, 1238, 1241, 1243, 1253, 1284, 1289, 1304, 1305, 1350}
+    | {1351, 1360, 1370, 1372, 1373, 1396, 1397, 1399, 1539, 1575, 1582, 1630, 1644, 4015, 4078, 4090, 4124, 4161}
+)
+
+
+class LastRan:
+    """Names of servers: `server` ran the last statement, `rows` the last one that changed FOUND_ROWS(), and `warnings`
+    the last one that changed what SHOW WARNINGS tells; `warned` says that there is something to be told. `found_rows`
+    is what FOUND_ROWS() gives, if the connection that knew it has gone since. `again` are reads after which another
+    server would know what the last one knows: the last statement, if it was a read on a replica that can run once more,
+    and questions about it behind it. `rows_again` are the same for FOUND_ROWS().
+    """
+
+    __slots__ = ("_before", "_request", "again", "found_rows", "rows", "rows_again", "server", "warned", "warnings")
+
+    def __init__(self) -> None:
+        self.server = self.rows = self.warnings = ""
+        self.warned = False
+        self.found_rows: int | None = None
+        self.again: tuple[Request, ...] = ()
+        self.rows_again: tuple[Request, ...] = ()
+        self._request: Request | None = None
+        self._before: tuple[str, int | None, tuple[Request, ...]] = ("", None, ())
+
+    def read(self, request: Request, name: str) -> None:
+        """The same as `sent` for the common case: a plain read, in text and of tables, runs on a replica."""
+        if request is not self._request:
+            self._request, self._before = request, (self.rows, self.found_rows, self.rows_again)
+        self.server = self.warnings = self.rows = name
+        self.warned, self.found_rows = False, None
+        self.again = self.rows_again = (request,) if len(request.packet) <= _LONGEST else ()
+
+    def sent(self, request: Request, name: str, *, on_replica: bool, keeps_warnings: bool) -> None:
+        """A statement runs on the server `name`: from now on the session may ask about it.
+
+        Again for one that was tried elsewhere before.
+        """
+        self.server = name
+        if not keeps_warnings:
+            self.warnings, self.warned = name, False
+        if request is not self._request:
+            self._request, self._before = request, (self.rows, self.found_rows, self.rows_again)
+        if not on_replica or request.route.twin:
+            self.again = ()
+        elif request.statement.kind is READ:
+            self.again = (request,) if _can_run_again(request) else ()
+        elif request.statement.kind is not DIAGNOSTIC or len(self.again) > _MOST_QUESTIONS:
+            self.again = ()
+        elif self.again:
+            self.again = (*self.again, request)
+        if not request.statement.keeps_found_rows:
+            self.rows, self.found_rows, self.rows_again = name, None, self.again
+
+    def began(self, name: str) -> None:
+        """The session is as after its login, on the server `name`: what is asked now is about that."""
+        self.server = self.warnings = self.rows = name
+        self.warned, self.found_rows = False, None
+        self.again = self.rows_again = ()
+
+    def left_warnings(self, name: str) -> None:
+        """What has run on the server `name` has left warnings, or an error."""
+        self.warnings, self.warned = name, True
+
+    def failed(self, request: Request, errno: int, *, mariadb: bool) -> None:
+        """It was answered with an error."""
+        # Of several statements, one before may have changed it.
+        if request.statement.reason != MULTI_STATEMENT and (not mariadb or errno in _NOT_BEGUN):
+            self.rows, self.found_rows, self.rows_again = self._before
+            if request.statement.kind is READ and self.rows_again:
+                self.again = (*self.rows_again, request)
+
+    def has_warnings_beside(self, server: str) -> bool:
+        """Whether there is something to be told that `server` does not know."""
+        return self.warned and self.warnings != server
+
+    def is_split(self, asks: int) -> bool:
+        """Whether no server alone knows the answer to a question."""
+        return asks & FOUND_ROWS != 0 and asks != FOUND_ROWS and self.rows != self.server
+
+    def asked(self, asks: int) -> str:
+        """The server where the answer to a question is known."""
+        if asks == FOUND_ROWS:
+            return self.rows
+        return self.warnings if asks == WARNINGS else self.server
+
+
+def _can_run_again(request: Request) -> bool:
+    if len(request.packet) > _LONGEST:
+        return False
+    prepared = request.prepared
+    return prepared is None or not (prepared.held or request.packet[_CURSOR])

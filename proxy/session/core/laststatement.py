@@ -1,0 +1,238 @@
+"""What can still be asked about the last statement when its connection is another session's. Pure."""
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from proxy.routing.policy import LAST, Target, route_to
+from proxy.routing.state import Seen, SessionState
+from proxy.session.core.diagnostics import (
+    LOST,
+    SPLIT,
+    UNKNOWN,
+    Kept,
+    kept_from,
+    next_question,
+    retell,
+    with_numbers,
+)
+from proxy.session.core.lastran import LastRan
+from proxy.session.core.request import Request
+from proxy.session.core.requests import Requests
+from proxy.session.core.steps import Steps
+from proxy.session.core.wholereply import WholeReply
+from proxy.session.core.wording import insert_id_lost
+from proxy.sql.lexer import DEFAULT_QUOTING
+from proxy.sql.meaning import DEFAULT_MEANING
+from proxy.sql.questions import FOUND_ROWS, WARNINGS
+from proxy.sql.statement import DIAGNOSTIC, PRIMARY, READ, Statement
+from proxy.wire import constants as c
+from proxy.wire.commands import EXECUTIONS
+from proxy.wire.framing import payload_length
+from proxy.wire.replies import Err, parse_ok
+from topology.servers import Vendor
+
+_AGAIN: Final = route_to(Target.PRIMARY, "diagnostic")
+_OK: Final = bytes((c.OK_HEADER,))
+# Of the statements for the primary, those that use no table, or only in a subquery.
+_WITHOUT_TABLES: Final = frozenset(
+    "do user-variable primary-function unknown set-expression set-global connection-variable next-transaction "
+    "deallocate unlock xa".split()
+)
+_TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
+# Other commands that begin a new list of warnings, and those without a reply.
+_BEGINNING: Final = frozenset({c.COM_STMT_PREPARE, c.COM_RESET_CONNECTION, c.COM_STMT_CLOSE, c.COM_STMT_SEND_LONG_DATA})
+# Leaves no warnings.
+NOTHING: Final = b"DO 0"
+# LAST_INSERT_ID(), @@last_insert_id, @@identity
+_ASKS: Final = re.compile(rb"last_insert_id|@@(?:\w+\.)?identity", re.IGNORECASE)
+
+
+class LastStatement:
+    """One session's. `kept` is what its connection has told before it went; None while that is there to be asked.
+    `ran` tells where it ran. `warned` is the same about warnings, which
+    some statements leave as they are."""
+
+    def __init__(self, state: SessionState, steps: Steps, requests: Requests, vendor: Vendor) -> None:
+        self.kept: Kept | None = None
+        self.warned: Kept | None = None
+        self.ran = LastRan()
+        self._state = state
+        self._steps = steps
+        self._requests = requests
+        self._mariadb = vendor is Vendor.MARIADB
+
+    def asks(self, server: str, on_primary: bool, *, last: bool) -> bool:
+        """Whether a connection has to be asked something before it goes; `last` says that it ran the last statement."""
+        return (last and self.kept is None) or (on_primary and self._state.wrote) or self.ran.rows == server
+
+    def next_question(self, replies: list[bytes], *, warned: bool) -> bytes | None:
+        """What it is asked after it has given these replies; None when that is all."""
+        text = next_question(replies, warned=warned)
+        return None if text is None else self._steps.query(text)
+
+    def keep(self, replies: list[bytes], seen: Seen, server: str, on_primary: bool, *, last: bool) -> None:
+        """A connection has answered the questions. Raises MalformedPacket."""
+        kept = kept_from(replies)
+        if on_primary:
+            seen.insert_id = kept.insert_id
+            if self._state.wrote:
+                self._state.insert_id = kept.insert_id
+        if last:
+            self.kept = kept
+            if self.ran.warnings == server:
+                self.ran.warnings, self.warned = "", kept
+        if self.ran.rows == server:
+            self.ran.rows, self.ran.found_rows = "", kept.found_rows
+
+    def retold(self, request: Request) -> Request | bytes | Err:
+        """A question about the last statement, changed if it cannot be asked as it is; or the answer to it."""
+        if self._state.insert_id_lost and self._wants_insert_id(request):
+            return insert_id_lost()
+        asks = request.statement.asks
+        if not asks or request.code == c.COM_STMT_PREPARE:
+            return request
+        if asks & WARNINGS and asks != WARNINGS and self._warned_before():
+            return LOST
+        again = self.ran.rows_again if asks == FOUND_ROWS else self.ran.again
+        if self._gone(asks):
+            told = self._from_memory(request)
+            return self._on_the_primary(request, again) if isinstance(told, Err) and again else told
+        split = self.ran.is_split(asks)
+        if request.route.target is LAST and not request.statement.effects and not split:
+            return request
+        if again:
+            return self._on_the_primary(request, again)
+        return SPLIT if split else request
+
+    def _gone(self, asks: int) -> bool:
+        """Whether the connection that could answer serves another session."""
+        if asks == FOUND_ROWS:
+            return self.ran.found_rows is not None
+        return self._known(asks) is not None and not (asks == WARNINGS and self.ran.warnings)
+
+    def _known(self, asks: int) -> Kept | None:
+        """What the connection has told that could answer."""
+        kept = self.warned if asks == WARNINGS else self.kept
+        if not asks & FOUND_ROWS:
+            return kept
+        if asks == FOUND_ROWS:
+            kept = kept or UNKNOWN
+        if kept is None or self.ran.found_rows is None:
+            return None
+        return replace(kept, found_rows=self.ran.found_rows)
+
+    def _warned_before(self) -> bool:
+        """Whether what the last statement left and the warnings that are there are of two statements."""
+        return self.ran.has_warnings_beside(self.ran.server) and (self.warned is not self.kept or self.kept is None)
+
+    def _from_memory(self, request: Request) -> Request | bytes | Err:
+        kept, prepared = self._known(request.statement.asks), request.prepared is not None
+        assert kept is not None
+        text = self._requests.text(request)
+        if request.statement.kind is not DIAGNOSTIC:
+            return self._with_numbers(request, text, kept)
+        retold = retell(text, kept, prepared=prepared, mariadb=self._mariadb)
+        if retold.err is not None:
+            return retold.err
+        after = retold.kept if self.kept is not None else None
+        if retold.reply:
+            self.kept = after
+            if request.prepared is not None:
+                # The client has those of this reply from now on, which no server has sent.
+                request.prepared.definitions = None
+            return retold.reply
+        request.before, request.kept = retold.before, after
+        if retold.values or retold.text.startswith(b"SET"):
+            request.whole = WholeReply(retold.values, binary=prepared)
+        if retold.text:
+            request.packet = self._steps.query(retold.text)
+        return request
+
+    def _with_numbers(self, request: Request, text: bytes, kept: Kept) -> Request | Err:
+        """A statement that only uses what it asks for: it is given that."""
+        reading = self._requests.reading
+        # Bytes are looked at, and in some character sets those of a quote are a part of a letter.
+        readable = reading.quoting is DEFAULT_QUOTING and (text.isascii() or reading == DEFAULT_MEANING)
+        if not (request.code == c.COM_QUERY and readable and kept.listed and (told := with_numbers(text, kept))):
+            return LOST
+        request.packet = self._steps.query(told)
+        return request
+
+    def _on_the_primary(self, request: Request, again: tuple[Request, ...]) -> Request:
+        """What a replica was asked, the primary is asked as well: then it can tell of that and of its own."""
+        request.again = again
+        if request.route.target is LAST:
+            request.route = _AGAIN
+        return request
+
+    def _wants_insert_id(self, request: Request) -> bool:
+        return request.code in _TEXTS and bool(_ASKS.search(self._requests.text(request)))
+
+    def learn(self, reply: bytes) -> None:
+        """A write was answered after it was lost: with that there may be another one."""
+        payload = reply[c.HEADER_SIZE :]
+        if payload[:1] == _OK and payload_length(reply) == len(payload) and parse_ok(payload).last_insert_id:
+            self._state.insert_id_lost = False
+
+    def began(self, server: str) -> None:
+        """The session is reset on the server of that name."""
+        self.kept = self.warned = None
+        self.ran.began(server)
+
+    def adds_to_others(self, request: Request) -> bool:
+        """Whether the error of a command would be added to warnings that another session, or a question of the proxy,
+        has left on a connection: MySQL begins a new list only for statements."""
+        begins = self._mariadb or request.code in _TEXTS or request.code in _BEGINNING
+        return self.kept is not None and not begins
+
+    def commanded(self, code: int, server: str) -> None:
+        """Another command than a statement runs on the server of that name, which knows ROW_COUNT() from now on.
+
+        Observed on MariaDB 10.11 and MySQL 9.7: FOUND_ROWS() and warnings are those of the statement before, except
+        that COM_STMT_PREPARE leaves no warnings. Behind a read ROW_COUNT() is the same as behind a command.
+        """
+        if not self.ran.again:
+            self.kept, self.ran.server = None, server
+        if code == c.COM_STMT_PREPARE:
+            self.ran.warnings, self.ran.warned, self.warned = server, False, None
+
+    def left_warnings(self, code: int, server: str) -> None:
+        """What has run on the server of that name has left warnings, or an error."""
+        if code not in _TEXTS:
+            self.kept, self.ran.server, self.ran.again = None, server, ()
+        self.ran.left_warnings(server)
+
+    def failed(self, request: Request, errno: int) -> None:
+        """The last statement was answered with an error."""
+        self.ran.failed(request, errno, mariadb=self._mariadb)
+
+    def sent(self, request: Request, server: str, *, on_replica: bool) -> None:
+        """A statement runs on the server of that name: from now on the session may ask about it."""
+        self.kept = kept = request.kept
+        if kept is None:
+            keeps = self._keeps_warnings(request)
+            if not keeps and self._may_keep_warnings(request.statement) and self.ran.has_warnings_beside(server):
+                self.ran.warnings, self.warned, keeps = "", UNKNOWN, True
+            self.ran.sent(request, server, on_replica=on_replica, keeps_warnings=keeps)
+            return
+        if not self.ran.warnings:
+            self.warned = kept
+        if not self.ran.rows:
+            self.ran.found_rows = kept.found_rows
+
+    def _keeps_warnings(self, request: Request) -> bool:
+        """Whether the warnings of the statement before are there after this one, too, unless it leaves some itself."""
+        statement = request.statement
+        if not self._mariadb or statement.reads or statement.reads is None or statement.written:
+            return False
+        if statement.kind is READ:
+            # Of SHOW there are tables behind the scenes.
+            return self._requests.text(request).lstrip()[:4].upper() != b"SHOW"
+        return statement.kind is not PRIMARY or statement.reason in _WITHOUT_TABLES
+
+    def _may_keep_warnings(self, statement: Statement) -> bool:
+        """Whether that depends on what it runs."""
+        # What is locked are rows of tables.
+        without = statement.kind is PRIMARY and statement.reason != "locking-read"
+        return self._mariadb and without and not statement.reads and not statement.written

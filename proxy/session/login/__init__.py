@@ -1,0 +1,1 @@
+"""From a client's first byte to its session."""

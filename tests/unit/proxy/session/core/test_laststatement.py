@@ -1,0 +1,184 @@
+"""What can be asked about the last statement when its connection went to another session."""
+
+import pytest
+
+from proxy.routing.state import Seen
+from proxy.session.core.diagnostics import LOST
+from proxy.session.core.request import Request
+from proxy.wire import constants as c
+from proxy.wire.framing import frame
+from proxy.wire.primitives import lenenc_bytes
+from tests.support.machines import PRIMARY, REPLICA, Session, query
+from topology.servers import Vendor
+
+
+def rows(*found: tuple[bytes, ...]) -> bytes:
+    """As much of a reply as is looked at."""
+    packets = [b"\1", *(b"".join(map(lenenc_bytes, row)) for row in found), b"\xfe\0\0\2\0"]
+    return b"".join(frame(packet, number) for number, packet in enumerate(packets, 1))
+
+
+WARNING = rows((b"Warning", b"1642", b"a warning"))
+NUMBERS = rows((b"0", b"0", b"1", *(b"1642" for _ in range(13))))
+
+
+class Told(Session):
+    """A session whose statements are noted as they are sent."""
+
+    def __init__(self, vendor: Vendor = Vendor.MARIADB) -> None:
+        super().__init__(vendor=vendor)
+        self.last = self.machine.last
+
+    def runs(self, text: str, name: str = PRIMARY, *, warns: bool = False) -> None:
+        self.last.sent(self.request(query(text)), name, on_replica=name != PRIMARY)
+        if warns:
+            self.last.ran.left_warnings(name)
+
+    def loses(self, name: str = PRIMARY) -> None:
+        """The connection goes to another session, and says what it knows."""
+        told = [b"", WARNING, rows(), b"", NUMBERS, b""]
+        self.last.keep(told, Seen(), name, name == PRIMARY, last=True)
+
+    def asks(self, text: str = "SHOW WARNINGS") -> str:
+        told = self.last.retold(self.request(query(text)))
+        if isinstance(told, Request):
+            return self.last.ran.asked(told.statement.asks)
+        return "" if told == LOST else "told" if told == WARNING else str(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("SET @a = 1", "told"),
+        ("SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", "told"),
+        ("SET timestamp = 1", "told"),
+        ("SET TRANSACTION READ ONLY", "told"),
+        ("SELECT 1", "told"),
+        ("COMMIT", "told"),
+        ("UNLOCK TABLES", "told"),
+        # With these it depends on what they run.
+        ("CALL p()", ""),
+        ("EXECUTE p", ""),
+        ("SELECT f()", ""),
+        ("SHOW TABLES", PRIMARY),
+        ("SHOW VARIABLES LIKE 'x'", PRIMARY),
+        ("SELECT a FROM t", PRIMARY),
+        ("SELECT a FROM t FOR UPDATE", PRIMARY),
+        ("UPDATE t SET a = 1", PRIMARY),
+    ],
+)
+def test_warnings_of_a_statement_behind_another_one(text: str, answer: str) -> None:
+    told = Told()
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.loses()
+    told.runs(text)
+    assert told.asks() == answer
+
+
+def test_a_connection_that_is_there_knows_itself() -> None:
+    told = Told()
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.runs("CALL p()")
+    assert told.asks() == PRIMARY
+
+
+def test_where_there_were_no_warnings_none_are_lost() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA)
+    told.runs("CALL p()")
+    assert told.asks() == PRIMARY
+
+
+def test_any_statement_of_mysql_forgets_warnings() -> None:
+    told = Told(Vendor.MYSQL)
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.loses()
+    told.runs("SET @a = 1")
+    assert told.asks() == PRIMARY
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("SELECT @@warning_count, ROW_COUNT()", ""),
+        ("GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER", ""),
+        ("SHOW WARNINGS", "told"),
+        ("SELECT ROW_COUNT()", PRIMARY),
+    ],
+)
+def test_warnings_of_one_statement_and_a_count_of_another(text: str, answer: str) -> None:
+    told = Told()
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.loses()
+    told.runs("SET @a = 1")
+    assert told.asks(text) == answer
+
+
+def test_rows_that_another_server_has_found_are_not_those_of_a_connection_that_went() -> None:
+    told = Told()
+    read, failing = (told.request(query(text)) for text in ("SELECT a FROM t", "VALUES ROW(1, 2)"))
+    told.last.sent(read, REPLICA, on_replica=True)
+    told.last.sent(failing, PRIMARY, on_replica=False)
+    told.last.ran.left_warnings(PRIMARY)
+    told.last.failed(failing, 1064)
+    told.loses()
+    asks = told.request(query("SELECT FOUND_ROWS(), ROW_COUNT()"))
+    assert told.last.retold(asks) is asks
+    assert asks.again == (read, failing)
+
+
+def test_a_command_that_fails_is_asked_about_where_it_ran() -> None:
+    told = Told()
+    told.runs("INSERT INTO t VALUES (1)", warns=True)
+    told.loses()
+    told.last.commanded(c.COM_INIT_DB, PRIMARY)
+    assert told.asks() == "told"
+    assert told.asks("SELECT ROW_COUNT()") == PRIMARY
+    told.last.left_warnings(c.COM_INIT_DB, PRIMARY)
+    assert told.asks() == told.asks("SELECT @@warning_count") == PRIMARY
+
+
+def test_a_command_that_fails_behind_a_read_is_all_that_is_asked_about() -> None:
+    told = Told()
+    told.last.sent(told.request(query("SELECT a FROM t")), REPLICA, on_replica=True)
+    told.last.commanded(c.COM_INIT_DB, PRIMARY)
+    told.last.left_warnings(c.COM_INIT_DB, PRIMARY)
+    assert told.last.ran.server == told.asks() == PRIMARY
+    assert told.asks("SELECT FOUND_ROWS()") == REPLICA
+
+
+def test_preparing_a_statement_leaves_no_warnings() -> None:
+    told = Told()
+    told.runs("INSERT INTO t VALUES (1)", warns=True)
+    told.loses()
+    told.last.commanded(c.COM_STMT_PREPARE, PRIMARY)
+    assert told.asks() == PRIMARY
+
+
+def test_a_command_behind_a_read_keeps_what_can_be_asked_again() -> None:
+    told = Told()
+    read = told.request(query("SELECT a FROM t"))
+    told.last.sent(read, REPLICA, on_replica=True)
+    told.last.commanded(c.COM_STMT_PREPARE, PRIMARY)
+    assert told.last.ran.again == (read,)
+    assert told.asks("SELECT FOUND_ROWS(), ROW_COUNT()") == REPLICA
+
+
+@pytest.mark.parametrize("vendor", list(Vendor))
+def test_a_command_of_mysql_finds_what_others_have_left(vendor: Vendor) -> None:
+    told = Told(vendor)
+    command = told.request(frame(bytes((c.COM_INIT_DB,)) + b"missing", 0))
+    assert not told.last.adds_to_others(command)
+    told.runs("INSERT INTO t VALUES (1)")
+    told.loses()
+    assert told.last.adds_to_others(command) == (vendor is Vendor.MYSQL)
+    assert not told.last.adds_to_others(told.request(query("SELECT 1")))
+
+
+def test_nothing_is_left_behind_a_reset() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA, warns=True)
+    told.loses(REPLICA)
+    told.last.began(PRIMARY)
+    assert {told.asks(text) for text in ("SHOW WARNINGS", "SELECT ROW_COUNT()", "SELECT FOUND_ROWS()")} == {PRIMARY}
+    assert not told.last.ran.again
