@@ -8,8 +8,8 @@ import socket
 from typing import Final
 
 from proxy.session.login.arrival import ClientChannel
-from proxy.session.shared.context import Context
 from proxy.session.login.login import serve_login
+from proxy.session.shared.context import Context
 from proxy.sockets import cannot_listen
 
 log = logging.getLogger(__name__)

@@ -23,10 +23,10 @@ from proxy.admin.errorclasses import error_class
 from proxy.admin.traffic import OWN_TIME_SHARE, Traffic
 from proxy.admin.views import ServerView
 from proxy.routing.policy import routes
-from proxy.session.shared.context import Context
 from proxy.session.core.memory import Memory
-from proxy.session.shared.overview import pool_figures, server_views
 from proxy.session.login.refused import REASONS
+from proxy.session.shared.context import Context
+from proxy.session.shared.overview import pool_figures, server_views
 from proxy.session.shared.replays import Replays
 from proxy.sql.tally import BOUNDS, Histogram
 from proxy.tracing.span import Sent

@@ -12,9 +12,9 @@ from proxy.admin.route import RouteView, explained
 from proxy.admin.tables import Table
 from proxy.routing.policy import REPLICA
 from proxy.routing.state import SessionState
+from proxy.session.core.request import Explained, Request
 from proxy.session.shared.context import Context
 from proxy.session.shared.overview import server_views
-from proxy.session.core.request import Explained, Request
 from proxy.session.shared.rights import NO_PROCESS, NO_SUPER, may_command, may_see_all
 from proxy.sql.own import Order, Show, Topic
 from proxy.sql.statement import OWN

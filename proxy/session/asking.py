@@ -6,10 +6,10 @@ from typing import Final
 from proxy.admin.figures import Figures, Parts
 from proxy.routing.state import SessionState
 from proxy.session.answers import answer, asks_others, asks_primary, ordered, told
-from proxy.session.shared.context import Context
-from proxy.session.shared.holding import hold
 from proxy.session.core.request import Asked, Explained, Request
 from proxy.session.running.runner import Runner
+from proxy.session.shared.context import Context
+from proxy.session.shared.holding import hold
 from proxy.sql.own import Order, Show, Writes
 from proxy.wire.framing import frame
 from proxy.wire.replies import Ok, err_payload, ok_payload

@@ -4,7 +4,6 @@ from time import perf_counter
 from typing import Final, Protocol
 
 from proxy.flow import Hold, ReadGate
-from proxy.session.shared.gate import in_progress
 from proxy.session.core.inbox import Inbox, check_header
 from proxy.session.core.machine import Machine
 from proxy.session.core.memory import Memory
@@ -12,6 +11,7 @@ from proxy.session.core.passage import Passage
 from proxy.session.core.phases import STREAMING, UPLOADING, WORKING, Phase
 from proxy.session.core.request import Request
 from proxy.session.running.runner import Runner
+from proxy.session.shared.gate import in_progress
 from proxy.wire import constants as c
 from proxy.wire.exchange import Reply
 from proxy.wire.replies import Err

@@ -12,16 +12,16 @@ from proxy.flow import Hold, ReadGate
 from proxy.parting import part
 from proxy.session.asking import Asking
 from proxy.session.bulk import Bulk
-from proxy.session.shared.context import Context
-from proxy.session.shared.gate import in_progress
 from proxy.session.core.inbox import HIGH_WATER, Inbox, is_one_packet
 from proxy.session.core.machine import Machine
 from proxy.session.core.memory import Holdings
 from proxy.session.core.phases import CHANGING, CLOSED, DUMPING, IDLE, STREAMING, TRANSITIONS, UPLOADING, WORKING, Phase
-from proxy.session.presence import Presence
 from proxy.session.core.request import Asked, Request
-from proxy.session.running.runner import Runner
 from proxy.session.core.understood import understood
+from proxy.session.presence import Presence
+from proxy.session.running.runner import Runner
+from proxy.session.shared.context import Context
+from proxy.session.shared.gate import in_progress
 from proxy.transport.compressed import CompressedToClient
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS

@@ -8,11 +8,11 @@ from typing import Final
 
 from proxy.admin.figures import Figures, Parts
 from proxy.admin.views import SessionView
+from proxy.session.core.wording import session_over
 from proxy.session.shared.colleagues import Gone, Held
 from proxy.session.shared.context import Context
 from proxy.session.shared.kills import Target
 from proxy.session.shared.overview import figures
-from proxy.session.core.wording import session_over
 from proxy.sql.own import Order
 from proxy.wire.replies import Err
 from proxy.workers.peer import Peer, PeerGone

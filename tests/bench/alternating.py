@@ -15,8 +15,8 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import proxy.session.client
-import proxy.session.shared.counting
 import proxy.session.running.sending
+import proxy.session.shared.counting
 from proxy.__main__ import app
 
 MARK: Final = "counted and not counted:"

@@ -7,9 +7,9 @@ from typing import Final
 
 from proxy.accounts.table import host_names
 from proxy.errors import ClientFault
-from proxy.session.shared.context import Context, Login
-from proxy.session.login.refused import BLOCKED, BY_ADDRESS
 from proxy.session.core.wording import host_is_blocked, host_not_allowed
+from proxy.session.login.refused import BLOCKED, BY_ADDRESS
+from proxy.session.shared.context import Context, Login
 from proxy.wire import constants as c
 from proxy.wire.replies import Err
 from topology.servers import Vendor

@@ -10,11 +10,11 @@ from proxy.accounts.table import is_local
 from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost
-from proxy.session.shared.absence import Absence
 from proxy.session.login.admission import admit, admit_address, admit_client, admit_host, covered
-from proxy.session.shared.context import Context
 from proxy.session.login.judge import default_plugin
 from proxy.session.running.settling import login_patience
+from proxy.session.shared.absence import Absence
+from proxy.session.shared.context import Context
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
 from proxy.wire.capabilities import offered

@@ -3,13 +3,13 @@
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity, identity_of, open_connection
 from proxy.errors import ServerLost, ServerRefused
-from proxy.session.login.arrival import ClientChannel
 from proxy.session.client import Changer, ClientSession
+from proxy.session.login.arrival import ClientChannel
 from proxy.session.login.compression import compressing
-from proxy.session.shared.context import Context
 from proxy.session.login.firststate import first_state, new_machine
 from proxy.session.login.judge import Judge
 from proxy.session.running.runner import Runner
+from proxy.session.shared.context import Context
 from proxy.sql.cache import StatementCache
 from proxy.tls.context import fingerprint_of
 from proxy.wire.certificateproof import certificate_proof

@@ -16,12 +16,12 @@ from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost, ServerRefused, SessionError
 from proxy.logs import audit
-from proxy.session.login.begin import open_to_primary
 from proxy.session.client import ClientSession
-from proxy.session.shared.context import Context
+from proxy.session.core.understood import understood
+from proxy.session.login.begin import open_to_primary
 from proxy.session.login.firststate import first_state, new_machine
 from proxy.session.login.judge import Judge, access_denied, seen_from, wrong_secret
-from proxy.session.core.understood import understood
+from proxy.session.shared.context import Context
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
 from proxy.wire.changeuser import ChangeUser, parse_change_user

@@ -13,9 +13,9 @@ from proxy.backend.login import Identity, identity_of, refusal_by
 from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerRefused, SessionError
-from proxy.session.shared.context import Context
-from proxy.session.login.refused import BLOCKED, BY_PASSWORD, BY_USER
 from proxy.session.core.wording import product_name, user_is_blocked
+from proxy.session.login.refused import BLOCKED, BY_PASSWORD, BY_USER
+from proxy.session.shared.context import Context
 from proxy.wire import constants as c
 from proxy.wire.dialogues import Accept, Deny, Send, Step, Surroundings, Verify
 from proxy.wire.handshake import HandshakeResponse

@@ -8,12 +8,12 @@ from proxy.accounts.requirements import Shown, shown_by
 from proxy.errors import ClientFault, SessionError
 from proxy.logs import audit
 from proxy.parting import part
+from proxy.session.core.understood import understood
 from proxy.session.login.arrival import ClientChannel, arrive
 from proxy.session.login.begin import Beginning
 from proxy.session.login.changeuser import UserChange
-from proxy.session.shared.context import Context
 from proxy.session.login.judge import Judge
-from proxy.session.core.understood import understood
+from proxy.session.shared.context import Context
 from proxy.transport.tls import TlsFailed
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from proxy.session.shared.clientside import Client
-from proxy.session.shared.context import Context
-from proxy.session.running.killer import Killer
 from proxy.session.core.machine import Machine
 from proxy.session.core.sentence import Sentence
+from proxy.session.running.killer import Killer
 from proxy.session.running.servers import Servers
 from proxy.session.running.turn import Turn
 from proxy.session.running.twin import Twin
 from proxy.session.running.visibility import Visibility
 from proxy.session.running.waiting import Waiting
+from proxy.session.shared.clientside import Client
+from proxy.session.shared.context import Context
 from proxy.wire.capabilities import Layout
 
 

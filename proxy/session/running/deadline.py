@@ -18,11 +18,11 @@ from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity, open_connection
 from proxy.backend.reaper import Leftover
 from proxy.errors import ServerLost, ServerRefused
-from proxy.session.shared.configured import timeout_of
-from proxy.session.shared.context import Context
 from proxy.session.core.request import Request
 from proxy.session.core.sentence import Sentence
 from proxy.session.running.turn import Turn
+from proxy.session.shared.configured import timeout_of
+from proxy.session.shared.context import Context
 from proxy.sql.effects import SetVariable
 from proxy.sql.kill import Kill
 from proxy.sql.statement import READ, TRANSACTION

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from proxy.backend.connection import BackendConnection
-from proxy.session.running.common import Common
-from proxy.session.shared.counting import Ledger
 from proxy.session.core.prepared import renumbered
-from proxy.session.running.recovery import Recovery
 from proxy.session.core.request import Request
 from proxy.session.core.wholereply import WholeReply
+from proxy.session.running.common import Common
+from proxy.session.running.recovery import Recovery
+from proxy.session.shared.counting import Ledger
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.errors import MalformedPacket

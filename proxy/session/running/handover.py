@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from proxy.backend.connection import BackendConnection, Owner
-from proxy.session.running.preludes import PreludeRun
 from proxy.session.core.request import Prelude
+from proxy.session.running.preludes import PreludeRun
 from proxy.wire.exchange import Exchange
 
 

@@ -1,11 +1,11 @@
 """What can be seen from outside of a session's side towards the servers."""
 
 from proxy.backend.connection import BackendConnection
+from proxy.session.core.request import Request
 from proxy.session.running.common import Common
 from proxy.session.running.deadline import Deadline
-from proxy.session.shared.gate import in_progress
 from proxy.session.running.replay import Replay
-from proxy.session.core.request import Request
+from proxy.session.shared.gate import in_progress
 from proxy.wire import constants as c
 from topology.consistency import Level
 from topology.servers import Server

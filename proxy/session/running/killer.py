@@ -4,10 +4,10 @@ import functools
 from typing import Protocol
 
 from proxy.backend.login import Identity
-from proxy.session.shared.context import Context
-from proxy.session.shared.kills import Killing, Target
 from proxy.session.core.machine import Machine
 from proxy.session.core.request import Request
+from proxy.session.shared.context import Context
+from proxy.session.shared.kills import Killing, Target
 from proxy.sql.kill import Kill
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, Ok, ok_payload

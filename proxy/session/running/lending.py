@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.routing.told import Told
-from proxy.session.running.handover import Handover
 from proxy.session.core.machine import Machine
 from proxy.session.core.sentence import Sentence
+from proxy.session.running.handover import Handover
 from proxy.session.running.servers import Servers
 from proxy.wire.errors import MalformedPacket
 

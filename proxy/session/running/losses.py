@@ -8,8 +8,6 @@ from typing import Protocol
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import server_lost
 from proxy.routing.told import Told
-from proxy.session.running.common import Common
-from proxy.session.running.promotion import Promotion
 from proxy.session.core.remedies import (
     MOST_REPEATS,
     UNTIL_SEEN,
@@ -18,9 +16,11 @@ from proxy.session.core.remedies import (
     may_start_over,
     next_sequence,
 )
-from proxy.session.running.replay import Replay
 from proxy.session.core.request import Request
 from proxy.session.core.wording import MOVED
+from proxy.session.running.common import Common
+from proxy.session.running.promotion import Promotion
+from proxy.session.running.replay import Replay
 from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.replies import Err, err_payload

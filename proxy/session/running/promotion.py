@@ -11,13 +11,13 @@ from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
 from proxy.routing.policy import IN_TRANSACTION
-from proxy.session.running.common import Common
-from proxy.session.running.preludes import PreludeRun
-from proxy.session.running.repetition import Repeated, Repetition, digesting
 from proxy.session.core.request import Prelude, Request
 from proxy.session.core.seenreads import SeenReads
 from proxy.session.core.transactionlog import TransactionLog
 from proxy.session.core.wording import reads_changed
+from proxy.session.running.common import Common
+from proxy.session.running.preludes import PreludeRun
+from proxy.session.running.repetition import Repeated, Repetition, digesting
 from proxy.sql.effects import Hold, SetVariable
 from proxy.sql.statement import SESSION
 from proxy.sql.transactions import SAVEPOINTS

@@ -7,11 +7,11 @@ from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.routing.policy import Target, route_to
-from proxy.session.shared.context import Context
 from proxy.session.core.machine import Machine
-from proxy.session.running.preludes import PreludeRun
 from proxy.session.core.remedies import MOST_REPEATS, REFUSED_AS_WRITE, UNTIL_SEEN, Remedy, remedy
 from proxy.session.core.request import Prelude, Request
+from proxy.session.running.preludes import PreludeRun
+from proxy.session.shared.context import Context
 from proxy.sql.cache import REFUSED_BY_REPLICA
 from proxy.wire import constants as c
 from proxy.wire.commands import closing

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
+from proxy.session.core.request import Prelude, Ran
 from proxy.session.running.common import Common
 from proxy.session.running.preludes import PreludeRun
-from proxy.session.core.request import Prelude, Ran
 from proxy.wire.capabilities import Layout
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange

@@ -15,13 +15,13 @@ from typing import Final, Protocol
 from proxy.backend.connection import CLOSED, BackendConnection, Owner, Sink
 from proxy.backend.login import server_lost
 from proxy.routing.policy import Target, route_to
-from proxy.session.running.common import Common
-from proxy.session.running.preludes import PreludeRun
 from proxy.session.core.remedies import MOST_REPEATS
-from proxy.session.running.repetition import Repeated, Repetition, digesting
 from proxy.session.core.request import Prelude, Request
 from proxy.session.core.transactionlog import TransactionLog, tables_of
 from proxy.session.core.wording import replay_differs
+from proxy.session.running.common import Common
+from proxy.session.running.preludes import PreludeRun
+from proxy.session.running.repetition import Repeated, Repetition, digesting
 from proxy.sql.effects import End
 from proxy.sql.statement import TRANSACTION, Kind, Statement, Table
 from proxy.wire import constants as c

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
+from proxy.session.core.request import Prelude, Request
 from proxy.session.running.common import Common
 from proxy.session.running.deadline import Deadline
 from proxy.session.running.delivery import REMEMBERED, Delivery
@@ -14,7 +15,6 @@ from proxy.session.running.preludes import Drain, PreludeRun
 from proxy.session.running.promotion import Promotion
 from proxy.session.running.recovery import Recovery
 from proxy.session.running.replay import Replay
-from proxy.session.core.request import Prelude, Request
 from proxy.wire import constants as c
 from proxy.wire.errors import MalformedPacket
 from proxy.wire.exchange import Exchange, Reply

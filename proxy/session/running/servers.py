@@ -15,11 +15,11 @@ from proxy.routing.consistency import GLOBAL, MONOTONIC, Consistency
 from proxy.routing.policy import IN_TRANSACTION, LAST, REPLICA
 from proxy.routing.state import Seen, SessionState
 from proxy.routing.told import Fit, Told
-from proxy.session.shared.context import Context
 from proxy.session.core.lastran import LastRan
-from proxy.session.running.links import Links
 from proxy.session.core.request import Request
 from proxy.session.core.wording import MOVED
+from proxy.session.running.links import Links
+from proxy.session.shared.context import Context
 from proxy.sql.hints import NO_HINT, Hint
 from proxy.sql.statement import Tables
 from proxy.wire import constants as c

@@ -9,12 +9,12 @@ from proxy.backend.connection import BackendConnection
 from proxy.backend.login import server_lost
 from proxy.backend.places import Holder
 from proxy.errors import ServerLost, ServerRefused
+from proxy.session.core.request import Prelude
+from proxy.session.core.steps import Steps
+from proxy.session.running.preludes import PreludeRun
+from proxy.session.running.servers import Servers
 from proxy.session.shared.absence import Absence
 from proxy.session.shared.context import Context
-from proxy.session.running.preludes import PreludeRun
-from proxy.session.core.request import Prelude
-from proxy.session.running.servers import Servers
-from proxy.session.core.steps import Steps
 from proxy.wire.exchange import Exchange
 from topology.servers import Server
 

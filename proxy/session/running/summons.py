@@ -5,8 +5,8 @@ from collections.abc import Callable
 from proxy.backend.connection import BackendConnection
 from proxy.backend.places import Holder
 from proxy.errors import ServerLost, ServerRefused
-from proxy.session.running.servers import Servers
 from proxy.session.core.wording import session_over
+from proxy.session.running.servers import Servers
 from proxy.wire.replies import Err
 from topology.watch import Watch
 

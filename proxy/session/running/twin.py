@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.session.core.machine import Machine
-from proxy.session.running.preludes import PreludeRun
 from proxy.session.core.request import Request
 from proxy.session.core.wording import snapshot_lost
+from proxy.session.running.preludes import PreludeRun
 from proxy.wire.exchange import Exchange
 from proxy.wire.replies import Err
 

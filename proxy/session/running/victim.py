@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from proxy.session.running.common import Common
 from proxy.session.core.request import Request
-from proxy.session.running.summons import Summons
 from proxy.session.core.wording import interrupted
+from proxy.session.running.common import Common
+from proxy.session.running.summons import Summons
 from proxy.wire.replies import Err
 from topology.servers import Server
 

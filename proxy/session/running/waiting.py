@@ -4,13 +4,13 @@ import asyncio
 import functools
 from collections.abc import Callable
 
+from proxy.session.core.machine import Machine
+from proxy.session.core.request import Request
+from proxy.session.running.turn import Turn
 from proxy.session.shared.absence import Absence
 from proxy.session.shared.context import Context
 from proxy.session.shared.gate import Admission
-from proxy.session.core.machine import Machine
 from proxy.session.shared.patience import Patience
-from proxy.session.core.request import Request
-from proxy.session.running.turn import Turn
 from proxy.wire.replies import Err
 
 

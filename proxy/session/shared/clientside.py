@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from proxy.session.shared.kills import Target
 from proxy.session.core.request import Request
+from proxy.session.shared.kills import Target
 from proxy.wire.replies import Err
 
 

@@ -24,6 +24,7 @@ from proxy.routing.balance import RoundRobin, balancer
 from proxy.routing.forms import Forms
 from proxy.routing.held import HeldReads
 from proxy.routing.rules import Rules
+from proxy.session.core.memory import Memory
 from proxy.session.shared.colleagues import Colleagues
 from proxy.session.shared.configured import limits_of, shares_of
 from proxy.session.shared.counting import Book
@@ -31,7 +32,6 @@ from proxy.session.shared.gate import Gate
 from proxy.session.shared.heaviest import Heaviest
 from proxy.session.shared.journal import Journal
 from proxy.session.shared.kills import Target
-from proxy.session.core.memory import Memory
 from proxy.session.shared.numbers import numbers
 from proxy.session.shared.patience import Waits
 from proxy.session.shared.promotions import Promotions

@@ -7,9 +7,9 @@ from typing import Final, TypeAlias
 from proxy.admin.traffic import OWN_TIME_SHARE, Traffic, Usage
 from proxy.backend.connection import BackendConnection
 from proxy.routing.policy import Route
+from proxy.session.core.request import Request
 from proxy.session.shared.journal import Journal
 from proxy.session.shared.ran import Ran, Whose
-from proxy.session.core.request import Request
 from proxy.sql.statement import READ
 from proxy.sql.tally import BOUNDS, Tally
 from proxy.wire import constants as c

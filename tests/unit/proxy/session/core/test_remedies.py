@@ -6,7 +6,15 @@ from proxy.routing.forms import Form
 from proxy.routing.policy import Route, Target
 from proxy.routing.state import Seen
 from proxy.session.core.prepared import Prepared
-from proxy.session.core.remedies import MOST_REPEATS, Remedy, may_move, may_read_again, may_start_over, next_sequence, remedy
+from proxy.session.core.remedies import (
+    MOST_REPEATS,
+    Remedy,
+    may_move,
+    may_read_again,
+    may_start_over,
+    next_sequence,
+    remedy,
+)
 from proxy.session.core.request import Request
 from proxy.sql.statement import Kind, Statement
 from proxy.wire.capabilities import Layout

@@ -11,11 +11,11 @@ from proxy.backend.connection import BackendConnection, Owner, Sink
 from proxy.backend.login import Identity
 from proxy.backend.origin import Origin
 from proxy.errors import ServerLost, ServerRefused
-from proxy.session.running import deadline as module
-from proxy.session.shared.context import Context
-from proxy.session.running.deadline import Deadline
 from proxy.session.core.sentence import Sentence
+from proxy.session.running import deadline as module
+from proxy.session.running.deadline import Deadline
 from proxy.session.running.turn import Turn
+from proxy.session.shared.context import Context
 from proxy.wire.clientlogin import Safety
 from proxy.wire.exchange import Exchange, Reply
 from proxy.wire.replies import Err

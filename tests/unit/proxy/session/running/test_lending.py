@@ -6,10 +6,10 @@ from typing import cast
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.login import Identity
 from proxy.routing.told import Told
-from proxy.session.shared.context import Context
-from proxy.session.running.lending import Lending
 from proxy.session.core.sentence import Sentence
+from proxy.session.running.lending import Lending
 from proxy.session.running.servers import Servers
+from proxy.session.shared.context import Context
 from proxy.wire.clientlogin import Safety
 from proxy.wire.exchange import Exchange
 from tests.support.machines import PRIMARY, REPLICA, Session

@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 
 from proxy.routing.policy import Target, route_to
-from proxy.session.running.losses import Losses
 from proxy.session.core.remedies import MOST_REPEATS
 from proxy.session.core.request import Request
+from proxy.session.running.losses import Losses
 from proxy.sql.statement import Kind, Statement
 from proxy.wire.exchange import Reply
 from proxy.wire.framing import frame

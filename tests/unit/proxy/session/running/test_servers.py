@@ -9,10 +9,10 @@ from proxy.backend.login import Identity
 from proxy.backend.places import Holder, Wish
 from proxy.errors import ServerRefused
 from proxy.routing.balance import RoundRobin
-from proxy.session.shared.context import Context
 from proxy.session.core.lastran import LastRan
 from proxy.session.core.request import Request
 from proxy.session.running.servers import Servers
+from proxy.session.shared.context import Context
 from proxy.wire.replies import Err
 from tests.support.machines import PRIMARY, REPLICA, Session, query
 from topology.consistency import Level

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from proxy.routing.policy import Target, route_to
-from proxy.session.shared.absence import Absence
 from proxy.session.core.request import Request
+from proxy.session.shared.absence import Absence
 from proxy.sql.statement import primary
 from proxy.wire.exchange import Reply
 from topology.monitor import Monitor

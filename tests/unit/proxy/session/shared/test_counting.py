@@ -9,10 +9,10 @@ import pytest
 from proxy.admin.traffic import OWN_TIME_SHARE, Traffic, Usage
 from proxy.backend.connection import BackendConnection
 from proxy.routing.policy import Target, route_to
+from proxy.session.core.request import Request
 from proxy.session.shared.counting import Book, Ledger
 from proxy.session.shared.journal import Journal
 from proxy.session.shared.ran import Whose
-from proxy.session.core.request import Request
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
 from proxy.sql.comments import ServerVersion

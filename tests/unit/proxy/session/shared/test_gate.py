@@ -9,8 +9,8 @@ import pytest
 
 from proxy.routing.policy import Target, route_to
 from proxy.routing.state import SessionState
-from proxy.session.shared.gate import Admission, Gate
 from proxy.session.core.request import Request
+from proxy.session.shared.gate import Admission, Gate
 from proxy.sql.statement import Kind, Statement, primary
 from proxy.wire import constants as c
 from proxy.wire.exchange import Reply

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from proxy.routing.policy import Target, route_to
-from proxy.session.shared.ran import Ran, Whose
 from proxy.session.core.request import Request
+from proxy.session.shared.ran import Ran, Whose
 from proxy.session.shared.spans import Spans, span_of
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier

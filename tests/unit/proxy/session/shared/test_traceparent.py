@@ -5,8 +5,8 @@ import pytest
 from proxy.routing.forms import Form
 from proxy.routing.policy import Target, route_to
 from proxy.session.core.prepared import Prepared
-from proxy.session.shared.ran import Ran, Whose
 from proxy.session.core.request import Request
+from proxy.session.shared.ran import Ran, Whose
 from proxy.session.shared.traceparent import parent_of
 from proxy.sql.classify import MAX_PARSED
 from proxy.sql.statement import primary
