@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 
 import hypothesis
@@ -21,7 +22,10 @@ hypothesis.settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A directory for what is made once for all workers, who inherit the environment."""
+    """A directory for what is made once for all workers, who inherit the environment. A run in the background of a
+    shell would have its programs pass over Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ[ONCE] = tempfile.mkdtemp(prefix="many-")
 

@@ -25,7 +25,7 @@ from proxy.session.core.wording import insert_id_lost
 from proxy.sql.lexer import DEFAULT_QUOTING
 from proxy.sql.meaning import DEFAULT_MEANING
 from proxy.sql.questions import FOUND_ROWS, WARNINGS
-from proxy.sql.statement import DIAGNOSTIC, PRIMARY, READ, Statement
+from proxy.sql.statement import DIAGNOSTIC, PRIMARY, READ
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.framing import payload_length
@@ -39,6 +39,8 @@ _WITHOUT_TABLES: Final = frozenset(
     "do user-variable primary-function unknown set-expression set-global connection-variable next-transaction "
     "deallocate unlock xa".split()
 )
+# Of a query among them that uses some, as far as parentheses do not hide it.
+_FROM: Final = re.compile(rb"\s*(?:SELECT|WITH)\b(?:[^()]|\([^()]*\))*?\bFROM\s+(?!DUAL\b)", re.IGNORECASE)
 _TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 # Other commands that begin a new list of warnings, and those without a reply.
 _BEGINNING: Final = frozenset({c.COM_STMT_PREPARE, c.COM_RESET_CONNECTION, c.COM_STMT_CLOSE, c.COM_STMT_SEND_LONG_DATA})
@@ -212,7 +214,7 @@ class LastStatement:
         self.kept = kept = request.kept
         if kept is None:
             keeps = self._keeps_warnings(request)
-            if not keeps and self._may_keep_warnings(request.statement) and self.ran.has_warnings_beside(server):
+            if not keeps and self._may_keep_warnings(request) and self.ran.has_warnings_beside(server):
                 self.ran.warnings, self.warned, keeps = "", UNKNOWN, True
             self.ran.sent(request, server, on_replica=on_replica, keeps_warnings=keeps)
             return
@@ -229,10 +231,16 @@ class LastStatement:
         if statement.kind is READ:
             # Of SHOW there are tables behind the scenes.
             return self._requests.text(request).lstrip()[:4].upper() != b"SHOW"
-        return statement.kind is not PRIMARY or statement.reason in _WITHOUT_TABLES
+        return statement.kind is not PRIMARY or (statement.reason in _WITHOUT_TABLES and not self._has_tables(request))
 
-    def _may_keep_warnings(self, statement: Statement) -> bool:
+    def _has_tables(self, request: Request) -> bool:
+        """Of queries for the primary it is not known from the statement's facts which tables they read."""
+        return _FROM.match(self._requests.text(request)) is not None
+
+    def _may_keep_warnings(self, request: Request) -> bool:
         """Whether that depends on what it runs."""
+        statement = request.statement
         # What is locked are rows of tables.
         without = statement.kind is PRIMARY and statement.reason != "locking-read"
-        return self._mariadb and without and not statement.reads and not statement.written
+        unknown = self._mariadb and without and not statement.reads and not statement.written
+        return unknown and not self._has_tables(request)

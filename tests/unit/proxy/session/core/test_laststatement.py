@@ -64,6 +64,10 @@ class Told(Session):
         ("SHOW VARIABLES LIKE 'x'", PRIMARY),
         ("SELECT a FROM t", PRIMARY),
         ("SELECT a FROM t FOR UPDATE", PRIMARY),
+        ("SELECT LAST_INSERT_ID() + 1, a FROM t", PRIMARY),
+        ("SELECT f(1) FROM t", PRIMARY),
+        ("SELECT LAST_INSERT_ID(), (SELECT MAX(a) FROM t)", "told"),
+        ("SELECT LAST_INSERT_ID() FROM DUAL", "told"),
         ("UPDATE t SET a = 1", PRIMARY),
     ],
 )
