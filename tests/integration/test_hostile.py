@@ -208,7 +208,8 @@ def test_damaged_messages_hurt_nobody_else(place: Place) -> None:
         lambda: proxy.descriptors <= before, "all descriptors are closed", lambda: f"{proxy.descriptors} of {before}"
     )
     wait_until(lambda: not of_the_hostile(place), "their connections to the primary are closed")
-    assert growth.now < 16 * MEBIBYTE, growth
+    # Of what is kept on purpose the texts of statements alone may take 16 MiB.
+    assert growth.now < 24 * MEBIBYTE, growth
     for word in ("Traceback", "never retrieved", "-> down"):
         assert word not in proxy.log, f"seed {SEED}\n{proxy.log[-4000:]}"
 

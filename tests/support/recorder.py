@@ -113,7 +113,9 @@ def normalised(code: int, packets: Iterable[Packet]) -> tuple[Packet, ...]:
     """A reply without what differs from one connection to the next: ids, salts, times, positions."""
     kept = list(packets)
     if code == c.COM_PROCESS_INFO:
-        kept = [packet for packet in kept if not _is_row(packet[1])]
+        # How many threads there are changes as well, and with it the numbers of what follows the rows.
+        payloads = [payload for _, payload in kept if not _is_row(payload)]
+        kept = list(enumerate(payloads, 1))
     return tuple((sequence, _packet(code, number, payload)) for number, (sequence, payload) in enumerate(kept))
 
 
