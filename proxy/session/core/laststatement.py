@@ -220,6 +220,9 @@ class LastStatement:
             return
         if not self.ran.warnings:
             self.warned = kept
+        if not request.statement.keeps_found_rows:
+            # It is a SELECT, or SHOW COUNT, wherever the rows before it were found.
+            self.ran.rows, self.ran.rows_again = "", ()
         if not self.ran.rows:
             self.ran.found_rows = kept.found_rows
 

@@ -179,6 +179,19 @@ def test_a_command_of_mysql_finds_what_others_have_left(vendor: Vendor) -> None:
     assert not told.last.adds_to_others(told.request(query("SELECT 1")))
 
 
+@pytest.mark.parametrize("text", ["SELECT @@warning_count, @@error_count", "SHOW COUNT(*) WARNINGS", "SHOW WARNINGS"])
+def test_rows_found_by_a_question_that_is_answered_from_memory(text: str) -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA)
+    told.runs("SET @a = 1", warns=True)
+    told.loses()
+    asks = told.last.retold(told.request(query(text)))
+    if isinstance(asks, Request):
+        told.last.sent(asks, PRIMARY, on_replica=False)
+    assert told.last.ran.rows == (REPLICA if text == "SHOW WARNINGS" else "")
+    assert told.last.ran.found_rows == (None if text == "SHOW WARNINGS" else 1)
+
+
 def test_nothing_is_left_behind_a_reset() -> None:
     told = Told()
     told.runs("SELECT a FROM t", REPLICA, warns=True)
