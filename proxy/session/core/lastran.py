@@ -81,10 +81,11 @@ class LastRan:
         """What has run on the server `name` has left warnings, or an error."""
         self.warnings, self.warned = name, True
 
-    def failed(self, request: Request, errno: int, *, mariadb: bool) -> None:
-        """It was answered with an error."""
+    def failed(self, request: Request, errno: int, *, begun: bool, mariadb: bool) -> None:
+        """It was answered with an error, `begun` after it had given a result."""
         # Of several statements, one before may have changed it.
-        if request.statement.reason != MULTI_STATEMENT and (not mariadb or errno in _NOT_BEGUN):
+        several = begun and request.statement.reason == MULTI_STATEMENT
+        if not several and (not mariadb or errno in _NOT_BEGUN):
             self.rows, self.found_rows, self.rows_again = self._before
             if request.statement.kind is READ and self.rows_again:
                 self.again = (*self.rows_again, request)

@@ -205,9 +205,9 @@ class LastStatement:
             self.kept, self.ran.server, self.ran.again = None, server, ()
         self.ran.left_warnings(server)
 
-    def failed(self, request: Request, errno: int) -> None:
-        """The last statement was answered with an error."""
-        self.ran.failed(request, errno, mariadb=self._mariadb)
+    def failed(self, request: Request, errno: int, *, begun: bool) -> None:
+        """The last statement was answered with an error, `begun` after it had given a result."""
+        self.ran.failed(request, errno, begun=begun, mariadb=self._mariadb)
 
     def sent(self, request: Request, server: str, *, on_replica: bool) -> None:
         """A statement runs on the server of that name: from now on the session may ask about it."""

@@ -96,7 +96,7 @@ class Delivery:
             link.seen.warned = True
             self._machine.last.left_warnings(request.code, link.server.name)
         if exchange.errno:
-            self._machine.last.failed(request, exchange.errno)
+            self._machine.last.failed(request, exchange.errno, begun=exchange.begun)
         if on_primary or not request.plain:
             self._outcomes.replied(request, exchange, link.seen, on_primary)
             if self._machine.state.released:
@@ -132,7 +132,7 @@ class Delivery:
         """The error `reply` is for the client after all."""
         link.seen.warned = True
         self._machine.last.left_warnings(request.code, link.server.name)
-        self._machine.last.failed(request, exchange.errno)
+        self._machine.last.failed(request, exchange.errno, begun=exchange.begun)
         on_primary = self._servers.is_primary(link.server)
         self._ledger.count(request, link, exchange, on_primary)
         self._outcomes.replied(request, exchange, link.seen, on_primary)

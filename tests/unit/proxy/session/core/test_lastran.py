@@ -69,13 +69,14 @@ def test_after_an_error(told: Told, errno: int, mariadb: bool, rows: str) -> Non
     second = told.runs("SELECT b FROM t", OTHER)
     # A replica's error is asked for again at the primary.
     told.ran.sent(second, PRIMARY, on_replica=False, keeps_warnings=False)
-    told.ran.failed(second, errno, mariadb=mariadb)
+    told.ran.failed(second, errno, begun=False, mariadb=mariadb)
     assert told.ran.rows == rows
     assert told.ran.again == ((first, second) if rows == REPLICA else ())
 
 
-def test_of_several_statements_one_before_the_error_may_have_found_rows(told: Told) -> None:
+@pytest.mark.parametrize("begun", [False, True])
+def test_of_several_statements_one_before_the_error_may_have_found_rows(told: Told, begun: bool) -> None:
     told.runs(READ, REPLICA)
     several = told.runs("INSERT INTO t SELECT 1; DROP TABLE missing", PRIMARY)
-    told.ran.failed(several, NO_SUCH_TABLE, mariadb=False)
-    assert told.ran.rows == PRIMARY
+    told.ran.failed(several, NO_SUCH_TABLE, begun=begun, mariadb=False)
+    assert told.ran.rows == (PRIMARY if begun else REPLICA)

@@ -124,7 +124,7 @@ def test_rows_that_another_server_has_found_are_not_those_of_a_connection_that_w
     told.last.sent(read, REPLICA, on_replica=True)
     told.last.sent(failing, PRIMARY, on_replica=False)
     told.last.ran.left_warnings(PRIMARY)
-    told.last.failed(failing, 1064)
+    told.last.failed(failing, 1064, begun=False)
     told.loses()
     asks = told.request(query("SELECT FOUND_ROWS(), ROW_COUNT()"))
     assert told.last.retold(asks) is asks
