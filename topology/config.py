@@ -6,9 +6,7 @@ Every key has one name everywhere: `probe_interval` in the file is MANYREADS_PRO
 
 import os
 import re
-import tomllib
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -29,87 +27,23 @@ from topology.consistency import Level
 from topology.environment import Deployment, Environment, deployment, refuse_shared_addresses
 from topology.errors import ConfigError
 from topology.servers import ProxyProtocol, Role, Server, ServerCompression, ServerTls, TlsPolicy, server_from_url
-
-_HIGHEST_PORT = 65535
-Seconds = Annotated[float, Field(gt=0, le=86400)]
-
-
-def _with_possible_port(address: str) -> str:
-    port = int(address.rpartition(":")[2])
-    if port > _HIGHEST_PORT:
-        raise ValueError(f"there is no port {port}, the highest is {_HIGHEST_PORT}")
-    return address
-
-
-def _listed(value: object) -> object:
-    """A list, also where it can only be written as one text."""
-    return [item for item in re.split(r"[\s,]+", value) if item] if isinstance(value, str) else value
-
-
-def _spaced(value: object) -> object:
-    """The same for what may hold commas."""
-    return value.split() if isinstance(value, str) else value
-
-
-def _tables(value: object) -> object:
-    """Tables, also where they can only be written as one text: an array of inline tables."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        raise ValueError("write an array of tables: [{name = 'value', ...}, ...]") from None
-
-
-def secret_of(file: Path) -> str:
-    """The secret in a file, without the end of its line. Raises ValueError."""
-    try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise ValueError(f"cannot read {file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"cannot read {file}: it is not UTF-8") from None
-
-
-def _network(value: object) -> object:
-    try:
-        return ip_network(str(value))
-    except ValueError as error:
-        raise ValueError(f"{error}; write a network like 10.0.0.0/8") from None
-
-
-def _algorithms(value: object) -> object:
-    return () if value == "off" else _listed(value)
-
-
-def _server_url(url: SecretStr) -> SecretStr:
-    try:
-        server_from_url(url.get_secret_value(), "the server", Role.REPLICA)
-    except ConfigError as error:
-        raise ValueError(f"{error.problem}; {error.remedy}") from None
-    return url
-
-
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
-Weight = Annotated[str, StringConstraints(pattern=r"^[\w-]+=(100|[1-9][0-9]?)$")]
-Timeout = Annotated[str, StringConstraints(pattern=r"^[^\s,]+=\d{1,5}(\.\d{1,3})?$")]
-FunctionName = Annotated[str, StringConstraints(pattern=r"^[^\s.,`'\"@()]{1,64}$")]
-TracesUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")]
-ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
-
-
-def host_and_port(address: str) -> tuple[str, int]:
-    """The two parts of host:port, the host of an IPv6 address without its brackets."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`, a name or an address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+from topology.values import (
+    FunctionName,
+    ListenAddress,
+    Network,
+    Seconds,
+    Timeout,
+    TracesUrl,
+    Weight,
+    algorithms,
+    host_and_port,
+    is_loopback,
+    listed,
+    secret_of,
+    server_url,
+    spaced,
+    tables,
+)
 
 
 class ConfiguredAccount(BaseModel):
@@ -185,24 +119,24 @@ class Settings(BaseModel):
         None, description="host:port for metrics and health over HTTP; none unless given"
     )
     environment: Path | None = Field(None, description="environment.json that names the servers, without a writer")
-    writer: Annotated[SecretStr, AfterValidator(_server_url)] | None = Field(
+    writer: Annotated[SecretStr, AfterValidator(server_url)] | None = Field(
         None, description="URL of the primary: mysql://user:password@host:port"
     )
     writer_file: Path | None = Field(None, description="file that holds the URL of the primary")
-    readers: Annotated[tuple[Annotated[SecretStr, AfterValidator(_server_url)], ...], BeforeValidator(_spaced)] = Field(
+    readers: Annotated[tuple[Annotated[SecretStr, AfterValidator(server_url)], ...], BeforeValidator(spaced)] = Field(
         (), description="URLs of the replicas"
     )
     readers_file: Path | None = Field(None, description="file that holds the URLs of the replicas")
     find_replicas: bool = Field(True, description="ask the primary for its replicas where none are named")
     server_password: SecretStr | None = Field(None, description="password for the URLs that have none")
     server_password_file: Path | None = Field(None, description="file that holds it")
-    accounts: Annotated[tuple[ConfiguredAccount, ...], BeforeValidator(_tables)] = Field(
+    accounts: Annotated[tuple[ConfiguredAccount, ...], BeforeValidator(tables)] = Field(
         (), description="accounts kept here instead of on the primary"
     )
-    admin_users: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    admin_users: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         (), description="users that may see all sessions and digests without the PROCESS privilege"
     )
-    rules: Annotated[tuple[ConfiguredRule, ...], BeforeValidator(_tables)] = Field(
+    rules: Annotated[tuple[ConfiguredRule, ...], BeforeValidator(tables)] = Field(
         (), description="which reads go elsewhere than they would"
     )
     probe_interval: Seconds = Field(1.0, description="pause between two probes of a server")
@@ -217,7 +151,7 @@ class Settings(BaseModel):
     balance: Literal["round-robin", "least-outstanding", "latency"] = Field(
         "round-robin", description="which of the fit replicas serves a read"
     )
-    weights: Annotated[tuple[Weight, ...], BeforeValidator(_listed)] = Field(
+    weights: Annotated[tuple[Weight, ...], BeforeValidator(listed)] = Field(
         (), description="what replicas get of the reads: NAME=WEIGHT, 1 to 100; 1 for all others"
     )
     slow_start: float = Field(
@@ -230,14 +164,14 @@ class Settings(BaseModel):
     freshness_wait: float = Field(
         0.01, ge=0, le=10, description="so long a read waits for a replica that has these, before the primary serves it"
     )
-    read_functions: Annotated[tuple[FunctionName, ...], BeforeValidator(_listed)] = Field(
+    read_functions: Annotated[tuple[FunctionName, ...], BeforeValidator(listed)] = Field(
         (), description="stored and loadable functions that only read, so that reads that call them leave the primary"
     )
     transaction_reads: Literal["primary", "optimistic"] = Field(
         "primary", description="where a transaction that may write reads as long as it has not written"
     )
     transaction_replay: bool = Field(False, description="run transactions again that were lost with the primary")
-    transaction_replay_users: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    transaction_replay_users: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         (), description="users for whom that is on where it is off for all"
     )
     transaction_replay_limit: int = Field(
@@ -268,7 +202,7 @@ class Settings(BaseModel):
     takeover: Path | None = Field(None, description="unix socket at which the next process takes the ports over")
     drain_timeout: Seconds = Field(30.0, description="time that running statements get when the proxy stops")
     statement_timeout: float = Field(0.0, ge=0, le=86400, description="so long a statement may run; 0 for no end")
-    user_statement_timeouts: Annotated[tuple[Timeout, ...], BeforeValidator(_listed)] = Field(
+    user_statement_timeouts: Annotated[tuple[Timeout, ...], BeforeValidator(listed)] = Field(
         (), description="the same for single users: NAME=SECONDS"
     )
     kill_on_disconnect: bool = Field(True, description="kill a statement whose client is gone")
@@ -279,10 +213,10 @@ class Settings(BaseModel):
         512 << 20, ge=0, description="bytes held for clients and servers before more is refused; 0 for no limit"
     )
     max_connections_per_address: int = Field(0, ge=0, description="of which from one client address; 0 for all")
-    allowed_networks: Annotated[tuple[Network, ...], BeforeValidator(_listed)] = Field(
+    allowed_networks: Annotated[tuple[Network, ...], BeforeValidator(listed)] = Field(
         (), description="networks that clients may come from; all unless given"
     )
-    allowed_users: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    allowed_users: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         (), description="users that may log in; all unless given"
     )
     failed_logins: int = Field(
@@ -297,13 +231,13 @@ class Settings(BaseModel):
     server_tls_ca: Path | None = Field(None, description="PEM file with the CAs of servers' certificates")
     server_tls_certificate: Path | None = Field(None, description="PEM file with the certificate shown to servers")
     server_tls_key: Path | None = Field(None, description="PEM file with its key, if it is not in the same file")
-    compression: Annotated[tuple[Literal["zlib", "zstd"], ...], BeforeValidator(_algorithms)] = Field(
+    compression: Annotated[tuple[Literal["zlib", "zstd"], ...], BeforeValidator(algorithms)] = Field(
         ("zlib", "zstd"), description="compression that clients may ask for"
     )
     server_compression: ServerCompression = Field(
         ServerCompression.OFF, description="compression of clients' connections to servers"
     )
-    proxy_protocol_networks: Annotated[tuple[Network, ...], BeforeValidator(_listed)] = Field(
+    proxy_protocol_networks: Annotated[tuple[Network, ...], BeforeValidator(listed)] = Field(
         (), description="load balancers that may say where a client comes from"
     )
     server_proxy_protocol: ProxyProtocol = Field(

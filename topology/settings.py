@@ -15,9 +15,10 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from topology.config import ConfiguredAccount, ConfiguredRule, Settings, secret_of
+from topology.config import ConfiguredAccount, ConfiguredRule, Settings
 from topology.errors import ConfigError
 from topology.tomllines import KeyPath, lines_of
+from topology.values import secret_of
 
 PREFIX: Final = "MANYREADS_"
 DEFAULT: Final = "default"
