@@ -64,7 +64,7 @@ SPLIT: Final = Err(
     "since that SELECT; ask in two statements",
 )
 # Leaves no warnings.
-_NOTHING: Final = b"DO 0"
+NO_WARNINGS: Final = b"DO 0"
 # The beginning of a row of three columns in the binary protocol, and the size of a warning's code in it.
 _NO_NULLS: Final = b"\0\0"
 _CODE_SIZE: Final = 4
@@ -187,7 +187,7 @@ def _get(get: Get, kept: Kept, mariadb: bool) -> Retold:
         return Retold(err=LOST)
     elif number < 1:
         # It is answered where there is none either.
-        return Retold(before=_NOTHING, kept=replace(after, row_count=-1, listed=False))
+        return Retold(before=NO_WARNINGS, kept=replace(after, row_count=-1, listed=False))
     else:
         values = literals(kept.conditions[number - 1], mariadb=mariadb)
     repeated = get.repeated(values)
@@ -207,7 +207,7 @@ def _list(found: re.Match[bytes], kept: Kept, prepared: bool) -> Retold:
     after = replace(kept, row_count=-1)
     if not kept.warnings:
         text = b"" if prepared else b"SHOW %s LIMIT 0" % found[1]
-        return Retold(before=_NOTHING if prepared else b"", text=text, kept=after)
+        return Retold(before=NO_WARNINGS if prepared else b"", text=text, kept=after)
     reply = kept.warnings if found[1] == b"WARNINGS" else kept.errors
     if found[2] is not None:
         first, second = int(found[2]), int(found[4] or 0)

@@ -8,6 +8,7 @@ from proxy.routing.policy import LAST, Target, route_to
 from proxy.routing.state import Seen, SessionState
 from proxy.session.core.diagnostics import (
     LOST,
+    NO_WARNINGS,
     SPLIT,
     UNKNOWN,
     Kept,
@@ -44,8 +45,6 @@ _FROM: Final = re.compile(rb"\s*(?:SELECT|WITH)\b(?:[^()]|\([^()]*\))*?\bFROM\s+
 _TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 # Other commands that begin a new list of warnings, and those without a reply.
 _BEGINNING: Final = frozenset({c.COM_STMT_PREPARE, c.COM_RESET_CONNECTION, c.COM_STMT_CLOSE, c.COM_STMT_SEND_LONG_DATA})
-# Leaves no warnings.
-NOTHING: Final = b"DO 0"
 # LAST_INSERT_ID(), @@last_insert_id, @@identity
 _ASKS: Final = re.compile(rb"last_insert_id|@@(?:\w+\.)?identity", re.IGNORECASE)
 
@@ -182,11 +181,12 @@ class LastStatement:
         self.kept = self.warned = None
         self.ran.began(server)
 
-    def adds_to_others(self, request: Request) -> bool:
-        """Whether the error of a command would be added to warnings that another session, or a question of the proxy,
-        has left on a connection: MySQL begins a new list only for statements."""
+    def keep_apart(self, request: Request) -> None:
+        """Have the error of a command not added to warnings that another session, or a question of the proxy, has left
+        on a connection: MySQL begins a new list only for statements."""
         begins = self._mariadb or request.code in _TEXTS or request.code in _BEGINNING
-        return self.kept is not None and not begins
+        if self.kept is not None and not begins:
+            request.before = NO_WARNINGS
 
     def commanded(self, code: int, server: str) -> None:
         """Another command than a statement runs on the server of that name, which knows ROW_COUNT() from now on.

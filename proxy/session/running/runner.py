@@ -13,7 +13,6 @@ from proxy.backend.login import Identity
 from proxy.errors import ServerLost, ServerRefused
 from proxy.routing.policy import IN_TRANSACTION
 from proxy.routing.told import Told
-from proxy.session.core.laststatement import NOTHING
 from proxy.session.core.machine import Machine
 from proxy.session.core.prepared import renumbered
 from proxy.session.core.request import Request
@@ -178,8 +177,8 @@ class Runner:
             if not isinstance(told, Request):
                 self.answer(request, told)
                 return
-        if not request.plain and self._machine.last.adds_to_others(request):
-            request.before = NOTHING
+        if not request.plain:
+            self._machine.last.keep_apart(request)
         if request.route.twin and self._promotion.on and not self._promotion.keeps(request):
             request.route = IN_TRANSACTION
         if self._twin.open or request.route.twin:

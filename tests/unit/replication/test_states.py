@@ -183,7 +183,7 @@ def test_a_replica_is_expected_to_follow_another_one_while_a_run_leads_it_there(
     ],
 )
 def test_a_replica_that_the_primary_follows_is_the_primary(changes: dict[str, str]) -> None:
-    led = replace(PRIMARY, channels=(replace(CHANNEL, **changes),))  # type: ignore[arg-type]  # names are checked by replace
+    led = replace(PRIMARY, channels=with_channel(**changes).channels)
     found = judge(Seen(led, (LEADER,)), LEADER, None)
     assert (found.state, found.remedy) == (State.FOREIGN, "name dbread1 as the primary and dbwrite as a replica")
     assert "is where writes go: dbwrite" in found.reason

@@ -172,11 +172,15 @@ def test_a_command_behind_a_read_keeps_what_can_be_asked_again() -> None:
 def test_a_command_of_mysql_finds_what_others_have_left(vendor: Vendor) -> None:
     told = Told(vendor)
     command = told.request(frame(bytes((c.COM_INIT_DB,)) + b"missing", 0))
-    assert not told.last.adds_to_others(command)
+    told.last.keep_apart(command)
+    assert not command.before
     told.runs("INSERT INTO t VALUES (1)")
     told.loses()
-    assert told.last.adds_to_others(command) == (vendor is Vendor.MYSQL)
-    assert not told.last.adds_to_others(told.request(query("SELECT 1")))
+    text = told.request(query("SELECT 1"))
+    for request in (command, text):
+        told.last.keep_apart(request)
+    assert bool(command.before) == (vendor is Vendor.MYSQL)
+    assert not text.before
 
 
 @pytest.mark.parametrize("text", ["SELECT @@warning_count, @@error_count", "SHOW COUNT(*) WARNINGS", "SHOW WARNINGS"])
