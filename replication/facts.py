@@ -9,6 +9,7 @@ from topology.servers import Server, Vendor
 
 MARKER_SCHEMA = "manyreads"
 MARKER_TABLE = "marker"
+HEARTBEAT_TABLE = "heartbeat"
 SHADOW_PREFIX = "manyreads_shadow_"
 """Of the schemas in which a copy is made beside the live tables."""
 

@@ -1,4 +1,4 @@
-"""How far replicas are behind by the watcher's own clock: when was the primary where the replica is now? Pure."""
+"""How far replicas are behind by our own clock, or by the primary's heartbeat. Pure."""
 
 from collections import deque
 
@@ -7,10 +7,19 @@ from topology.gtid import covers
 from topology.servers import Vendor
 
 _REMEMBERED = 600
+# A heart that has stood still for so many seconds tells nothing any more.
+_STOPPED = 30.0
+
+
+def lag_by_heartbeat(primary: PrimarySeen, replica: ReplicaSeen) -> float | None:
+    """At most so many seconds is `replica` behind, by what time it was at the primary; None without a heartbeat."""
+    if primary.beat is None or replica.beat is None or primary.clock - primary.beat > _STOPPED:
+        return None
+    return max(0.0, primary.clock - replica.beat)
 
 
 class LagMeter:
-    """Remembers the primary's positions, each with the time at which it was last seen there."""
+    """When was the primary where a replica is now? Remembers its positions, each with when it was last seen there."""
 
     def __init__(self) -> None:
         self._positions: deque[tuple[float, str]] = deque(maxlen=_REMEMBERED)
@@ -30,8 +39,8 @@ class LagMeter:
     def lag(self, primary: PrimarySeen, replica: ReplicaSeen, now: float) -> float | None:
         """At most so many seconds is `replica` behind; None if that is unknown.
 
-        0 when it has everything that the primary had before it was asked. A replica that is further behind than is
-        remembered is believed what it says, if that is more.
+        0 when it has everything that the primary had before it was asked. How late a replica is that is further behind
+        than is remembered, the heartbeat tells; without one it is believed what it says, if that is more.
         """
         if primary.error or replica.error or not replica.channels or not self._positions:
             return None
@@ -40,6 +49,8 @@ class LagMeter:
         seen_at = next((at for at, gtid in reversed(self._positions) if _has(primary.vendor, replica, gtid)), None)
         if seen_at is not None:
             return now - seen_at
+        if (beaten := lag_by_heartbeat(primary, replica)) is not None:
+            return beaten
         if replica.seconds_behind is None:
             return None
         return max(now - self._positions[0][0], replica.seconds_behind)

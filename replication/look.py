@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from replication.facts import Channel
+from replication.heartbeat import CLOCK, last_beat
 from replication.seen import PrimarySeen, ReplicaSeen, Seen
 from replication.statements import SYSTEM_SCHEMAS, text
 from replication.survey import channels, channels_with_lag, current_gtid, identity_of, logged_gtid, read_marker
@@ -47,7 +48,7 @@ class Looker:
     async def look(self) -> Seen:
         """The primary, then all replicas at once, then the primary's position again."""
         primary = await self._primary()
-        replicas = await asyncio.gather(*(self._replica(server) for server in self._deployment.replicas))
+        replicas = await asyncio.gather(*(self._replica(server, primary) for server in self._deployment.replicas))
         if not primary.error:
             primary = await self._primary_again(primary)
         return Seen(primary, tuple(replicas))
@@ -82,9 +83,12 @@ class Looker:
         except ServerError as error:
             return PrimarySeen(before.server, error=error.problem)
 
-    async def _replica(self, server: Server) -> ReplicaSeen:
+    async def _replica(self, server: Server, primary: PrimarySeen) -> ReplicaSeen:
+        async def question(client: SqlClient) -> ReplicaSeen:
+            return await _look_at_replica(client, beats=primary.beat is not None)
+
         try:
-            return await self._ask(server, _look_at_replica)
+            return await self._ask(server, question)
         except ServerError as error:
             passing = isinstance(error, StatementRefused) and error.errno in PASSING
             return ReplicaSeen(server, error.problem, _remedy(error), passing)
@@ -171,10 +175,12 @@ async def _look_at_primary(client: SqlClient) -> PrimarySeen:
         gtid_before=await logged_gtid(client, vendor),
         channels=await _channels_if_allowed(client, vendor),
         setting_up=await client.value(f"SELECT IS_USED_LOCK({text(SETUP_LOCK)})") is not None,
+        clock=float(await client.value(CLOCK)),
+        beat=await last_beat(client),
     )
 
 
-async def _look_at_replica(client: SqlClient) -> ReplicaSeen:
+async def _look_at_replica(client: SqlClient, *, beats: bool) -> ReplicaSeen:
     vendor, row = await _attributes(client)
     # The position comes first: what it lacks then of the primary's earlier position is not there.
     gtid = await current_gtid(client, vendor)
@@ -190,4 +196,5 @@ async def _look_at_replica(client: SqlClient) -> ReplicaSeen:
         marker=await read_marker(client),
         has_data=not channels and await client.value(_HAS_DATA) is not None,
         seconds_behind=behind,
+        beat=await last_beat(client) if beats else None,
     )

@@ -5,7 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from replication.errors import ExitCode, exit_code
-from replication.ladder import Rung, Step, Watched, climb, is_to_set_up
+from replication.heartbeat import BEAT, MADE_ONCE
+from replication.ladder import Repair, Rung, Step, Watched, climb, is_to_set_up
 from replication.look import Looker
 from replication.seen import Seen
 from replication.status import look_patiently
@@ -71,6 +72,10 @@ async def rehearse(deployment: Deployment, options: WatchOptions, tell: Tell) ->
         if busy := seen.primary.error or ("another run is setting replicas up" if seen.primary.setting_up else ""):
             tell(Event(seen.primary.server.name, f"nothing would be done now: {busy}", warning=True))
             return ExitCode.NOT_READY
+        if options.heartbeat and options.policy.repair is not Repair.NONE:
+            made = (f"if it is not there: {statement}" for statement in MADE_ONCE)
+            for message in (*made, f"at each look: {BEAT}"):
+                tell(Event(seen.primary.server.name, message))
         rehearsal = _Rehearsal(deployment, options, looker, watched, tell)
         codes = [await rehearsal.steps(seen, group) for group in _groups(watched)]
     return next(filter(None, codes), ExitCode.OK)

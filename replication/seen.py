@@ -13,7 +13,8 @@ class PrimarySeen:
     `gtid_before` was read before the replicas were looked at, `gtid` after: what a replica lacks of the first it is
     behind by, and what it has beyond the second did not come from this primary. `source_id` is what replicas call it:
     its server_uuid (MySQL) or server_id (MariaDB). `seen_at` is where replicas reach it. `setting_up` tells that some
-    run is setting replicas up now. `channels` are the sources of a primary that follows others itself.
+    run is setting replicas up now. `channels` are the sources of a primary that follows others itself. `clock` is its
+    time, and `beat` the one that its heartbeat holds, None without one; both in seconds since 1970.
     """
 
     server: Server
@@ -27,6 +28,8 @@ class PrimarySeen:
     gtid: str = ""
     setting_up: bool = False
     channels: tuple[Channel, ...] = ()
+    clock: float = 0.0
+    beat: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class ReplicaSeen:
 
     `passing` tells of an error that goes away by itself, as while a server starts. `has_data` is asked of servers
     that follow nobody only. `source_id` is what a server that follows it calls it. `seconds_behind` is the server's own
-    figure, which is None or wrong while it is cut off.
+    figure, which is None or wrong while it is cut off. `beat` is the time of the primary's last heartbeat that arrived.
     """
 
     server: Server
@@ -51,6 +54,7 @@ class ReplicaSeen:
     marker: Marker | None = None
     has_data: bool = False
     seconds_behind: float | None = None
+    beat: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from replication.errors import ExitCode
 from replication.facts import UNFINISHED, Channel, Phase
+from replication.lag import lag_by_heartbeat
 from replication.seen import PrimarySeen, ReplicaSeen, Seen
 from topology.gtid import beyond, covers, missing
 from topology.replicastatus import WORKER_STOPPED_BY_ANOTHER
@@ -139,14 +140,16 @@ def distance(primary: PrimarySeen, replica: ReplicaSeen) -> int | None:
 
 
 def own_lag(primary: PrimarySeen, replica: ReplicaSeen) -> float | None:
-    """What a single look knows of the lag, in seconds: 0 with everything there, else the server's own figure.
+    """What a single look knows of the lag, in seconds: 0 with everything there, else what the heartbeat tells.
 
-    The server's figure is not believed alone: it is None when it cannot be right.
+    Without one it is the server's own figure, which is not believed alone: it is None when it cannot be right.
     """
     if primary.error or replica.error or not replica.channels:
         return None
     if covers(primary.vendor, replica.gtid, primary.gtid_before):
         return 0.0
+    if (beaten := lag_by_heartbeat(primary, replica)) is not None:
+        return beaten
     running = all(channel.running for channel in replica.channels)
     # Something is missing, so a server that claims to be 0 behind has not noticed yet.
     return replica.seconds_behind or None if running else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from replication import statements
 from replication.facts import (
+    HEARTBEAT_TABLE,
     MARKER_SCHEMA,
     MARKER_TABLE,
     SHADOW_PREFIX,
@@ -183,7 +184,8 @@ async def _schemas(client: SqlClient, vendor: Vendor) -> tuple[SchemaSize, ...]:
         "SELECT s.SCHEMA_NAME AS name, COUNT(t.TABLE_NAME) AS tables, COALESCE(SUM(t.TABLE_ROWS), 0) AS row_count, "
         "COALESCE(SUM(t.DATA_LENGTH), 0) AS size FROM information_schema.SCHEMATA s "
         "LEFT JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = s.SCHEMA_NAME "
-        f"AND NOT (t.TABLE_SCHEMA = {text(MARKER_SCHEMA)} AND t.TABLE_NAME = {text(MARKER_TABLE)}) "
+        f"AND NOT (t.TABLE_SCHEMA = {text(MARKER_SCHEMA)} "
+        f"AND t.TABLE_NAME IN ({text(MARKER_TABLE)}, {text(HEARTBEAT_TABLE)})) "
         f"WHERE s.SCHEMA_NAME NOT IN ({_NOT_SYSTEM}) AND s.SCHEMA_NAME NOT LIKE '#mysql50#%' "
         f"AND LEFT(s.SCHEMA_NAME, {len(SHADOW_PREFIX)}) <> {text(SHADOW_PREFIX)} "
         "GROUP BY s.SCHEMA_NAME ORDER BY s.SCHEMA_NAME"

@@ -55,6 +55,9 @@ def watch(
     full_after: Annotated[str, typer.Option(help="How long a replica is broken before it is copied")] = "10m",
     interval: Annotated[str, typer.Option(help="Pause between two looks")] = "1s",
     http: Annotated[str, typer.Option(help="HOST:PORT, or a port of 127.0.0.1, to serve a page and status on")] = "",
+    heartbeat: Annotated[
+        bool, typer.Option("--heartbeat", help="Write the time into manyreads.heartbeat on the primary at each look")
+    ] = False,
     max_lag: Annotated[float, typer.Option(min=0, help="Seconds behind that are allowed")] = Limits().max_lag,
     users: ReplicaUsers = Users.COPY,
     replication_user: ReplicationUser = REPLICATION_USER,
@@ -74,6 +77,7 @@ def watch(
             policy=Policy(repair, seconds("--full-after", full_after)),
             limits=Limits(max_lag),
             interval=seconds("--interval", interval),
+            heartbeat=heartbeat,
             set_up=replace(Options(wait=30.0), users=users, replication_user=replication_user, primary_address=address),
         )
         if dry_run:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from replication.actions import Action
 from replication.errors import ExitCode, Purged, Refused
+from replication.heartbeat import beat
 from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, given_up, plan, remember, tried
 from replication.lag import LagMeter
 from replication.look import Looker
@@ -38,12 +39,16 @@ _BOUNDS = {
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """What an operator can choose; times in seconds. `set_up` is what repairs are made with."""
+    """What an operator can choose; times in seconds. `set_up` is what repairs are made with.
+
+    With `heartbeat` the primary's time is written down there at each look.
+    """
 
     policy: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
     interval: float = 1.0
     within: float = 2.0
+    heartbeat: bool = False
     set_up: Options = field(default_factory=lambda: Options(wait=30.0))
 
 
@@ -103,6 +108,7 @@ class Watcher:
         self._verdicts: dict[str, Verdict] = {}
         self._ahead: dict[str, int] = {}
         self._primary_error = ""
+        self._beat_error = ""
         self._progress: dict[str, str] = {}
         self._repair: asyncio.Task[None] | None = None
         self._repairing: tuple[str, ...] = ()
@@ -145,6 +151,8 @@ class Watcher:
 
     async def _round(self) -> None:
         now = asyncio.get_running_loop().time()
+        if self._leads and self._options.heartbeat:
+            await self._beat()
         seen = await self._looker.look()
         self._lag.note(seen.primary, now)
         self._note_primary(seen.primary)
@@ -188,6 +196,18 @@ class Watcher:
         if self._primary_error and not primary.error:
             self._tell(Event(primary.server.name, "answers again"))
         self._primary_error = primary.error
+
+    async def _beat(self) -> None:
+        """Write the heartbeat; what keeps it from that is told once."""
+        before, self._beat_error = self._beat_error, ""
+        try:
+            await self._looker.primary_link().ask(beat, self._options.within)
+        except ServerError as error:
+            self._beat_error = error.problem
+            if not before:
+                remedy = f"; remedy: {error.remedy}" if error.remedy else ""
+                message = f"the heartbeat cannot be written: {error.problem}{remedy}"
+                self._tell(Event(self._deployment.primary.name, message, warning=True))
 
     async def _take_the_lead(self, seen: Seen) -> bool:
         if self._options.policy.repair is Repair.NONE:

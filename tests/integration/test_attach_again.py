@@ -15,6 +15,7 @@ from replication.setup import Options, Result, set_up
 from replication.status import app as status_command
 from tests.support.site import Site, site
 from tests.support.waiting import wait_until
+from tests.support.watchers import running_watcher
 
 
 @pytest.fixture(scope="module", params=list(Flavor))
@@ -76,6 +77,26 @@ def test_a_stopped_replica_is_seen_to_be_behind(place: Site) -> None:
     assert found["dbread1"]["lag_seconds"] is None
     place.query("dbread1", "START REPLICA")
     wait_until(lambda: rows(place, "dbread1") == 4, "dbread1 catches up")
+
+
+def test_with_a_heartbeat_it_is_known_how_late_a_stopped_replica_is(place: Site) -> None:
+    flags = ["--repair", "restart", "--heartbeat"]
+    with running_watcher(*place.flags("dbread1", "dbread2"), *flags) as watcher:
+        wait_until(lambda: has_heartbeat(place, "dbread1"), "the heartbeat arrives", lambda: watcher.log)
+        assert watcher.stop() == 0
+    place.query("dbread1", "STOP REPLICA")
+    place.query("dbwrite", "REPLACE INTO manyreads.heartbeat VALUES (1, UTC_TIMESTAMP(6) + INTERVAL 5 SECOND)")
+    found = status(place, "dbread1")[1]["dbread1"]
+    assert found["state"] == "BROKEN_RETRY"
+    assert found["lag_seconds"] > 0
+    place.query("dbread1", "START REPLICA")
+    place.query("dbwrite", "DROP TABLE manyreads.heartbeat")
+    wait_until(lambda: not has_heartbeat(place, "dbread1"), "dbread1 catches up")
+
+
+def has_heartbeat(place: Site, name: str) -> bool:
+    made = place.query(name, "SHOW TABLES IN manyreads LIKE 'heartbeat'")
+    return bool(made and place.query(name, "SELECT * FROM manyreads.heartbeat"))
 
 
 def test_a_replica_that_lost_its_source_is_attached_without_a_copy(place: Site) -> None:

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from replication.facts import Channel
-from replication.lag import LagMeter
+from replication.lag import LagMeter, lag_by_heartbeat
 from replication.seen import PrimarySeen, ReplicaSeen
+from replication.states import own_lag
 from topology.servers import Role, Server, Vendor
 
 PRIMARY = PrimarySeen(Server("dbwrite", "10.0.0.1", 3306, Role.PRIMARY), vendor=Vendor.MARIADB, identity="one")
@@ -14,6 +15,8 @@ REPLICA = ReplicaSeen(
     channels=(Channel("", "10.0.0.1", 3306, "1", "Yes", "Yes"),),
     seconds_behind=0,
 )
+
+STOPPED = Channel("", "10.0.0.1", 3306, "1", "No", "No")
 
 
 def at(sequence: int) -> PrimarySeen:
@@ -55,3 +58,19 @@ def test_another_server_behind_the_address_is_another_clock() -> None:
     made = meter()
     made.note(replace(at(31), identity="two"), 5.0)
     assert made.lag(replace(at(31), identity="two"), replace(replica_at(20), seconds_behind=None), 5.0) is None
+
+
+def test_the_heartbeat_tells_what_time_it_was_at_the_primary() -> None:
+    beating, late = replace(at(30), clock=1000.0, beat=999.5), replace(replica_at(1), beat=880.0)
+    assert lag_by_heartbeat(beating, late) == 120.0
+    assert lag_by_heartbeat(beating, replace(late, beat=1000.2)) == 0, "it has beaten since the primary was asked"
+    assert meter().lag(beating, late, 5.0) == 120.0, "its position is not remembered"
+    assert own_lag(beating, replace(late, channels=(STOPPED,))) == 120.0, "also while replication is stopped"
+
+
+def test_a_heart_that_stands_still_tells_nothing() -> None:
+    late = replace(replica_at(1), beat=880.0)
+    assert lag_by_heartbeat(replace(at(30), clock=1000.0, beat=900.0), late) is None
+    assert lag_by_heartbeat(replace(at(30), clock=1000.0), late) is None
+    assert lag_by_heartbeat(replace(at(30), clock=1000.0, beat=999.0), replica_at(1)) is None
+    assert own_lag(replace(at(30), clock=1000.0, beat=900.0), replace(late, seconds_behind=7.0)) == 7.0
