@@ -1,6 +1,6 @@
 """Keeps the replicas confirmed: after each write, which of them have applied it?
 
-The primary is asked for its GTID position, each replica is waited for until that is applied, and then confirmed. One
+The primary is asked for its position, each replica is waited for until that is applied, and then confirmed. One
 answer of the primary serves all replicas, and all writes that were acknowledged before it was asked.
 """
 
@@ -178,7 +178,7 @@ class Confirming:
         if not position and not self._warned:
             self._warned = True
             log.warning(
-                "%s reports no GTID position, so no replica can be known to be up to date and all reads go to it; "
-                "switch on log_bin (MariaDB) or gtid_mode (MySQL)",
+                "%s tells no position, so no replica can be known to be up to date and all reads go to it; switch on "
+                "log_bin, or (MySQL) gtid_mode; without GTIDs the account needs REPLICATION CLIENT",
                 self._asked.server,
             )

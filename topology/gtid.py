@@ -2,12 +2,13 @@
 
 MySQL writes `uuid:1-5:7,uuid:tag:1-3` (tags since 8.3); MariaDB writes `domain-server-sequence,...`, and a position in
 a domain holds everything up to its sequence number. Positions in a Galera cluster are written as MySQL's are, whoever
-the vendor is.
+the vendor is. Where there are no GTIDs, positions are those of `topology.binlogs`; only `covers` takes them.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 
+from topology import binlogs
 from topology.servers import Vendor
 
 Interval = tuple[int, int]
@@ -16,6 +17,8 @@ _INTERVAL = re.compile(r"^(\d+)(?:-(\d+))?$")
 
 def covers(vendor: Vendor, have: str, want: str) -> bool:
     """Whether a server at position `have` has executed everything in `want`."""
+    if binlogs.MARK in have + want:
+        return binlogs.covers(have, want)
     return not beyond(vendor, want, have)
 
 

@@ -1,12 +1,12 @@
 """Asking one server how it is, and up to where it has the primary's writes. Both vendors."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from topology import membership
+from topology import binlogs, membership
 from topology.definitions import PRIVILEGE, QUESTIONS, ordinary_tables
 from topology.errors import AccessDenied, ServerError, StatementRefused
 from topology.freshness import Table
@@ -19,7 +19,8 @@ _OF_BOTH = (
     "@@global.read_only AS read_only, @@global.sql_mode AS sql_mode, @@global.max_connections AS max_connections, "
     "@@global.wait_timeout AS wait_timeout, @@global.init_connect AS init_connect"
 )
-_EXECUTED = "IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, '')"
+# Without GTIDs only whose the position is; the rest is in the binary log's status.
+_EXECUTED = f"IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, CONCAT(@@server_uuid, '{binlogs.MARK}'))"
 _LOGGED = "IF(@@log_bin, @@global.gtid_binlog_pos, '')"
 _FACTS = {
     Vendor.MARIADB: f"SELECT @@server_id AS identity, @@global.tx_isolation AS isolation, {_OF_BOTH}, "
@@ -28,7 +29,7 @@ _FACTS = {
     f"{_EXECUTED} AS logged",
 }
 _REPLICA_STATUS = {Vendor.MARIADB: ("SHOW SLAVE STATUS",), Vendor.MYSQL: ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")}
-# Empty when the server keeps no binary log or no GTIDs: then nothing can be said about positions.
+# Empty when the server keeps no binary log: then nothing can be said about positions.
 _POSITION = {
     Vendor.MARIADB: f"SELECT {_LOGGED}",
     Vendor.MYSQL: f"SELECT {_EXECUTED}",
@@ -37,8 +38,8 @@ _WAIT = {
     Vendor.MARIADB: "SELECT MASTER_GTID_WAIT({position}, {seconds})",
     Vendor.MYSQL: "SELECT WAIT_FOR_EXECUTED_GTID_SET({position}, {seconds})",
 }
-# Seconds between two looks at how far a node of a Galera cluster is.
-_GALERA_PAUSE = 0.005
+# Seconds between two looks at how far a server is, where nothing on it can be waited for.
+_LOOK_PAUSE = 0.005
 _ER_PARSE_ERROR = 1064
 # An open connection does not tell that its address leads to another server by now.
 _LONGEST_CONNECTION = 5.0
@@ -70,7 +71,7 @@ class Prober:
             return Observation(error=error.problem, denied=isinstance(error, AccessDenied))
 
     async def position(self) -> str:
-        """The GTID position that covers all writes the server has acknowledged; empty when it keeps none."""
+        """The position that covers all writes the server has acknowledged; empty when it keeps none."""
         client = await self._connected()
         if self._is_galera:
             try:
@@ -78,24 +79,53 @@ class Prober:
             except BaseException:
                 self.close()
                 raise
-        return _in_one_line(await self._value(_POSITION))
+        return await self._whole(client, _in_one_line(await self._value(_POSITION)))
 
     async def wait_for(self, position: str, seconds: float) -> bool:
         """Whether the server has applied `position`, waiting for it up to `seconds`."""
         client = await self._connected()
-        if self._is_galera:
-            return await self._wait_in_cluster(position, seconds)
+        if self._is_galera or binlogs.MARK in position:
+            return await self._look_for(position, seconds)
         sql = _WAIT[self._vendor].format(position=client.literal(position), seconds=seconds)
         return await self._value({self._vendor: sql}) == 0
 
-    async def _wait_in_cluster(self, position: str, seconds: float) -> bool:
-        """Looks again and again: what waits on the server counts in GTIDs that need not be those of the cluster."""
+    async def _look_for(self, position: str, seconds: float) -> bool:
+        """Looks again and again.
+
+        What waits on a node of a Galera cluster counts in GTIDs that need not be those of the cluster; what waits for a
+        place in a log does not tell whose log that is.
+        """
         until = monotonic() + seconds
-        while not covers(Vendor.MARIADB, await self.position(), position):
+        while not covers(self._vendor, await self._reached(), position):
             if monotonic() >= until:
                 return False
-            await asyncio.sleep(_GALERA_PAUSE)
+            await asyncio.sleep(_LOOK_PAUSE)
         return True
+
+    async def _reached(self) -> str:
+        if self._is_galera:
+            return await self.position()
+        client = await self._connected()
+        try:
+            status = await self._replica_status(client)
+        except BaseException:
+            self.close()
+            raise
+        # One that does not get there may be on the way to another server, of which it does not know where it is.
+        return status.executed if status is not None and status.io_running else ""
+
+    async def _whole(self, client: SqlClient, position: str) -> str:
+        """A position as it is told, and without GTIDs the place in the log, if the account may see that."""
+        if not position.endswith(binlogs.MARK):
+            return position
+        try:
+            row = next(iter(await _in_either_word(client, binlogs.STATUS)), {})
+        except AccessDenied:
+            return ""
+        except BaseException:
+            self.close()
+            raise
+        return binlogs.logged(position.removesuffix(binlogs.MARK), row)
 
     @property
     def _is_galera(self) -> bool:
@@ -158,6 +188,7 @@ class Prober:
             position = membership.galera_position(status)
             facts |= {"logged": position, "applied": position, "history": position}
         logged = _in_one_line(facts["logged"])
+        applied = "" if logged.endswith(binlogs.MARK) else logged
         return Observation(
             vendor=self._vendor,
             version=client.greeted_version,
@@ -171,9 +202,9 @@ class Prober:
             wait_timeout=float(facts["wait_timeout"]),
             init_connect=bool(facts["init_connect"]),
             isolation=str(facts["isolation"]).replace("-", " "),
-            logged=logged,
-            applied=_in_one_line(facts.get("applied", logged)),
-            history=_in_one_line(facts.get("history", logged)),
+            logged=await self._whole(client, logged),
+            applied=_in_one_line(facts.get("applied", applied)),
+            history=_in_one_line(facts.get("history", applied)),
         )
 
     async def _group_member(self, client: SqlClient) -> Member | None:
@@ -186,20 +217,14 @@ class Prober:
             return None
 
     async def _replica_status(self, client: SqlClient) -> ReplicaStatus | None:
-        for statement in _REPLICA_STATUS[self._vendor]:
-            try:
-                row = of_source(await client.query(statement))
-            except StatementRefused as error:
-                if error.errno != _ER_PARSE_ERROR:
-                    raise
-            except AccessDenied:
-                if self.server.role is not Role.PRIMARY:
-                    raise
-                # The account of a primary needed this privilege for nothing so far.
-                return None
-            else:
-                return replica_status(row, self._vendor, await self._worker_error(client, row))
-        return None
+        try:
+            row = of_source(await _in_either_word(client, _REPLICA_STATUS[self._vendor]))
+        except AccessDenied:
+            if self.server.role is not Role.PRIMARY:
+                raise
+            # The account of a primary needed this privilege for nothing so far.
+            return None
+        return replica_status(row, self._vendor, await self._worker_error(client, row))
 
     async def _worker_error(self, client: SqlClient, status: Mapping[str, Any]) -> str:
         """What stopped MySQL's applier; empty if nothing did, or if the account may not see it."""
@@ -227,6 +252,17 @@ class Probers:
     def close(self) -> None:
         """Drop its connection."""
         self._prober.close()
+
+
+async def _in_either_word(client: SqlClient, statements: Iterable[str]) -> list[dict[str, Any]]:
+    """The rows of the first of the statements that the server understands; none without one."""
+    for statement in statements:
+        try:
+            return await client.query(statement)
+        except StatementRefused as error:
+            if error.errno != _ER_PARSE_ERROR:
+                raise
+    return []
 
 
 async def _galera_status(client: SqlClient) -> dict[str, str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from topology.binlogs import executed
 from topology.servers import ReplicaStatus, Vendor
 
 # Each vendor and version has some of these; the first one that is there counts.
@@ -70,6 +71,7 @@ def replica_status(row: Mapping[str, Any], vendor: Vendor, worker_error: str = "
         error=without_values(" ".join(error for error in errors if error)),
         connecting=_first(row, _IO_RUNNING) in _CONNECTING,
         address=f"{_first(row, _HOST)}:{_first(row, _PORT)}",
+        executed=executed(row),
     )
 
 

@@ -137,7 +137,8 @@ class ReplicaStatus:
     """What a replica says of its replication. `source` identifies the server it follows, as `Observation.identity`.
 
     It is empty as long as the replica has not reached it; `address` is its host:port as the replica has it.
-    `connecting` tells that the receiver tries to reach it. `lag_seconds` is the server's own figure.
+    `connecting` tells that the receiver tries to reach it. `lag_seconds` is the server's own figure. `executed` is
+    how far MySQL's is in its source's log (`topology.binlogs`).
     """
 
     source: str
@@ -147,6 +148,7 @@ class ReplicaStatus:
     error: str = ""
     connecting: bool = False
     address: str = ""
+    executed: str = ""
 
 
 class Trouble(StrEnum):
@@ -178,9 +180,10 @@ class Observation:
     its own at the beginning of connections.
 
     `denied` tells that the error is about the login. `logged` is the GTID position that others have to reach if this is
-    their primary, `applied` the one up to which it has applied what its source logged. `history` are all transactions
-    that it has in its binary log, as `topology.gtid.errant` takes them. They are empty where there are no GTIDs. The
-    asking lasted from `began` to `ended`, in seconds of one clock.
+    their primary (MySQL's without GTIDs is that of `topology.binlogs`), `applied` the one up to which it has applied
+    what its source logged. `history` are all transactions that it has in its binary log, as `topology.gtid.errant`
+    takes them. The last two are empty where there are no GTIDs. The asking lasted from `began` to `ended`, in seconds
+    of one clock.
     """
 
     error: str = ""

@@ -13,7 +13,9 @@ _MAX_LENGTH: Final = 1000
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _INTERVALS: Final = r"(?::[a-z_]\w{0,31})?(?::\d{1,19}(?:-\d{1,19})?)+"
 _GTID: Final = rf"(?:\d{{1,10}}-\d{{1,10}}-\d{{1,20}}|{_UUID}(?:{_INTERVALS})+)"
-_TOKEN: Final = re.compile(rf"{_GTID}(?:\+{_GTID})*")
+# A place in the binary log of a server without GTIDs.
+_PLACE: Final = rf"{_UUID}/\d{{1,10}}:\d{{1,20}}"
+_TOKEN: Final = re.compile(rf"{_GTID}(?:\+{_GTID})*|{_PLACE}")
 _SHOWN: Final = 100
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -26,8 +28,8 @@ class Hint:
 
     `primary` says that the read is to run there all the same, `replica` that it may run on any fit replica, whatever
     the rules say; `server` names (in lower case) the replica to be preferred. Replicas that are known to lag more than
-    `max_lag` seconds are left out. `level` is None where nothing is said of it. `after` is a GTID position that the
-    read must see. `problems` names what was not understood, and so ignored.
+    `max_lag` seconds are left out. `level` is None where nothing is said of it. `after` is a position of the
+    primary that the read must see. `problems` names what was not understood, and so ignored.
     """
 
     primary: bool = False

@@ -66,3 +66,31 @@ def test_a_galera_cluster_counts_as_mysql_does() -> None:
     assert found.lag(primary("a-b:1-20", 3.0), replica("a-b:1-20", None)) == 0
     assert found.lag(primary("a-b:1-20", 3.0), replica("a-b:1-15", None)) == 7
     assert found.lag(primary("a-b:1-20", 3.0), replica("0-1-15", None)) == 9
+
+
+def by_file(offset: int, at: float) -> Observation:
+    return Observation(vendor=Vendor.MYSQL, identity="a", logged=f"a/1:{offset}", began=at, ended=at)
+
+
+def without_gtids(executed: str, said: float | None) -> Observation:
+    status = ReplicaStatus("a", True, True, said, executed=executed)
+    return Observation(vendor=Vendor.MYSQL, replica=status, began=9.0, ended=10.0)
+
+
+@pytest.mark.parametrize(
+    ("executed", "said", "lag"), [("a/1:30", 5.0, 0.0), ("a/1:29", 0.0, 2.0), ("b/1:30", 0.0, 9.0), ("", 4.0, 4.0)]
+)
+def test_without_gtids_the_place_in_the_log_counts(executed: str, said: float, lag: float) -> None:
+    found = LagMeter()
+    for each in (by_file(10, 1.0), last := by_file(30, 8.0)):
+        found.note(each)
+    assert found.lag(last, without_gtids(executed, said)) == lag
+
+
+def test_gtids_that_are_switched_on_begin_anew() -> None:
+    found = LagMeter()
+    found.note(by_file(10, 1.0))
+    last = Observation(vendor=Vendor.MYSQL, identity="a", logged="a:1-3", began=2.0, ended=2.0)
+    found.note(last)
+    assert found.lag(last, Observation(vendor=Vendor.MYSQL, applied="a:1-3", began=9.0, ended=10.0)) == 0.0
+    assert found.lag(last, without_gtids("a/1:10", 3.0)) == 3.0

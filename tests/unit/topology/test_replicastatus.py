@@ -37,6 +37,13 @@ def test_each_vendors_names(row: dict[str, Any], vendor: Vendor, source: str) ->
     assert replica_status(row, vendor) == ReplicaStatus(source, True, True, 3.0, address="h:33")
 
 
+def test_how_far_it_is_in_its_sources_log() -> None:
+    row = MYSQL | {"Relay_Source_Log_File": "binlog.000007", "Exec_Source_Log_Pos": 157}
+    status = replica_status(row, Vendor.MYSQL)
+    assert status is not None
+    assert status.executed == "u/7:157"
+
+
 def test_no_row_means_no_primary() -> None:
     assert replica_status({}, Vendor.MYSQL) is None
 

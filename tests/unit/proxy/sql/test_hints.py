@@ -30,6 +30,8 @@ UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
         ("after=0-1-100+7-2-9 replica", Hint(after="0-1-100,7-2-9", replica=True)),
         (f"after={UUID}:1-5:9", Hint(after=f"{UUID}:1-5:9")),
         (f"after={UUID.upper()}:1-5:tag_a:3+{UUID}:7", Hint(after=f"{UUID}:1-5:tag_a:3,{UUID}:7")),
+        (f"after={UUID}/3:1234", Hint(after=f"{UUID}/3:1234")),
+        (f"after={UUID}/3:1+{UUID}/3:1", Hint(True, (f"after={UUID}/3:1+{UUID}/3:1",))),
         ("after=", Hint(True, ("after=",))),
         ("after=0-1", Hint(True, ("after=0-1",))),
         (f"after={UUID}", Hint(True, (f"after={UUID}",))),
