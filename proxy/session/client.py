@@ -213,6 +213,7 @@ class ClientSession(asyncio.Protocol):
         elif code == c.COM_CHANGE_USER:
             self._change_user(packet)
         elif request is not None:
+            self.machine.last.refused(request)
             self._answer(request)
 
     def _answer(self, err: Err) -> None:

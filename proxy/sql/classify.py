@@ -116,7 +116,7 @@ class Classifier:
         # What depends on literals.
         self._by_text: dict[str, Callable[[Words], Statement]] = {
             "SET": lambda words: classify_set(words, self._builtins, self._inner),
-            "PREPARE": lambda words: prepares.prepare(words, self._inner),
+            "PREPARE": lambda words: prepares.prepare(words, self._inner, mariadb=self._mariadb),
             "EXECUTE": lambda words: prepares.execute(words, self._inner),
             "DO": self._do,
             "SHOW": show,

@@ -12,13 +12,18 @@ from proxy.sql.words import Words, variable_name
 EXECUTE: Final = "execute"
 TEXT_PREPARE: Final = "text-prepare"
 _PREPARABLE: Final = "'\""
+# What MySQL takes a text from: a string, or a user variable. Its words begin so.
+_SOURCES: Final = frozenset("'\"@")
 
 
-def prepare(words: Words, classify: Callable[[str], Statement]) -> Statement:
+def prepare(words: Words, classify: Callable[[str], Statement], *, mariadb: bool) -> Statement:
     """PREPARE name FROM ..., behind PREPARE; `classify` is for the text that is prepared."""
     name = words.name().lower()
     if not name or not words.take("FROM"):
         return primary("prepare", Pin(TEXT_PREPARE))
+    if not mariadb and words.peek()[:1] not in _SOURCES:
+        # An expression, of which MySQL knows nothing: what has the name keeps it, unlike behind an error in the text.
+        return primary("prepare", writes=False)
     text = string_value(words)
     if text is None or not words.over:
         return primary("prepare", Prepare(name, None), writes=False, variables=_variables(words))

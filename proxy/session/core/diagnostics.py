@@ -93,6 +93,11 @@ class Kept:
 UNKNOWN: Final = Kept(0, 0, 0, listed=False)
 
 
+def without_warnings(kept: Kept) -> Kept:
+    """The same behind what has emptied the list of warnings."""
+    return Kept(kept.insert_id, kept.row_count, kept.found_rows)
+
+
 def next_question(replies: list[bytes], *, warned: bool) -> bytes | None:
     """What a connection is asked after it has given these replies; None when that is all."""
     questions: tuple[bytes, ...] = (_NUMBERS,)

@@ -4,13 +4,15 @@ from typing import Final
 
 from proxy.session.core.request import Request
 from proxy.sql.classify import MULTI_STATEMENT
-from proxy.sql.questions import FOUND_ROWS, WARNINGS
+from proxy.sql.questions import FOUND_ROWS, ROW_COUNT, WARNINGS
 from proxy.sql.statement import DIAGNOSTIC, READ
 from proxy.wire import constants as c
 
 # A read that is longer is not kept, to be run again; nor are more questions about it than these.
 _LONGEST: Final = 64 * 1024
 _MOST_QUESTIONS: Final = 4
+# Stands for the proxy among the names of servers.
+_PROXY: Final = "\0"
 # Of a COM_STMT_EXECUTE: which kind of cursor is to be opened.
 _CURSOR: Final = c.HEADER_SIZE + 5
 # Errors that MariaDB finds when a statement has not begun: about the syntax, a schema, a table, a lock, a column, a
@@ -28,13 +30,17 @@ class LastRan:
     the last one that changed what SHOW WARNINGS tells; `warned` says that there is something to be told. `found_rows`
     is what FOUND_ROWS() gives, if the connection that knew it has gone since. `again` are reads after which another
     server would know what the last one knows: the last statement, if it was a read on a replica that can run once more,
-    and questions about it behind it. `rows_again` are the same for FOUND_ROWS().
+    and questions about it behind it. `rows_again` are the same for FOUND_ROWS(). `primary` is the one that ran the
+    last statement which was no read for a replica.
     """
 
-    __slots__ = ("_before", "_request", "again", "found_rows", "rows", "rows_again", "server", "warned", "warnings")
+    __slots__ = (
+        *("_before", "_request", "again", "found_rows", "primary", "rows", "rows_again", "server", "warned"),
+        "warnings",
+    )
 
     def __init__(self) -> None:
-        self.server = self.rows = self.warnings = ""
+        self.server = self.rows = self.warnings = self.primary = ""
         self.warned = False
         self.found_rows: int | None = None
         self.again: tuple[Request, ...] = ()
@@ -56,6 +62,8 @@ class LastRan:
         Again for one that was tried elsewhere before.
         """
         self.server = name
+        if not on_replica:
+            self.primary = name
         if not keeps_warnings:
             self.warnings, self.warned = name, False
         if request is not self._request:
@@ -72,10 +80,20 @@ class LastRan:
             self.rows, self.found_rows, self.rows_again = name, None, self.again
 
     def began(self, name: str) -> None:
-        """The session is as after its login, on the server `name`: what is asked now is about that."""
-        self.server = self.warnings = self.rows = name
-        self.warned, self.found_rows = False, None
-        self.again = self.rows_again = ()
+        """The session is reset on the server `name`: ROW_COUNT() and warnings are as after its login, FOUND_ROWS() is
+        what it was (observed on MariaDB 10.11 and MySQL 9.7)."""
+        self.server = self.warnings = self.primary = name
+        self.warned, self.again = False, ()
+
+    def own(self) -> None:
+        """The last command was answered with an error of the proxy's own."""
+        self.server = self.warnings = _PROXY
+        self.warned, self.again = True, ()
+
+    def is_own(self, asks: int, *, wholly: bool = False) -> bool:
+        """Whether a question, or all of it, is about such an error."""
+        about = [self.server == _PROXY] * (asks & ROW_COUNT != 0) + [self.warnings == _PROXY] * (asks & WARNINGS != 0)
+        return all(about) and not asks & FOUND_ROWS if wholly else any(about)
 
     def left_warnings(self, name: str) -> None:
         """What has run on the server `name` has left warnings, or an error."""
@@ -97,6 +115,10 @@ class LastRan:
     def is_split(self, asks: int) -> bool:
         """Whether no server alone knows the answer to a question."""
         return asks & FOUND_ROWS != 0 and asks != FOUND_ROWS and self.rows != self.server
+
+    def is_away(self, asks: int) -> bool:
+        """Whether a replica knows the answer to a question."""
+        return self.asked(asks) not in ("", self.primary)
 
     def asked(self, asks: int) -> str:
         """The server where the answer to a question is known."""

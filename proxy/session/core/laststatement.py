@@ -16,11 +16,14 @@ from proxy.session.core.diagnostics import (
     next_question,
     retell,
     with_numbers,
+    without_warnings,
 )
 from proxy.session.core.lastran import LastRan
+from proxy.session.core.ownerror import signal
 from proxy.session.core.request import Request
 from proxy.session.core.requests import Requests
 from proxy.session.core.steps import Steps
+from proxy.session.core.transactionflags import with_flags
 from proxy.session.core.wholereply import WholeReply
 from proxy.session.core.wording import insert_id_lost
 from proxy.sql.lexer import DEFAULT_QUOTING
@@ -43,6 +46,8 @@ _WITHOUT_TABLES: Final = frozenset(
 # Of a query among them that uses some, as far as parentheses do not hide it.
 _FROM: Final = re.compile(rb"\s*(?:SELECT|WITH)\b(?:[^()]|\([^()]*\))*?\bFROM\s+(?!DUAL\b)", re.IGNORECASE)
 _TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
+# Commands that leave ROW_COUNT() as it is.
+_SILENT: Final = frozenset({c.COM_STMT_PREPARE, c.COM_FIELD_LIST})
 # Other commands that begin a new list of warnings, and those without a reply.
 _BEGINNING: Final = frozenset({c.COM_STMT_PREPARE, c.COM_RESET_CONNECTION, c.COM_STMT_CLOSE, c.COM_STMT_SEND_LONG_DATA})
 # LAST_INSERT_ID(), @@last_insert_id, @@identity
@@ -52,12 +57,13 @@ _ASKS: Final = re.compile(rb"last_insert_id|@@(?:\w+\.)?identity", re.IGNORECASE
 class LastStatement:
     """One session's. `kept` is what its connection has told before it went; None while that is there to be asked.
     `ran` tells where it ran. `warned` is the same about warnings, which
-    some statements leave as they are."""
+    some statements leave as they are. `_own` is the last error that the proxy has answered a command with."""
 
     def __init__(self, state: SessionState, steps: Steps, requests: Requests, vendor: Vendor) -> None:
         self.kept: Kept | None = None
         self.warned: Kept | None = None
         self.ran = LastRan()
+        self._own: Err | None = None
         self._state = state
         self._steps = steps
         self._requests = requests
@@ -93,18 +99,34 @@ class LastStatement:
         asks = request.statement.asks
         if not asks or request.code == c.COM_STMT_PREPARE:
             return request
-        if asks & WARNINGS and asks != WARNINGS and self._warned_before():
+        if self._own is not None and self.ran.is_own(asks):
+            return self._signalled(request, self._own)
+        beside = asks & WARNINGS != 0 and self._warned_before()
+        if beside and asks != WARNINGS:
             return LOST
-        again = self.ran.rows_again if asks == FOUND_ROWS else self.ran.again
+        again = self.ran.rows_again if asks == FOUND_ROWS else () if beside else self.ran.again
         if self._gone(asks):
             told = self._from_memory(request)
             return self._on_the_primary(request, again) if isinstance(told, Err) and again else told
         split = self.ran.is_split(asks)
         if request.route.target is LAST and not request.statement.effects and not split:
             return request
+        if beside:
+            return LOST
         if again:
             return self._on_the_primary(request, again)
-        return SPLIT if split else request
+        if split:
+            return SPLIT
+        return LOST if self.ran.is_away(asks) else request
+
+    def _signalled(self, request: Request, err: Err) -> Request | Err:
+        """A question about an error of the proxy's own: the primary is told of it first."""
+        if not self.ran.is_own(request.statement.asks, wholly=True):
+            return LOST
+        request.before = signal(err)
+        if request.route.target is LAST:
+            request.route = _AGAIN
+        return request
 
     def _gone(self, asks: int) -> bool:
         """Whether the connection that could answer serves another session."""
@@ -142,7 +164,7 @@ class LastStatement:
             if request.prepared is not None:
                 # The client has those of this reply from now on, which no server has sent.
                 request.prepared.definitions = None
-            return retold.reply
+            return with_flags(retold.reply, self._state.status)
         request.before, request.kept = retold.before, after
         if retold.values or retold.text.startswith(b"SET"):
             request.whole = WholeReply(retold.values, binary=prepared)
@@ -188,16 +210,25 @@ class LastStatement:
         if self.kept is not None and not begins:
             request.before = NO_WARNINGS
 
-    def commanded(self, code: int, server: str) -> None:
+    def commanded(self, request: Request, server: str) -> None:
         """Another command than a statement runs on the server of that name, which knows ROW_COUNT() from now on.
 
         Observed on MariaDB 10.11 and MySQL 9.7: FOUND_ROWS() and warnings are those of the statement before, except
-        that COM_STMT_PREPARE leaves no warnings. Behind a read ROW_COUNT() is the same as behind a command.
+        that COM_STMT_PREPARE, which leaves ROW_COUNT(), leaves no warnings; on MariaDB it does if it names no table.
+        Behind a read ROW_COUNT() is the same as behind a command.
         """
-        if not self.ran.again:
+        if not self.ran.again and request.code not in _SILENT:
             self.kept, self.ran.server = None, server
-        if code == c.COM_STMT_PREPARE:
+        if request.code == c.COM_STMT_PREPARE and not self._keeps_warnings(request):
             self.ran.warnings, self.ran.warned, self.warned = server, False, None
+            if self.kept is not None:
+                self.kept = without_warnings(self.kept)
+
+    def refused(self, err: Err) -> None:
+        """The proxy has answered a command with an error of its own, which can be asked about like a server's."""
+        self.kept = self.warned = None
+        self._own = err
+        self.ran.own()
 
     def left_warnings(self, code: int, server: str) -> None:
         """What has run on the server of that name has left warnings, or an error."""
@@ -222,9 +253,7 @@ class LastStatement:
             self.warned = kept
         if not request.statement.keeps_found_rows:
             # It is a SELECT, or SHOW COUNT, wherever the rows before it were found.
-            self.ran.rows, self.ran.rows_again = "", ()
-        if not self.ran.rows:
-            self.ran.found_rows = kept.found_rows
+            self.ran.rows, self.ran.rows_again, self.ran.found_rows = "", (), kept.found_rows
 
     def _keeps_warnings(self, request: Request) -> bool:
         """Whether the warnings of the statement before are there after this one, too, unless it leaves some itself."""
@@ -233,12 +262,16 @@ class LastStatement:
             return False
         if statement.kind is READ:
             # Of SHOW there are tables behind the scenes.
-            return self._requests.text(request).lstrip()[:4].upper() != b"SHOW"
+            return self._text(request).lstrip()[:4].upper() != b"SHOW"
         return statement.kind is not PRIMARY or (statement.reason in _WITHOUT_TABLES and not self._has_tables(request))
 
     def _has_tables(self, request: Request) -> bool:
         """Of queries for the primary it is not known from the statement's facts which tables they read."""
-        return _FROM.match(self._requests.text(request)) is not None
+        return _FROM.match(self._text(request)) is not None
+
+    def _text(self, request: Request) -> bytes:
+        """A statement's text, or that of one to be prepared."""
+        return request.packet[5:] if request.code == c.COM_STMT_PREPARE else self._requests.text(request)
 
     def _may_keep_warnings(self, request: Request) -> bool:
         """Whether that depends on what it runs."""

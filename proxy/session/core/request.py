@@ -9,6 +9,7 @@ from proxy.routing.policy import Route
 from proxy.routing.state import Seen
 from proxy.session.core.diagnostics import Kept
 from proxy.session.core.prepared import Prepared
+from proxy.session.core.transactionflags import TransactionFlags
 from proxy.session.core.wholereply import WholeReply
 from proxy.sql.hints import Hint
 from proxy.sql.kill import Kill
@@ -62,7 +63,7 @@ class Request:
     definitions: Definitions | None = None
     made: Prepared | None = None
     before: bytes = b""
-    whole: WholeReply | None = None
+    whole: WholeReply | TransactionFlags | None = None
     kept: Kept | None = None
     again: "tuple[Request, ...]" = ()
     given_up: float = 0.0

@@ -6,6 +6,7 @@ from typing import Final
 from proxy.routing.reading import changes_texts
 from proxy.routing.state import Seen, SessionState
 from proxy.routing.variables import set_text
+from proxy.session.core.diagnostics import NO_WARNINGS
 from proxy.session.core.prepared import Prepared, renumbered
 from proxy.session.core.request import Prelude, Request
 from proxy.session.core.statements import Statements
@@ -65,10 +66,14 @@ class Steps:
                 return step
         if request.again:
             return self._again(seen, request)
-        if request.before:
-            text, request.before = request.before, b""
-            return Prelude(self.query(text))
-        return None
+        return self._before(seen, request) if request.before else None
+
+    def _before(self, seen: Seen, request: Request) -> Prelude:
+        text, request.before = request.before, b""
+        # It may leave an error on purpose, which nobody else shall see.
+        fails = text != NO_WARNINGS
+        seen.warned = seen.warned or fails
+        return Prelude(self.query(text), lenient=fails)
 
     def _again(self, seen: Seen, request: Request) -> Prelude:
         """What the session has read elsewhere, and the request asks about, is read here, too."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from proxy.backend.connection import BackendConnection
 from proxy.session.core.prepared import renumbered
 from proxy.session.core.request import Request
+from proxy.session.core.transactionflags import TransactionFlags
 from proxy.session.core.wholereply import WholeReply
 from proxy.session.running.common import Common
 from proxy.session.running.recovery import Recovery
@@ -115,7 +116,9 @@ class Delivery:
         self.write(chunk)
         self.over()
 
-    def _whole(self, whole: WholeReply, link: BackendConnection, exchange: Exchange, chunk: bytes) -> bytes:
+    def _whole(
+        self, whole: WholeReply | TransactionFlags, link: BackendConnection, exchange: Exchange, chunk: bytes
+    ) -> bytes:
         try:
             return whole.feed(chunk, over=exchange.done, failed=exchange.errno != 0)
         except MalformedPacket as error:

@@ -144,7 +144,7 @@ class Sending:
         elif request.code == c.COM_RESET_CONNECTION:
             self._machine.last.began(link.server.name)
         elif request.reply is not Reply.NONE:
-            self._machine.last.commanded(request.code, link.server.name)
+            self._machine.last.commanded(request, link.server.name)
         if self._turn.client_slow:
             link.pause_reading()
         if request.streamed:

@@ -17,6 +17,7 @@ from proxy.routing.state import Seen, SessionState
 from proxy.routing.told import Fit, Told
 from proxy.session.core.lastran import LastRan
 from proxy.session.core.request import Request
+from proxy.session.core.transactionflags import TransactionFlags
 from proxy.session.core.wording import MOVED
 from proxy.session.running.links import Links
 from proxy.session.shared.context import Context
@@ -141,6 +142,8 @@ class Servers:
             elif self._context.settings.primary_reads == "never":
                 return None
         elif target is LAST and (last := self.links.get(self._ran.asked(request.statement.asks))) is not None:
+            if self._state.in_transaction and not self.is_primary(last.server):
+                request.whole = TransactionFlags(self._state.status)
             return last.server
         return snapshot.primary.server
 

@@ -5,9 +5,10 @@ import pytest
 from proxy.routing.settings import LOGIN
 from proxy.routing.state import Baseline, Seen, SessionState
 from proxy.routing.told import Fit
+from proxy.sql.comments import ServerVersion
 from proxy.sql.effects import SetVariable
 from proxy.sql.meaning import DEFAULT_MEANING, Meaning
-from tests.support.statements import classified
+from tests.support.statements import MARIADB, MYSQL, classified
 
 AUTOCOMMIT, IN_TRANS, NO_BACKSLASH_ESCAPES = 2, 1, 0x200
 
@@ -146,6 +147,14 @@ def test_a_prepare_that_failed_took_the_statement_before_with_it() -> None:
 def test_a_prepare_of_a_text_with_a_wrong_syntax_did_so_too() -> None:
     session = Session().run("PREPARE s FROM 'SELECT 1'").fail("PREPARE s FROM 'SELEC'", errno=1064)
     assert session.state.repeatable.named.find("s") is None
+
+
+@pytest.mark.parametrize(("server", "kept"), [(MYSQL, True), (MARIADB, False)])
+def test_a_prepare_from_an_expression_leaves_it_where_that_is_no_syntax(server: ServerVersion, kept: bool) -> None:
+    session = Session().run("PREPARE s FROM 'SELECT 1'")
+    statement = classified("PREPARE s FROM CONCAT('SELEC')", server)
+    session.state.failed(statement, 1064, False, session.seen)
+    assert (session.state.repeatable.named.find("s") is not None) is kept
 
 
 @pytest.mark.parametrize("text", ["COMMIT RELEASE", "ROLLBACK AND NO CHAIN RELEASE", "COMMIT WORK RELEASE"])

@@ -2,14 +2,19 @@
 
 import pytest
 
+from proxy.routing.policy import Target
 from proxy.routing.state import Seen
 from proxy.session.core.diagnostics import LOST
+from proxy.session.core.ownerror import signal
 from proxy.session.core.request import Request
 from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.primitives import lenenc_bytes
+from proxy.wire.replies import Err
 from tests.support.machines import PRIMARY, REPLICA, Session, query
 from topology.servers import Vendor
+
+OTHER = "dbread2"
 
 
 def rows(*found: tuple[bytes, ...]) -> bytes:
@@ -33,6 +38,10 @@ class Told(Session):
         self.last.sent(self.request(query(text)), name, on_replica=name != PRIMARY)
         if warns:
             self.last.ran.left_warnings(name)
+
+    def commands(self, code: int, rest: bytes = b"a") -> None:
+        """A command on the primary that is no statement."""
+        self.last.commanded(self.request(frame(bytes((code,)) + rest, 0)), PRIMARY)
 
     def loses(self, name: str = PRIMARY) -> None:
         """The connection goes to another session, and says what it knows."""
@@ -135,7 +144,7 @@ def test_a_command_that_fails_is_asked_about_where_it_ran() -> None:
     told = Told()
     told.runs("INSERT INTO t VALUES (1)", warns=True)
     told.loses()
-    told.last.commanded(c.COM_INIT_DB, PRIMARY)
+    told.commands(c.COM_INIT_DB)
     assert told.asks() == "told"
     assert told.asks("SELECT ROW_COUNT()") == PRIMARY
     told.last.left_warnings(c.COM_INIT_DB, PRIMARY)
@@ -145,7 +154,7 @@ def test_a_command_that_fails_is_asked_about_where_it_ran() -> None:
 def test_a_command_that_fails_behind_a_read_is_all_that_is_asked_about() -> None:
     told = Told()
     told.last.sent(told.request(query("SELECT a FROM t")), REPLICA, on_replica=True)
-    told.last.commanded(c.COM_INIT_DB, PRIMARY)
+    told.commands(c.COM_INIT_DB)
     told.last.left_warnings(c.COM_INIT_DB, PRIMARY)
     assert told.last.ran.server == told.asks() == PRIMARY
     assert told.asks("SELECT FOUND_ROWS()") == REPLICA
@@ -155,15 +164,99 @@ def test_preparing_a_statement_leaves_no_warnings() -> None:
     told = Told()
     told.runs("INSERT INTO t VALUES (1)", warns=True)
     told.loses()
-    told.last.commanded(c.COM_STMT_PREPARE, PRIMARY)
+    told.commands(c.COM_STMT_PREPARE, b"SELECT a FROM t")
     assert told.asks() == PRIMARY
+
+
+def test_preparing_a_statement_leaves_the_number_of_rows_where_it_is_known() -> None:
+    told = Told()
+    told.runs("INSERT INTO t VALUES (1)", warns=True)
+    told.loses()
+    told.commands(c.COM_STMT_PREPARE, b"SELECT a FROM t")
+    assert told.last.kept is not None
+    assert (told.last.kept.row_count, told.last.kept.warning_count) == (0, 0)
+
+
+@pytest.mark.parametrize(("vendor", "answer"), [(Vendor.MARIADB, "told"), (Vendor.MYSQL, PRIMARY)])
+def test_preparing_a_statement_without_a_table_leaves_warnings_on_mariadb(vendor: Vendor, answer: str) -> None:
+    told = Told(vendor)
+    told.runs("INSERT INTO t VALUES (1)", warns=True)
+    told.loses()
+    told.commands(c.COM_STMT_PREPARE, b"SELECT 1")
+    assert told.asks() == answer
+
+
+ERROR = Err(1243, "Unknown prepared statement handler (9) given to 'x'", "HY000")
+
+
+@pytest.mark.parametrize(
+    "text", ["SHOW WARNINGS", "SELECT ROW_COUNT()", "SET @a = ROW_COUNT()", "SHOW ERRORS; SELECT 1"]
+)
+def test_an_error_of_the_proxys_own_is_told_to_the_server_that_is_asked_about_it(text: str) -> None:
+    told = Told()
+    told.runs("INSERT INTO t VALUES (1)", warns=True)
+    told.last.refused(ERROR)
+    asks = told.request(query(text))
+    assert told.last.retold(asks) is asks
+    assert (asks.before, asks.route.target) == (signal(ERROR), Target.PRIMARY)
+    assert signal(ERROR).endswith(b"MESSAGE_TEXT = 'Unknown prepared statement handler (9) given to ?x?'")
+
+
+def test_what_was_found_before_an_error_of_the_proxys_own_is_known_as_before() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA)
+    told.last.refused(ERROR)
+    assert told.asks("SELECT FOUND_ROWS()") == REPLICA
+    assert told.last.retold(told.request(query("SELECT FOUND_ROWS(), ROW_COUNT()"))) == LOST
+
+
+def test_an_error_of_the_proxys_own_is_over_with_the_next_statement() -> None:
+    told = Told()
+    told.last.refused(ERROR)
+    told.runs("SELECT 1 FROM t", REPLICA)
+    assert told.asks() == told.asks("SELECT ROW_COUNT()") == REPLICA
+
+
+def test_a_statement_that_leaves_the_warnings_leaves_such_an_error_too() -> None:
+    told = Told()
+    told.last.refused(ERROR)
+    told.runs("SELECT 1", REPLICA)
+    asks = told.request(query("SHOW WARNINGS"))
+    assert told.last.retold(asks) is asks
+    assert asks.before
+    assert told.asks("SELECT ROW_COUNT(), @@warning_count") == ""
+
+
+def test_several_statements_are_not_asked_about_warnings_that_another_server_has() -> None:
+    told = Told()
+    told.runs("SELECT 1", REPLICA, warns=True)
+    told.runs("SELECT 2", OTHER)
+    assert told.asks("SHOW WARNINGS; SELECT 1") == ""
+    assert told.asks() == REPLICA
+
+
+def test_a_reset_leaves_the_rows_that_were_found() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA, warns=True)
+    told.last.began(PRIMARY)
+    assert told.asks("SELECT FOUND_ROWS()") == REPLICA
+    assert told.asks() == PRIMARY
+
+
+def test_a_list_from_memory_tells_of_the_transaction_that_is_open_now() -> None:
+    told = Told()
+    told.runs("INSERT INTO t VALUES (1)", warns=True)
+    told.loses()
+    told.machine.state.status = c.SERVER_STATUS_AUTOCOMMIT | c.SERVER_STATUS_IN_TRANS
+    reply = told.last.retold(told.request(query("SHOW WARNINGS")))
+    assert reply == WARNING.replace(b"\xfe\0\0\2\0", b"\xfe\0\0\3\0")
 
 
 def test_a_command_behind_a_read_keeps_what_can_be_asked_again() -> None:
     told = Told()
     read = told.request(query("SELECT a FROM t"))
     told.last.sent(read, REPLICA, on_replica=True)
-    told.last.commanded(c.COM_STMT_PREPARE, PRIMARY)
+    told.commands(c.COM_STMT_PREPARE, b"SELECT a FROM t")
     assert told.last.ran.again == (read,)
     assert told.asks("SELECT FOUND_ROWS(), ROW_COUNT()") == REPLICA
 
@@ -201,5 +294,13 @@ def test_nothing_is_left_behind_a_reset() -> None:
     told.runs("SELECT a FROM t", REPLICA, warns=True)
     told.loses(REPLICA)
     told.last.began(PRIMARY)
-    assert {told.asks(text) for text in ("SHOW WARNINGS", "SELECT ROW_COUNT()", "SELECT FOUND_ROWS()")} == {PRIMARY}
+    assert {told.asks(text) for text in ("SHOW WARNINGS", "SELECT ROW_COUNT()")} == {PRIMARY}
     assert not told.last.ran.again
+
+
+def test_what_only_a_replica_knows_is_not_told_by_the_primary() -> None:
+    told = Told()
+    told.runs("SET NAMES latin1")
+    told.runs(f"SELECT '{'x' * 70_000}' FROM t", REPLICA)
+    assert told.asks("SELECT ROW_COUNT()") == REPLICA
+    assert told.asks("SELECT ROW_COUNT(); DO 1") == told.asks("SET @a = FOUND_ROWS()") == ""
