@@ -7,9 +7,11 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import MySQLdb
 import pymysql
 import pytest
 
@@ -22,6 +24,7 @@ from replication.sandbox import Cluster
 from replication.sandbox.ports import claim_ports
 from tests.support.clients import connect, run
 from tests.support.proxies import ROOT, ProxyProcess, running_proxy, started_proxy
+from tests.support.relay import relaying
 from tests.support.waiting import wait_until
 from tests.support.wireclient import CAPABILITIES, Login, WireClient, query
 
@@ -74,19 +77,51 @@ def test_a_refused_login_is_worded_as_by_the_server(
     assert primary.password not in proxy.log
 
 
+@contextmanager
+def primary_elsewhere(cluster: Cluster, directory: Path, port: int, *arguments: str) -> Iterator[ProxyProcess]:
+    """A proxy that looks for the primary at another port."""
+    variables = json.loads(cluster.environment_file.read_text())
+    variables["DOTCLOUD_DBWRITE_MYSQL_PORT"] = port
+    file = directory / "environment.json"
+    file.write_text(json.dumps(variables))
+    with started_proxy("--environment", str(file), *arguments) as proxy:
+        proxy.wait_for_log("serving on")
+        yield proxy
+
+
 def test_an_unreachable_primary_is_named(shared_cluster: Cluster, tmp_path: Path) -> None:
     (port,) = claim_ports(1, tmp_path)
-    variables = json.loads(shared_cluster.environment_file.read_text())
-    variables["DOTCLOUD_DBWRITE_MYSQL_PORT"] = port
-    file = tmp_path / "environment.json"
-    file.write_text(json.dumps(variables))
-    with started_proxy("--environment", str(file)) as proxy:
-        proxy.wait_for_log("serving on")
+    primary = shared_cluster.servers[0]
+    with primary_elsewhere(shared_cluster, tmp_path, port, "--primary-wait", "0.5") as proxy:
         with pytest.raises(pymysql.err.OperationalError, match=rf"dbwrite \(127.0.0.1:{port}\)") as caught:
             connect(shared_cluster, proxy)
         assert caught.value.args[0] == 2003
+        # MariaDB's C connector would make 2027, malformed packet, of 2003, without the message.
+        login = {"host": proxy.host, "port": proxy.port, "user": primary.user, "password": primary.password}
+        with pytest.raises(MySQLdb.OperationalError, match=rf"dbwrite \(127.0.0.1:{port}\)") as in_c:
+            MySQLdb.connect(**login)
+        assert in_c.value.args[0] == c.ER_SERVER_SHUTDOWN
+        with WireClient(proxy.host, proxy.port) as client:
+            client.greeting()
+            client.send_bytes(BEFORE_LOGIN["one byte"])
+            assert client.is_closed()
         assert f"dbwrite (127.0.0.1:{port})" in proxy.log
         assert "Traceback" not in proxy.log
+
+
+def test_a_login_waits_for_a_primary_that_was_never_there(shared_cluster: Cluster, tmp_path: Path) -> None:
+    primary = shared_cluster.servers[0]
+    patient = ("--primary-wait", "60", "--login-timeout", "80")
+    with relaying(primary.port) as relay:
+        relay.switch(0)
+        with (
+            primary_elsewhere(shared_cluster, tmp_path, relay.port, *patient) as proxy,
+            WireClient(proxy.host, proxy.port) as early,
+        ):
+            relay.switch(primary.port)
+            assert early.greeting()
+            with connect(shared_cluster, proxy) as client:
+                assert run(client, "SELECT 1 FOR UPDATE") == ((1,),)
 
 
 BEFORE_LOGIN = {

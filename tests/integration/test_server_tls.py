@@ -73,7 +73,7 @@ def test_a_server_with_a_certificate_of_somebody_else_is_not_used(
     secure_cluster: SecureCluster, tmp_path: Path, mode: str
 ) -> None:
     stranger = Authority(tmp_path, "Somebody else")
-    arguments = ("--server-tls", mode, "--server-tls-ca", str(stranger.certificate))
+    arguments = ("--server-tls", mode, "--server-tls-ca", str(stranger.certificate), "--primary-wait", "0")
     with started_proxy("--environment", str(secure_cluster.cluster.environment_file), *arguments) as proxy:
         proxy.wait_for_log("serving on")
         number, message = refused(secure_cluster.cluster, proxy)
@@ -95,7 +95,7 @@ def test_the_name_of_the_host_is_verified_when_asked_for(secure_cluster: SecureC
         proxy.wait_for_log("serving on")
         with connect(secure_cluster.cluster, proxy) as client:
             assert cipher(client)
-    with started_proxy("--server-tls", "verify-full", *ca) as proxy:
+    with started_proxy("--server-tls", "verify-full", *ca, "--primary-wait", "0") as proxy:
         proxy.wait_for_log("serving on")
         number, message = refused(secure_cluster.cluster, proxy)
     assert number == CANNOT_CONNECT
@@ -106,7 +106,8 @@ def test_the_name_of_the_host_is_verified_when_asked_for(secure_cluster: SecureC
 def test_a_server_without_tls_is_refused_where_it_is_required(shared_cluster: Cluster) -> None:
     if shared_cluster.flavor is Flavor.MYSQL:
         pytest.skip("MySQL makes itself a certificate")
-    with started_proxy("--environment", str(shared_cluster.environment_file), "--server-tls", "required") as proxy:
+    arguments = ("--server-tls", "required", "--primary-wait", "0")
+    with started_proxy("--environment", str(shared_cluster.environment_file), *arguments) as proxy:
         proxy.wait_for_log("serving on")
         number, message = refused(shared_cluster, proxy)
         assert "offers no TLS, which server_tls = required requires" in message

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -11,18 +12,16 @@ from proxy.backend.origin import Origin
 from proxy.channel import PacketChannel
 from proxy.errors import ClientFault, ServerLost
 from proxy.session.login.admission import admit, admit_address, admit_client, admit_host, covered
-from proxy.session.login.judge import default_plugin
+from proxy.session.login.greeted import makeshift, when_served
 from proxy.session.running.settling import login_patience
-from proxy.session.shared.absence import Absence
 from proxy.session.shared.context import Context
 from proxy.sql.cache import StatementCache
 from proxy.wire import constants as c
-from proxy.wire.capabilities import offered
-from proxy.wire.compression import COMPRESSION_FLAGS, Algorithm
-from proxy.wire.handshake import NONCE_SIZE, Greeting, asks_for_tls, greeting_payload
+from proxy.wire.errors import MalformedPacket
+from proxy.wire.handshake import NONCE_SIZE, Greeting, asks_for_tls, greeting_payload, parse_response
 from proxy.wire.proxyprotocol import Endpoint
 from proxy.wire.replies import Err
-from topology.servers import Observation
+from topology.servers import Observation, Vendor
 
 # Servers avoid the NUL, which ends the nonce, and `$`, which their own storage format uses.
 _INSECURE: Final = "Connections using insecure transport are prohibited while --require_secure_transport=ON."
@@ -129,19 +128,29 @@ async def arrive(context: Context, channel: ClientChannel) -> Arrival:
     admit(context, asyncio.get_running_loop().time())
     if not channel.balanced:
         await channel.count()
-    primary, cache = _served(context)
-    if not channel.balanced:
-        await admit_host(context, channel.origin.address, primary.vendor)
     nonce = bytes(secrets.choice(_NONCE_BYTES) for _ in range(NONCE_SIZE))
-    greeting = await _patient_greeting(context, primary, nonce, channel.since + login_patience(context))
+    try:
+        primary, cache, greeting = await when_served(context, nonce, channel.since + login_patience(context))
+        if not channel.balanced:
+            await admit_host(context, channel.origin.address, primary.vendor)
+    except ServerLost:
+        response = await _met(context, channel, makeshift(context, nonce))
+        with suppress(MalformedPacket):
+            channel.attributes = parse_response(response).attributes
+        raise
+    response = await _met(context, channel, greeting, primary.vendor)
+    return Arrival(greeting.connection_id, nonce, response, channel.private, greeting.capabilities, primary, cache)
+
+
+async def _met(context: Context, channel: ClientChannel, greeting: Greeting, vendor: Vendor | None = None) -> bytes:
+    """Greet the client; its response. `vendor` is the primary's, if it is known."""
     channel.send(greeting_payload(greeting))
     if channel.balanced:
         await _introduced(channel)
     payload = await channel.receive()
-    if channel.balanced:
-        await admit_host(context, channel.origin.address, primary.vendor)
-    response = await _encrypted(context, channel, payload)
-    return Arrival(greeting.connection_id, nonce, response, channel.private, greeting.capabilities, primary, cache)
+    if channel.balanced and vendor is not None:
+        await admit_host(context, channel.origin.address, vendor)
+    return await _encrypted(context, channel, payload)
 
 
 async def _introduced(channel: ClientChannel) -> None:
@@ -160,40 +169,3 @@ async def _encrypted(context: Context, channel: ClientChannel, payload: bytes) -
     if context.settings.tls == "required":
         raise ClientFault(Err(c.ER_SECURE_TRANSPORT_REQUIRED, _INSECURE))
     return payload
-
-
-def _served(context: Context) -> tuple[Observation, StatementCache]:
-    state = context.monitor.snapshot.primary
-    if state.observation is None or context.cache is None:
-        message = f"Can't connect to MySQL server {state.server}: {state.reason}"
-        raise ServerLost(Err(c.CR_CONN_HOST, message))
-    return state.observation, context.cache
-
-
-def _added(context: Context) -> int:
-    """What the proxy does by itself."""
-    flags = c.CLIENT_SSL if context.tls else 0
-    return flags | sum(COMPRESSION_FLAGS[Algorithm(name)] for name in context.settings.compression)
-
-
-async def _patient_greeting(context: Context, primary: Observation, nonce: bytes, until: float) -> Greeting:
-    """The same as `_greeting`, once the primary is there to give its own, or it is `until` by the event loop's time."""
-    absence = Absence(context.monitor, context.settings.primary_wait)
-    while True:
-        try:
-            return await _greeting(context, primary, nonce)
-        except ServerLost:
-            if not await absence.over(until):
-                raise
-
-
-async def _greeting(context: Context, primary: Observation, nonce: bytes) -> Greeting:
-    """The primary's own greeting, as far as it is not about one connection."""
-    greeting = await context.greetings.of(context.monitor.snapshot.primary.server, primary.version)
-    return replace(
-        greeting,
-        connection_id=next(context.connection_ids),
-        nonce=nonce,
-        capabilities=offered(greeting.capabilities, _added(context)),
-        plugin=default_plugin(primary),
-    )
