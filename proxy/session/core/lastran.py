@@ -101,6 +101,8 @@ class LastRan:
 
     def failed(self, request: Request, errno: int, *, begun: bool, mariadb: bool) -> None:
         """It was answered with an error, `begun` after it had given a result."""
+        if request is not self._request:
+            return  # a command that finds no rows
         # Of several statements, one before may have changed it.
         several = begun and request.statement.reason == MULTI_STATEMENT
         if not several and (not mariadb or errno in _NOT_BEGUN):

@@ -304,3 +304,11 @@ def test_what_only_a_replica_knows_is_not_told_by_the_primary() -> None:
     told.runs(f"SELECT '{'x' * 70_000}' FROM t", REPLICA)
     assert told.asks("SELECT ROW_COUNT()") == REPLICA
     assert told.asks("SELECT ROW_COUNT(); DO 1") == told.asks("SET @a = FOUND_ROWS()") == ""
+
+
+def test_a_command_that_fails_leaves_the_rows_that_were_found() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA)
+    told.runs("SELECT a FROM t FOR UPDATE")
+    told.last.failed(told.request(frame(bytes((c.COM_INIT_DB,)) + b"a", 0)), 1049, begun=False)
+    assert told.asks("SELECT FOUND_ROWS()") == PRIMARY
