@@ -29,6 +29,16 @@ def first_error(failed: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
+async def both(first: Awaitable[T], second: Awaitable[T]) -> tuple[T, T]:
+    """Both at once, each to its end: the connection of the one is not left in an answer when the other fails."""
+    one, other = await asyncio.gather(first, second, return_exceptions=True)
+    if isinstance(one, BaseException):
+        raise one
+    if isinstance(other, BaseException):
+        raise other
+    return one, other
+
+
 async def uninterrupted(work: Awaitable[T]) -> T:
     """Finish `work` also when this task is cancelled meanwhile: a statement that was sent cannot be taken back."""
     task = asyncio.ensure_future(work)

@@ -18,8 +18,8 @@ from replication.copy.lines import LONGEST_RANGE, is_plain, load_lines, rows_in_
 from replication.copy.ranges import ranges
 from replication.copy.snapshot import Snapshot
 from replication.copy.stream import batches, explained, move_table, send
-from replication.together import together
-from topology.errors import StatementRefused
+from replication.together import both, together
+from topology.errors import ManyreadsError, ServerError, StatementRefused
 from topology.servers import Vendor
 from topology.sqlclient import SqlClient
 
@@ -32,7 +32,10 @@ def is_cut(table: Table, keys: Sequence[Column]) -> bool:
 
 
 class BulkEngine:
-    """Uses one session of the snapshot to find ranges, and each of the others with one session of the replica."""
+    """Uses one session of the snapshot to find ranges, and each of the others with one session of the replica.
+
+    A session's snapshot is gone with its connection: what it was at work on goes to the others.
+    """
 
     async def move(
         self,
@@ -69,8 +72,8 @@ async def move_rest(
 ) -> None:
     """Copy all other tables, of those in `kept` what is not equal."""
     tables = [table for table in snapshot.catalog.tables if table.has_rows and not table.needs_lock]
-    sources = (snapshot.session, *snapshot.more)
-    await _Pool(sources, targets, vendor, progress, place, whole, kept).move(tables)
+    pairs = list(zip(snapshot.more, targets, strict=True))
+    await _Pool(snapshot.session, pairs, vendor, progress, place, whole, kept).move(tables)
 
 
 @dataclass(slots=True)
@@ -98,8 +101,10 @@ class _Feed:
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    sources: Sequence[SqlClient]
-    targets: Sequence[SqlClient]
+    planner: SqlClient
+    """A session of the snapshot that finds ranges."""
+    pairs: list[tuple[SqlClient, SqlClient]]
+    """The other sessions of the snapshot, each with one of the replica; without those that were lost."""
     vendor: Vendor
     progress: Progress
     place: Placed
@@ -109,36 +114,48 @@ class _Pool:
     escaped: set[str] = field(default_factory=set)
     """Full names of the tables in which a text was met that has to be escaped."""
     feeds: list[_Feed] = field(default_factory=list)
+    given_back: list[tuple[_Feed, _Job]] = field(default_factory=list)
+    """What lost sessions were at work on."""
     planning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def move(self, tables: Sequence[Table]) -> None:
-        keys = await primary_keys(self.sources[0], tables)
+        keys = await primary_keys(self.planner, tables)
         # The largest first, so that no worker is left alone with one at the end.
         ordered = sorted(tables, key=lambda table: -table.rows * table.row_length)
         self.feeds.extend(_Feed(table, self._jobs(table, keys[table.full_name])) for table in ordered)
+        await self._all_work()
+        # Given back when the others had nothing left to do.
+        while self.given_back:
+            await self._all_work()
+
+    async def _all_work(self) -> None:
         async with together() as group:
-            for source, target in zip(self.sources[1:], self.targets, strict=True):
-                group.create_task(self._work(source, target))
+            for pair in tuple(self.pairs):
+                group.create_task(self._work(*pair))
 
     async def _jobs(self, table: Table, keys: tuple[Column, ...]) -> AsyncIterator[_Job]:
         if not is_cut(table, keys):
             yield table
             return
-        async for chunk in ranges(self.sources[0], table, keys, rows_in_a_range(table)):
+        async for chunk in ranges(self.planner, table, keys, rows_in_a_range(table)):
             yield chunk
 
-    async def _next(self) -> tuple[_Feed, _Job] | None:
+    async def _next(self) -> tuple[_Feed, _Job, bool] | None:
         """A job of the table that the fewest are at work on, the largest of those; None if there are no more.
+
+        True behind it if it was begun before.
 
         LOAD DATA into one table with AUTO_INCREMENT goes one statement after the other on MariaDB, however many
         sessions there are; and rows that come in order fill pages better.
         """
+        if self.given_back:
+            return *self.given_back.pop(), True
         async with self.planning:
             while feed := min(self._open(), key=lambda feed: feed.under_way, default=None):
-                async with _reading(self.sources[0], feed.table):
+                async with _reading(self.planner, feed.table):
                     job = await feed.take()
                 if job is not None:
-                    return feed, job
+                    return feed, job, False
         return None
 
     def _open(self) -> list[_Feed]:
@@ -146,23 +163,32 @@ class _Pool:
 
     async def _work(self, source: SqlClient, target: SqlClient) -> None:
         while found := await self._next():
-            feed, job = found
-            await self._move(source, target, job)
+            feed, job, begun = found
+            try:
+                await self._move(source, target, job, begun)
+            except ManyreadsError:
+                self.pairs.remove((source, target))
+                if not self.pairs or _has_history(job) or await _answers(source):
+                    raise
+                self.given_back.append((feed, job))
+                return
             feed.under_way -= 1
             if feed.done and not all(each.done for each in self.feeds):
                 await self.whole(target, self.place(feed.table))
 
-    async def _move(self, source: SqlClient, target: SqlClient, job: _Job) -> None:
+    async def _move(self, source: SqlClient, target: SqlClient, job: _Job, begun: bool) -> None:
         if isinstance(job, Table):
+            if begun:
+                await target.execute(f"DELETE FROM {self.place(job).full_name}")
             await move_table(source, target, job, self.vendor, self.progress, self.place)
         else:
             async with _reading(source, job.table):
-                await self._move_range(source, target, job)
+                await self._move_range(source, target, job, begun)
 
-    async def _move_range(self, source: SqlClient, target: SqlClient, chunk: Chunk) -> None:
+    async def _move_range(self, source: SqlClient, target: SqlClient, chunk: Chunk, begun: bool) -> None:
         there = replace(chunk, table=self.place(chunk.table))
-        if there.table.full_name in self.kept:
-            (rows, ours), (_, theirs) = await asyncio.gather(checksum_of(source, chunk), checksum_of(target, there))
+        if begun or there.table.full_name in self.kept:
+            (rows, ours), (_, theirs) = await both(checksum_of(source, chunk), checksum_of(target, there))
             if ours == theirs:
                 self.progress(rows, 0)
                 return
@@ -195,6 +221,19 @@ class _Pool:
             return False
         self.progress(rows, len(lines))
         return True
+
+
+def _has_history(job: _Job) -> bool:
+    """Whether what has arrived of it cannot be taken back."""
+    return isinstance(job, Table) and job.versioned
+
+
+async def _answers(source: SqlClient) -> bool:
+    try:
+        await source.execute("DO 0")
+    except ServerError:
+        return False
+    return True
 
 
 @asynccontextmanager

@@ -41,7 +41,9 @@ async def move_table(
         raise explained(error, table, source) from error
     finally:
         if sending is not None and not sending.done():
-            sending.cancel()
+            # If it is the source that failed, the other session can go on with something else.
+            if (task := asyncio.current_task()) and task.cancelling():
+                sending.cancel()
             await asyncio.wait([sending])
     await source.execute("ROLLBACK TO SAVEPOINT table_read")
 

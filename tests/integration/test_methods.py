@@ -3,14 +3,18 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
 
 from replication.actions import Method, Users
+from replication.copy.bulk import BulkEngine
+from replication.copy.engine import Progress
+from replication.copy.snapshot import Snapshot
 from replication.errors import Refused
 from replication.report import SilentReporter
 from replication.sandbox import Cluster, Flavor
@@ -22,6 +26,8 @@ from tests.integration.schema_zoo import statements
 from tests.support.clusters import blank_cluster
 from tests.support.waiting import wait_until
 from topology.environment import Deployment, deployment, process_environment, read_environment
+from topology.servers import Vendor
+from topology.sqlclient import SqlClient
 
 
 class Warnings(SilentReporter):
@@ -124,6 +130,30 @@ def test_a_dump_while_the_primary_is_written_to(cluster: Cluster) -> None:
         result = copy(cluster, "dbread1", Method.DUMP)
     check_equal(cluster, result)
     assert result.replicas[0].rows >= 27_000
+
+
+def test_lost_sessions_of_the_snapshot_leave_their_work_to_the_others(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move, lost = BulkEngine.move, []
+
+    async def losing(
+        self: BulkEngine, view: Snapshot, targets: Sequence[SqlClient], vendor: Vendor, progress: Progress, *rest: Any
+    ) -> None:
+        numbers = [await session.value("SELECT CONNECTION_ID()") for session in view.more]
+
+        def kill_two(rows: int, size: int) -> None:
+            while len(numbers) > 2:
+                lost.append(numbers.pop())
+                run(cluster, f"KILL {lost[-1]}")
+            progress(rows, size)
+
+        await move(self, view, targets, vendor, kill_two, *rest)
+
+    monkeypatch.setattr(BulkEngine, "move", losing)
+    again = Options(recopy=frozenset({"dbread1"}), force=frozenset({"dbread1"}))
+    check_equal(cluster, asyncio.run(set_up(servers(cluster, "dbread1"), again)))
+    assert len(lost) == Options().parallel - 2
 
 
 def refuse_a_clone(cluster: Cluster, reason: str, users: Users = Users.COPY) -> None:
