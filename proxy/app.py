@@ -6,6 +6,7 @@ import logging
 import signal
 
 from proxy.building import context_of, last_spans, monitor_of, spans_of
+from proxy.declared import Declared
 from proxy.doors import Doors
 from proxy.http.metrics import Metrics
 from proxy.listener import Listener
@@ -43,6 +44,8 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
         running = [monitor.run(), reloader.watch(hangup), reloader.search(), context.tick()]
         if context.pool is not None and parent is None:
             running.append(context.pool.keep())
+        if settings.trust_sql_data_access and parent is None:
+            running.append(Declared(context).keep())
         watching = [tasks.create_task(work) for work in running]
         await _serve(context, monitor, reloader, notifier, doors, stop)
         for task in watching:

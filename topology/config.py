@@ -167,6 +167,9 @@ class Settings(BaseModel):
     read_functions: Annotated[tuple[FunctionName, ...], BeforeValidator(listed)] = Field(
         (), description="stored and loadable functions that only read, so that reads that call them leave the primary"
     )
+    trust_sql_data_access: bool = Field(
+        False, description="stored functions that are declared NO SQL or READS SQL DATA count as read_functions"
+    )
     transaction_reads: Literal["primary", "optimistic"] = Field(
         "primary", description="where a transaction that may write reads as long as it has not written"
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from proxy.sql.classify import MAX_PARSED, Classifier
-from proxy.sql.comments import Bare, Unreadable, has_code, strip, uncomment
+from proxy.sql.comments import Bare, ServerVersion, Unreadable, has_code, strip, uncomment
 from proxy.sql.effects import Hold
 from proxy.sql.hints import HINT_MARK, Hint, parse_hint
 from proxy.sql.lexer import digest
@@ -47,6 +47,18 @@ class StatementCache:
         self._old: dict[bytes, Statement] = {}
         self._young_bytes = 0
         self._told: set[str] = set()
+
+    @property
+    def server(self) -> ServerVersion:
+        """For whose texts it is."""
+        return self._classifier.server
+
+    def go_by(self, classifier: Classifier) -> None:
+        """Another one, with other functions that only read, judges from now on: what calls functions is forgotten."""
+        self._classifier = classifier
+        self._old = {key: known for key, known in self._old.items() if not _may_call(known)}
+        self._young = {key: known for key, known in self._young.items() if not _may_call(known)}
+        self._young_bytes = sum(map(len, self._young))
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -139,6 +151,11 @@ class StatementCache:
             self._old, self._young, self._young_bytes = self._young, {}, 0
         self._young[key] = statement
         self._young_bytes += len(key)
+
+
+def _may_call(statement: Statement) -> bool:
+    """Whether it calls functions, as far as that matters for where it goes."""
+    return statement.reads is None if statement.kind is READ else statement.reason.startswith("unknown-function")
 
 
 def _foreign(statement: Statement) -> Statement:

@@ -15,6 +15,7 @@ import uvloop
 
 from proxy.admin.figures import Parts
 from proxy.building import context_of, last_spans, spans_of
+from proxy.declared import Declared
 from proxy.http.metrics import Metrics
 from proxy.http.summing import counted
 from proxy.listener import Listener
@@ -109,6 +110,8 @@ class Worker:
             running = [context.tick(), self._tell_counts(), self._until_gone()]
             if context.pool is not None:
                 running.append(context.pool.keep())
+            if context.settings.trust_sql_data_access:
+                running.append(Declared(context).keep())
             watching = [tasks.create_task(work) for work in running]
             await context.directory.refresh_quietly()
             for key, secret in beginning.secrets.items():

@@ -60,3 +60,16 @@ def test_functions_of_the_servers_own_that_are_no_reads_stay_so() -> None:
     assert classified("SELECT FOUND_ROWS()").kind is DIAGNOSTIC
     assert classified("SELECT NEXTVAL(s)").reason == "unknown-function:NEXTVAL"
     assert classified("INSERT INTO t VALUES (1)").kind is PRIMARY
+
+
+def test_other_functions_that_only_read_change_what_is_remembered_of_calls() -> None:
+    cache = StatementCache(Classifier(MARIADB, ("price_of",)))
+    texts = ("SELECT a FROM t", "SELECT price_of(1)", "SELECT other(1)", "UPDATE t SET a = 1")
+    before = [cache.statement(text.encode()) for text in texts]
+    cache.go_by(Classifier(MARIADB, ("other",)))
+    after = [cache.statement(text.encode()) for text in texts]
+    assert [statement.kind for statement in before] == [READ, READ, PRIMARY, PRIMARY]
+    assert [statement.kind for statement in after] == [READ, PRIMARY, READ, PRIMARY]
+    # And nothing else of it.
+    assert (after[0], after[3]) == (before[0], before[3])
+    assert cache.server is MARIADB
