@@ -128,7 +128,7 @@ class Classifier:
         stripped = stripped.strip(_GARBAGE)
         key = digest(stripped)
         if b";" in key and len(parts := joined(split_statements(stripped))) > 1:
-            return several([self._one(part, digest(part)) for part in parts])
+            return several([self._one(part, digest(part)) for part in parts], mariadb=self._mariadb)
         return self._one(stripped, key)
 
     def _one(self, stripped: bytes, key: bytes) -> Verdict:
@@ -262,7 +262,7 @@ class Classifier:
         return self._one(stripped, digest(stripped))
 
 
-def several(verdicts: list[Verdict]) -> Verdict:
+def several(verdicts: list[Verdict], *, mariadb: bool) -> Verdict:
     """The facts about a text of several statements."""
     statements = [verdict.statement for verdict in verdicts]
     alone = any(verdict.alone for verdict in verdicts)
@@ -278,8 +278,9 @@ def several(verdicts: list[Verdict]) -> Verdict:
         defines=any(statement.defines for statement in statements),
         variables=variables,
     )
-    # What the others ask for is about those before them in the same text.
-    return Verdict(replace(statement, asks=statements[0].asks), alone)
+    keeps_found_rows = all(statement.keeps_found_rows for statement in statements)
+    asks = questions.asked_of_several(statements, mariadb=mariadb)
+    return Verdict(replace(statement, asks=asks, keeps_found_rows=keeps_found_rows), alone)
 
 
 def _union(sets: Iterable[frozenset[_T] | None]) -> frozenset[_T] | None:

@@ -7,7 +7,10 @@ others change it.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
+
+from proxy.sql.statement import SESSION, Statement
 
 ROW_COUNT: Final = 1
 FOUND_ROWS: Final = 2
@@ -35,6 +38,8 @@ _KEEPS_FOUND_ROWS: Final = re.compile(
     r"|CREATE\b(?!.*\bTABLE\b.*\b(?:SELECT|TABLE|VALUES\s*(?:ROW\s*)?\()))\b",
     re.IGNORECASE | re.DOTALL,
 )
+# Reasons of statements that only set values, beside those of a session.
+_SETTING: Final = frozenset({"user-variable", "connection-variable", "next-transaction", "set-global"})
 _KEEPS_ON_MARIADB: Final = re.compile(
     r"\s*(?:DO\b|UPDATE\s+(?:LOW_PRIORITY\s+|IGNORE\s+)*[^\s,]+\s+SET\b)(?!.*\bSELECT\b)", re.IGNORECASE | re.DOTALL
 )
@@ -48,6 +53,19 @@ def asked(text: str) -> int:
     for found in _QUESTIONS.finditer(text):
         asks |= _BITS[str(found.lastgroup)]
     return asks | ROW_COUNT if asks & WARNINGS and _ROW_COUNT_ITEM.search(text) else asks
+
+
+def asked_of_several(statements: Iterable[Statement], *, mariadb: bool) -> int:
+    """Which of them a text of several statements asks for: about the one before it, and not about one of its own."""
+    asks, before = NOTHING, ROW_COUNT | FOUND_ROWS | WARNINGS
+    for statement in statements:
+        asks |= statement.asks & before
+        before &= ~ROW_COUNT
+        if not statement.keeps_found_rows:
+            before &= ~FOUND_ROWS
+        if not (mariadb and (statement.kind is SESSION or statement.reason in _SETTING)):
+            before &= ~WARNINGS
+    return asks
 
 
 def keeps_found_rows(text: str, *, mariadb: bool) -> bool:

@@ -139,6 +139,23 @@ def _of_another_type(difference: Difference) -> bool:
     return last.kind is Kind.EXECUTE and any(step.values != last.values for step in before)
 
 
+def _behind_a_change_of_user(difference: Difference) -> bool:
+    """FOUND_ROWS() of before a COM_CHANGE_USER, which outlasts that on servers."""
+    changed = any(step.kind is Kind.CHANGE_USER for step in difference.steps[:-1])
+    return changed and "FOUND_ROWS()" in _text(difference.steps)
+
+
+def _default_autocommit(difference: Difference) -> bool:
+    """`SET autocommit = DEFAULT` ends a transaction but not its READ ONLY, of which nothing tells."""
+    texts = [step.text for step in difference.steps]
+    read_only = any("READ ONLY" in text for text in texts)
+    return read_only and any(re.search(r"autocommit.* = DEFAULT", text) for text in texts) and _is_refusal(difference)
+
+
+def _is_refusal(difference: Difference) -> bool:
+    return b"READ ONLY transaction" in difference.wanted.packets[-1][1]
+
+
 def _of_another_plan(difference: Difference) -> bool:
     """What MySQL says of the columns of SHOW TABLES depends on its plan, which with a limit is each server's own."""
     limited = any("sql_select_limit" in step.text for step in difference.steps[:-1])
@@ -153,6 +170,8 @@ KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
     _list_of_several_commands,
     _number_in_a_list,
     _of_a_procedure,
+    _behind_a_change_of_user,
+    _default_autocommit,
     _of_another_type,
     _of_another_plan,
     _never_set,

@@ -26,6 +26,7 @@ from proxy.session.core.steps import Steps
 from proxy.session.core.transactionflags import with_flags
 from proxy.session.core.wholereply import WholeReply
 from proxy.session.core.wording import insert_id_lost
+from proxy.sql.classify import MULTI_STATEMENT
 from proxy.sql.lexer import DEFAULT_QUOTING
 from proxy.sql.meaning import DEFAULT_MEANING
 from proxy.sql.questions import FOUND_ROWS, WARNINGS
@@ -168,6 +169,9 @@ class LastStatement:
         request.before, request.kept = retold.before, after
         if retold.values or retold.text.startswith(b"SET"):
             request.whole = WholeReply(retold.values, binary=prepared)
+            if self._state.in_transaction and request.route.target is LAST:
+                # Its reply has the flags of that.
+                request.route = _AGAIN
         if retold.text:
             request.packet = self._steps.query(retold.text)
         return request
@@ -177,7 +181,9 @@ class LastStatement:
         reading = self._requests.reading
         # Bytes are looked at, and in some character sets those of a quote are a part of a letter.
         readable = reading.quoting is DEFAULT_QUOTING and (text.isascii() or reading == DEFAULT_MEANING)
-        if not (request.code == c.COM_QUERY and readable and kept.listed and (told := with_numbers(text, kept))):
+        # In a text of several, the others ask about those before them.
+        alone = request.code == c.COM_QUERY and request.statement.reason != MULTI_STATEMENT
+        if not (alone and readable and kept.listed and (told := with_numbers(text, kept))):
             return LOST
         request.packet = self._steps.query(told)
         return request

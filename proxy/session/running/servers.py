@@ -142,7 +142,7 @@ class Servers:
             elif self._context.settings.primary_reads == "never":
                 return None
         elif target is LAST and (last := self.links.get(self._ran.asked(request.statement.asks))) is not None:
-            if self._state.in_transaction and not self.is_primary(last.server):
+            if self._state.in_transaction and request.whole is None and not self.is_primary(last.server):
                 request.whole = TransactionFlags(self._state.status)
             return last.server
         return snapshot.primary.server

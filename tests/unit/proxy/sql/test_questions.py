@@ -36,6 +36,25 @@ def test_of_several_statements_the_first_asks() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "mysql", "mariadb"),
+    [
+        ("SET @a = 1; SELECT FOUND_ROWS(), ROW_COUNT()", FOUND_ROWS, FOUND_ROWS),
+        ("SET @a = 1; SET @b = 2; SHOW WARNINGS", NOTHING, WARNINGS),
+        ("INSERT INTO t VALUES (1); SHOW WARNINGS", NOTHING, NOTHING),
+        ("SELECT 1; SELECT FOUND_ROWS()", NOTHING, NOTHING),
+    ],
+)
+def test_of_several_statements_those_behind_ask_too_if_the_others_leave_it(text: str, mysql: int, mariadb: int) -> None:
+    assert classified(text, MYSQL).asks == mysql
+    assert classified(text, MARIADB).asks == mariadb
+
+
+def test_several_statements_leave_the_rows_found_if_each_does() -> None:
+    assert classified("SET @a = 1; INSERT INTO t VALUES (1)").keeps_found_rows
+    assert not classified("SET @a = 1; SELECT 1; SET @b = 1").keeps_found_rows
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("BEGIN", "commit", "SET @a = 1", "INSERT INTO t (a) VALUES (1)", "USE app", "SHOW WARNINGS"),

@@ -312,3 +312,10 @@ def test_a_command_that_fails_leaves_the_rows_that_were_found() -> None:
     told.runs("SELECT a FROM t FOR UPDATE")
     told.last.failed(told.request(frame(bytes((c.COM_INIT_DB,)) + b"a", 0)), 1049, begun=False)
     assert told.asks("SELECT FOUND_ROWS()") == PRIMARY
+
+
+def test_several_statements_are_given_no_numbers() -> None:
+    told = Told()
+    told.runs("INSERT INTO t VALUES (1)")
+    told.loses()
+    assert told.asks("SET @a = ROW_COUNT(); SELECT ROW_COUNT()") == told.asks("SET @a = 1; SHOW WARNINGS") == ""
