@@ -13,7 +13,8 @@ class SessionView:
     """One session.
 
     `server` is where it is at work, empty at rest; `connections` are the servers that it has one to. `replay` says
-    whether its transaction could be run again: yes, or why not; empty without one, or where none is.
+    whether its transaction could be run again: yes, or why not; empty without one, or where none is. `holds` are
+    the reasons for which its connection to the primary goes to nobody else although reads may leave it.
     """
 
     number: int
@@ -27,6 +28,7 @@ class SessionView:
     connections: tuple[str, ...]
     statements: int
     replay: str = ""
+    holds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

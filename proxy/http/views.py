@@ -124,6 +124,7 @@ def _session(view: SessionView) -> dict[str, Any]:
         "schema": view.schema,
         "phase": view.phase,
         "pins": view.pins,
+        "holds": view.holds,
         "in_transaction": view.in_transaction,
         "replay": view.replay,
         "server": view.server,

@@ -123,10 +123,12 @@ class SessionState:
 
     def tied(self, beside: frozenset[str]) -> str:
         """The first reason for which it is `private`, other than those `beside`; empty if there is none."""
-        for reason in (*self.pins.reasons(), *sorted(self.pins.holds)):
-            if reason not in beside:
-                return reason
-        return "" if self.repeatable.complete else "session-state"
+        return next((reason for reason in (*self.pins.reasons(), *self.holds) if reason not in beside), "")
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Why the primary's connection stays with the session, beside what also keeps reads on it."""
+        return (*sorted(self.pins.holds), *(() if self.repeatable.complete else ("session-state",)))
 
     @property
     def text_settings(self) -> tuple[str, ...] | None:

@@ -60,6 +60,7 @@ class Presence:
             connections=tuple(link.server.name for link in insight.connections),
             statements=session.statements,
             replay=insight.replay,
+            holds=state.holds,
         )
 
     def figures(self) -> Iterator[PoolFigure]:

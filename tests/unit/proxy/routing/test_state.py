@@ -493,3 +493,9 @@ def test_a_function_that_is_not_known_may_set_any_variable() -> None:
 )
 def test_what_ties_it_to_its_connection_beside_what_is_known(texts: list[str], beside: list[str], reason: str) -> None:
     assert Session().run(*texts).state.tied(frozenset(beside)) == reason
+
+
+def test_it_is_told_what_holds_a_connection() -> None:
+    assert Session().run("SET NAMES latin1", "SET @a = 1").state.holds == ()
+    assert Session().run("SELECT f(1)").state.holds == ("unknown-function", "session-state")
+    assert Session().run("SET @a = UUID()").state.holds == ("session-state",)

@@ -238,3 +238,9 @@ def test_a_function_may_be_gone_from_newer_servers(number: int, kind: Kind) -> N
 def test_a_derived_table_is_no_function() -> None:
     assert classified("SELECT * FROM t, LATERAL (SELECT t.a) x").kind is Kind.READ
     assert classified("SELECT LATERAL(1)").kind is Kind.PRIMARY
+
+
+def test_mysql_prepares_nothing_from_an_expression() -> None:
+    text = "PREPARE s FROM CONCAT('SELECT ', '1')"
+    assert facts(classified(text, MYSQL)) == "PRIMARY|prepare|-|-|-"
+    assert facts(classified(text, MARIADB)) == "PRIMARY|prepare|prepare s: ?|-|-"
