@@ -17,6 +17,7 @@ from tests.history.schedule import Kind
 from tests.history.site import SCHEMA, Site, history_proxy, history_site
 from tests.support.clients import Connection, connect, run
 from tests.support.load import reading
+from tests.support.oltp import sysbench
 from tests.support.proxies import ProxyProcess
 from tests.support.waiting import wait_until
 
@@ -74,12 +75,19 @@ def test_sessions_outlive_a_restart_of_each_server(site: Site, proxy: ProxyProce
 
     with ExitStack() as stack:
         sessions = idle_sessions(site, proxy, stack)
+        operator = stack.enter_context(connect(site.cluster, proxy))
+        readers = stack.enter_context(sysbench(proxy, site.login, operator, "oltp_point_select", 40))
+        writers = stack.enter_context(sysbench(proxy, site.login, operator, "oltp_read_write", 4))
         with reading(site.cluster, proxy, f"SELECT SUM(id) FROM {SCHEMA}.kept", 28, 4) as load:
             results = [play(site, proxy, 0, each_replica, clients=12)]
             load.wait_for_progress()
+        writers.wait_for_progress()
         site.empty()
         # What is in flight on the primary then may get an error: the clients of this one know which.
-        results.append(play(site, proxy, 0, the_primary, clients=12))
+        with writers.between_transactions(operator):
+            results.append(play(site, proxy, 0, the_primary, clients=12))
+        writers.wait_for_progress()
+        readers.wait_for_progress()
         for number, client in enumerate(sessions):
             run(client, f"UPDATE {SCHEMA}.kept SET v = v + 1 WHERE id = {number}")
             client.commit()
