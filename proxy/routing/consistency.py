@@ -10,14 +10,22 @@ EVENTUAL: Final = Level.EVENTUAL
 GLOBAL: Final = Level.GLOBAL
 MONOTONIC: Final = Level.MONOTONIC
 STRICT: Final = Level.STRICT
+# Who sets this user variable has chosen the level of the session.
+CHOICE: Final = "manyreads_consistency"
+_CHOICES: Final = {f"'{level}'": level for level in Level}
+
+
+def chosen(value: str) -> Level | None:
+    """The level that a value of `CHOICE`, as SQL, stands for; None if it is none."""
+    return _CHOICES.get(value.replace('"', "'").lower())
 
 
 class Consistency:
     """One session's.
 
-    `level` holds where neither a hint nor a rule says another. `own` is the number of the session's last write.
-    `follows` says that it is kept in mind where the session reads; `last` is the replica that has all that it has seen,
-    empty when that is not one server.
+    `level` holds where neither a hint, a rule nor the session says another. `own` is the number of the session's last
+    write. `follows` says that it is kept in mind where the session reads; `last` is the replica that has all that it
+    has seen, empty when that is not one server.
     """
 
     __slots__ = ("_chosen", "_floor", "_freshness", "follows", "last", "level", "own")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from proxy.routing.consistency import CHOICE, chosen
 from proxy.routing.pins import Pins, may_hold_on_error
 from proxy.routing.reading import Baseline
 from proxy.routing.repeatable import Repeatable
@@ -19,6 +20,7 @@ from proxy.wire.constants import (
     SERVER_STATUS_IN_TRANS,
 )
 from proxy.wire.sessiontrack import SessionTrack
+from topology.consistency import Level
 
 __all__ = ["Baseline", "Seen", "SessionState", "Setting"]
 
@@ -47,12 +49,14 @@ class SessionState:
     `status` is the last status word of the primary. `repeatable` is what another connection can be told, of which
     `reading` and `schema` are parts. `free` says that nothing keeps a plain read from any replica: no pin, no
     transaction, no schema of the server's own. `released` says that the client asked for the end of its connection
-    (COMMIT RELEASE). `twins` is about transactions that read on replicas. `insert_id_lost` says that a connection was
-    lost that alone knew what LAST_INSERT_ID() gives.
+    (COMMIT RELEASE). `level` is the level of consistency that the session has chosen, None if it has not. `twins` is
+    about transactions that read on replicas. `insert_id_lost` says that a connection was lost that alone knew what
+    LAST_INSERT_ID() gives.
     """
 
     __slots__ = (
-        *("_status", "free", "insert_id", "insert_id_lost", "pins", "reading", "released", "repeatable", "twins"),
+        *("_status", "free", "insert_id", "insert_id_lost", "level", "pins", "reading", "released", "repeatable"),
+        "twins",
     )
 
     def __init__(self, schema: str, status: int, baseline: Baseline | None = None, *, optimistic: bool = False) -> None:
@@ -63,6 +67,7 @@ class SessionState:
         self.insert_id: int | None = 0
         self.insert_id_lost = False
         self.released = False
+        self.level: Level | None = None
         self.twins = Twins(baseline.isolation, optimistic=optimistic)
         self._status = status
         self._judge()
@@ -250,6 +255,7 @@ class SessionState:
         self.pins.clear_all_but(_NO_SCHEMA, _KEPT_ROLE)
         self.insert_id = 0
         self.insert_id_lost = False
+        self.level = None
         self.twins.reset()
         self._judge()
 
@@ -281,6 +287,8 @@ class SessionState:
 
     def _set_user_variable(self, effect: e.SetUserVariable, text: bytes, seen: Seen) -> None:
         self.repeatable.set_user_variable(effect, seen)
+        if effect.name == CHOICE:
+            self.level = chosen(effect.value)
 
     def _set_transaction(self, effect: e.SetTransaction, text: bytes, seen: Seen) -> None:
         if not effect.session:

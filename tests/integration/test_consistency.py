@@ -70,6 +70,11 @@ def test_what_each_level_sees_of_replicas_that_are_behind(
         # Each of these waits as long as it may, and then asks the primary.
         assert [count(client, level) for level in ("session", "monotonic", "global")] == [1, 1, 1]
         assert [count(other, level) for level in ("eventual", "session", "global")] == [0, 0, 1]
+        run(other, "SET @manyreads_consistency = 'eventual'")
+        assert run(other, COUNT) == ((0,),)
+        assert count(other, "global") == 1
+        run(other, "SET @manyreads_consistency = NULL")
+        assert run(other, COUNT) == ((1,),)
         run(past, "INSERT INTO t VALUES ()")
         assert [count(other, level) for level in ("eventual", "session", "strict")] == [0, 0, 2]
 
@@ -206,6 +211,11 @@ def test_the_level_is_a_setting(shared_cluster: Cluster, tmp_path: Path) -> None
         assert (read["server"][:7], read["consistency"], read["wait"]) == ("dbwrite", "strict", None)
         replicas = {server_of(connection) for _ in range(6)}
         assert len(replicas) == 1
+        run(connection, "SET @manyreads_consistency = 'session'")
+        assert explained(connection, "SELECT 1")["consistency"] == "session"
+        assert explained(connection, "SELECT 1 AS quick")["consistency"] == "eventual"
+        run(connection, "SET @manyreads_consistency = NULL")
+        assert explained(connection, "SELECT 1")["consistency"] == "monotonic"
 
 
 def server_of(connection: Connection) -> str:

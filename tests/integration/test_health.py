@@ -1,6 +1,7 @@
 """The states that a replica goes through, and that reads keep away from one that is not healthy."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -61,12 +62,30 @@ def verb(cluster: Cluster, word: str) -> str:
     return f"{word} {'SLAVE' if cluster.flavor is Flavor.MARIADB else 'REPLICA'}"
 
 
+def at_work(cluster: Cluster, server: str, text: str) -> bool:
+    """Whether `server` runs the statement."""
+    with direct(cluster, cluster.server(server)) as connection:
+        return any(row[7] == text for row in run(connection, "SHOW FULL PROCESSLIST"))
+
+
 def test_a_replica_that_falls_behind_comes_back(cluster: Cluster, proxy: ProxyProcess, client: Connection) -> None:
-    with behind(cluster, "dbread1"):
-        run(client, "REPLACE INTO health_test.item VALUES (1)")
-        wait_for(client, proxy, "dbread1", "lagging", "s behind, 1 s are allowed")
-        assert float(shown(client, "dbread1")["lag"]) > 1
-    wait_for(client, proxy, "dbread1", "healthy")
+    """What runs there when it falls behind runs on."""
+    read = "SELECT SLEEP(3600) /* manyreads: replica=dbread1 */"
+    with connect(cluster, proxy, autocommit=True) as reader, ThreadPoolExecutor(1) as threads:
+        wait_for(client, proxy, "dbread1", "healthy")
+        reading = threads.submit(run, reader, read)
+        try:
+            wait_until(lambda: at_work(cluster, "dbread1", read), "a read runs there")
+            with behind(cluster, "dbread1"):
+                run(client, "REPLACE INTO health_test.item VALUES (1)")
+                wait_for(client, proxy, "dbread1", "lagging", "s behind, 1 s are allowed")
+                assert float(shown(client, "dbread1")["lag"]) > 1
+                assert at_work(cluster, "dbread1", read)
+            wait_for(client, proxy, "dbread1", "healthy")
+            assert at_work(cluster, "dbread1", read)
+        finally:
+            run(client, f"KILL QUERY {reader.thread_id()}")
+            wait([reading])
     states = changes(proxy, "dbread1")
     assert states[:2] == ["healthy", "lagging"]
     assert states[-2:] == ["catching-up", "healthy"]

@@ -150,7 +150,9 @@ class Servers:
     def level_of(self, request: Request) -> Level:
         """What a read must see."""
         wish = request.wish
-        return self.consistency.level if wish is None or wish.level is None else wish.level
+        if wish is not None and wish.level is not None:
+            return wish.level
+        return self._state.level or self.consistency.level
 
     def _replica_for(self, request: Request, snapshot: Snapshot) -> Server | None:
         """The replica for a read; if there is none, `request.waits` tells whether one may be fit soon."""
@@ -159,7 +161,7 @@ class Servers:
         if need is None:
             freshness.catch_up()
             reads, schema = self._reads(request)
-            if request.wish is None and self.consistency.level is GLOBAL:
+            if request.wish is None and self.level_of(request) is GLOBAL:
                 picked = balancer.pick(snapshot, freshness, request.avoid, reads, schema)
                 if picked is not None:
                     return picked

@@ -9,6 +9,7 @@ from proxy.sql.comments import ServerVersion
 from proxy.sql.effects import SetVariable
 from proxy.sql.meaning import DEFAULT_MEANING, Meaning
 from tests.support.statements import MARIADB, MYSQL, classified
+from topology.consistency import Level
 
 AUTOCOMMIT, IN_TRANS, NO_BACKSLASH_ESCAPES = 2, 1, 0x200
 
@@ -499,3 +500,22 @@ def test_it_is_told_what_holds_a_connection() -> None:
     assert Session().run("SET NAMES latin1", "SET @a = 1").state.holds == ()
     assert Session().run("SELECT f(1)").state.holds == ("unknown-function", "session-state")
     assert Session().run("SET @a = UUID()").state.holds == ("session-state",)
+
+
+@pytest.mark.parametrize(
+    ("texts", "level"),
+    [
+        (["SET @manyreads_consistency = 'eventual'"], Level.EVENTUAL),
+        (['SET @a = 1, @ManyReads_Consistency = "STRICT"'], Level.STRICT),
+        (["SET @manyreads_consistency = 'eventual'", "SET @other = 'strict'", "CALL p()"], Level.EVENTUAL),
+        (["SET @manyreads_consistency = 'eventual'", "SET @manyreads_consistency = 'none'"], None),
+        (["SET @manyreads_consistency = 'eventual'", "SET @manyreads_consistency = NULL"], None),
+        (["SET @manyreads_consistency = 'eventual'", "SET @manyreads_consistency = LOWER('STRICT')"], None),
+        (["SET @other = 'strict'"], None),
+    ],
+)
+def test_a_session_chooses_its_level(texts: list[str], level: Level | None) -> None:
+    session = Session().run(*texts)
+    assert session.state.level is level
+    session.state.reset()
+    assert session.state.level is None
