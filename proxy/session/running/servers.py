@@ -161,7 +161,7 @@ class Servers:
         if need is None:
             freshness.catch_up()
             reads, schema = self._reads(request)
-            if request.wish is None and self.level_of(request) is GLOBAL:
+            if request.wish is None and (self._state.level or self.consistency.level) is GLOBAL:
                 picked = balancer.pick(snapshot, freshness, request.avoid, reads, schema)
                 if picked is not None:
                     return picked
