@@ -21,6 +21,8 @@ _READING_BINLOG = frozenset({1236, 13114})
 # The replica's own copy of the events is damaged: ER_SLAVE_RELAY_LOG_READ_FAILURE, 13121 since MySQL 8.
 _RELAY_LOG = frozenset({1594, 13121})
 _ORDER = tuple(Action)
+# Bytes that are worth a word about the disk.
+_MUCH_MORE = 1_000_000_000
 
 
 def decide(primary: ServerFacts, target: ServerFacts, wanted: Wanted) -> ReplicaPlan:
@@ -57,7 +59,7 @@ def decide_all(
         except ManyreadsError as error:
             decisions[target.name] = error
             continue
-        decisions[target.name] = _with_shadow_warnings(primary, _with_server_id(plan, numbers.get(target.name)))
+        decisions[target.name] = _with_warnings(primary, _with_server_id(plan, numbers.get(target.name)))
     return decisions
 
 
@@ -147,10 +149,13 @@ def _way(target: ServerFacts, by: Action) -> Action:
     return Action.COPY if by is Action.SHADOW and (unfinished or not target.user_schemas) else by
 
 
-def _with_shadow_warnings(primary: ServerFacts, plan: ReplicaPlan) -> ReplicaPlan:
+def _with_warnings(primary: ServerFacts, plan: ReplicaPlan) -> ReplicaPlan:
     name = plan.facts.name
-    if plan.action is Action.SHADOW:
-        size = sum(schema.bytes for schema in primary.user_schemas)
+    size = sum(schema.bytes for schema in primary.user_schemas)
+    more = size - sum(schema.bytes for schema in plan.facts.user_schemas)
+    if plan.action is Action.COPY and more >= _MUCH_MORE:
+        warning = f"needs room on its disk for {more / 1e6:,.1f} MB more at least; no SQL tells what is free"
+    elif plan.action is Action.SHADOW:
         warning = f"needs room on its disk for a second copy, at least {size / 1e6:,.1f} MB; no SQL tells what is free"
     elif plan.facts.shadow is not None and plan.action is not Action.COPY:
         warning = f"a copy beside its tables was begun and not finished: resync {name} --shadow goes on with it"

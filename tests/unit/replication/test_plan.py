@@ -312,6 +312,15 @@ def test_a_replica_that_serves_is_copied_beside_where_that_was_asked_for() -> No
     assert "at least 5.0 MB" in plan.warnings[0]
 
 
+@pytest.mark.parametrize(("size", "said"), [(999_999_999, False), (2_500_000_000, True)])
+def test_a_large_copy_says_what_room_it_needs(size: int, said: bool) -> None:
+    large = replace(PRIMARY, schemas=(SchemaSize("app", 1, 10, size),))
+    plan = decide_all(large, [BLANK], WANTED)["dbread1"]
+    assert isinstance(plan, ReplicaPlan)
+    assert plan.action is Action.COPY
+    assert any("2,500.0 MB more" in warning for warning in plan.warnings) == said
+
+
 @pytest.mark.parametrize("phase", [Phase.COPYING, Phase.INDEXING])
 def test_what_serves_nobody_is_copied_in_place(phase: Phase) -> None:
     wanted = replace(WANTED, recopy=frozenset({"dbread1"}), by=Action.SHADOW)
