@@ -260,11 +260,12 @@ def _alone(case: _Case) -> Decision | None:
 def _ahead(case: _Case) -> Decision | None:
     if case.primary.error or not beyond(case.primary.vendor, case.replica.gtid, case.primary.gtid):
         return None
+    name = case.replica.server.name
     return (
         State.AHEAD,
         f"has transactions that {case.primary.server.name} lacks",
-        "find out who wrote to it, and whether the primary is the right one; "
-        f"to lose them: resync {case.replica.server.name} --full --force {case.replica.server.name}",
+        "find out who wrote to it, and whether the primary is the right one; to lose them: "
+        f"resync {name} --chunks --force {name}, which writes anew just the rows that differ, or --full in its place",
     )
 
 

@@ -117,6 +117,11 @@ def test_lag_is_measured_against_the_limit(lag: float, expected: State) -> None:
     assert state(REPLICA, lag) is expected
 
 
+def test_who_is_ahead_is_told_the_way_that_keeps_most() -> None:
+    ahead = replace(REPLICA, gtid=f"{UUID}:1-10,{OTHER}:1")
+    assert "resync dbread1 --chunks --force dbread1" in judge(Seen(PRIMARY, (ahead,)), ahead, 0.0).remedy
+
+
 def test_unknown_lag_is_no_health() -> None:
     assert state(REPLICA, None) is State.LAGGING
     gone = PrimarySeen(PRIMARY.server, error="no answer")
