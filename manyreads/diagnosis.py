@@ -104,7 +104,8 @@ def _gtid(one: Examined) -> Findings:
         yield _finding(one, "gtid", Level.ERROR, "it keeps no binary log", "set log_bin, and restart it")
     elif one.vendor is Vendor.MYSQL and mode != "ON":
         remedy = "SET GLOBAL enforce_gtid_consistency = ON, then gtid_mode step by step to ON"
-        yield _finding(one, "gtid", Level.ERROR, f"gtid_mode is {mode}: nobody is known to be fresh", remedy)
+        text = f"gtid_mode is {mode}: replicas are found to be fresh later, and the replication kit needs GTIDs"
+        yield _finding(one, "gtid", Level.WARNING, text, remedy)
     elif one.vendor is Vendor.MARIADB and one.variables.get("gtid_strict_mode") != "ON":
         text = "gtid_strict_mode is off: writes on a replica by mistake would go unnoticed"
         yield _finding(one, "gtid", Level.WARNING, text, "SET GLOBAL gtid_strict_mode = ON")

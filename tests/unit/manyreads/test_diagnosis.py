@@ -70,7 +70,7 @@ def test_a_good_deployment_is_well() -> None:
         (replace(PRIMARY, error="cannot reach it"), "login", Level.ERROR),
         (replace(PRIMARY, ahead=-3.0, doubt=0.1), "clock", Level.WARNING),
         (told(PRIMARY, log_bin="OFF"), "gtid", Level.ERROR),
-        (told(PRIMARY, gtid_mode="OFF_PERMISSIVE"), "gtid", Level.ERROR),
+        (told(PRIMARY, gtid_mode="OFF_PERMISSIVE"), "gtid", Level.WARNING),
         (replace(PRIMARY, sees_accounts=False), "privileges", Level.ERROR),
         (replace(PRIMARY, sees_triggers=False), "privileges", Level.WARNING),
         (replace(PRIMARY, sees_replication=False), "privileges", Level.WARNING),
