@@ -46,6 +46,7 @@ _WITHOUT_TABLES: Final = frozenset(
 )
 # Of a query among them that uses some, as far as parentheses do not hide it.
 _FROM: Final = re.compile(rb"\s*(?:SELECT|WITH)\b(?:[^()]|\([^()]*\))*?\bFROM\s+(?!DUAL\b)", re.IGNORECASE)
+_LISTING: Final = re.compile(rb"\s*(?:SHOW|GET)\b", re.IGNORECASE)
 _TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 # Commands that leave ROW_COUNT() as it is.
 _SILENT: Final = frozenset({c.COM_STMT_PREPARE, c.COM_FIELD_LIST})
@@ -264,7 +265,10 @@ class LastStatement:
     def _keeps_warnings(self, request: Request) -> bool:
         """Whether the warnings of the statement before are there after this one, too, unless it leaves some itself."""
         statement = request.statement
-        if not self._mariadb or statement.reads or statement.reads is None or statement.written:
+        if not self._mariadb:
+            # SHOW WARNINGS, SHOW COUNT(*) ERRORS and the like, GET DIAGNOSTICS; not SELECT @@warning_count.
+            return statement.kind is DIAGNOSTIC and _LISTING.match(self._text(request)) is not None
+        if statement.reads or statement.reads is None or statement.written:
             return False
         if statement.kind is READ:
             # Of SHOW there are tables behind the scenes.

@@ -319,3 +319,13 @@ def test_several_statements_are_given_no_numbers() -> None:
     told.runs("INSERT INTO t VALUES (1)")
     told.loses()
     assert told.asks("SET @a = ROW_COUNT(); SELECT ROW_COUNT()") == told.asks("SET @a = 1; SHOW WARNINGS") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"), [("SHOW COUNT(*) WARNINGS", True), ("SHOW ERRORS", True), ("SELECT @@warning_count", False)]
+)
+def test_the_list_of_warnings_outlasts_some_questions_on_mysql(text: str, warned: bool) -> None:
+    told = Told(Vendor.MYSQL)
+    told.runs("INSERT INTO t VALUES (1)", warns=True)
+    told.runs(text)
+    assert told.last.ran.warned is warned
