@@ -42,7 +42,8 @@ def _of_a_connection_that_went(difference: Difference) -> bool:
     """A question in a form that is refused when the connection that could answer serves another session."""
     steps = difference.steps
     told = _RETOLD.fullmatch(_text(steps)) and not any(_MAY_USE_TABLES.search(step.text) for step in steps[-4:-1])
-    return difference.refusal == LOST.message and not told
+    beside = "FOUND_ROWS()" in _text(steps) and any(step.kind in _OF_STATEMENTS for step in steps[:-1])
+    return difference.refusal == LOST.message and (beside or not told)
 
 
 def _list_of_several_commands(difference: Difference) -> bool:

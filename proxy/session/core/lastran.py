@@ -91,9 +91,9 @@ class LastRan:
         self.warned, self.again = True, ()
 
     def is_own(self, asks: int, *, wholly: bool = False) -> bool:
-        """Whether a question, or all of it, is about such an error."""
+        """Whether a question, or all of it but FOUND_ROWS(), is about such an error."""
         about = [self.server == _PROXY] * (asks & ROW_COUNT != 0) + [self.warnings == _PROXY] * (asks & WARNINGS != 0)
-        return all(about) and not asks & FOUND_ROWS if wholly else any(about)
+        return (all if wholly else any)(about)
 
     def left_warnings(self, name: str) -> None:
         """What has run on the server `name` has left warnings, or an error."""

@@ -125,6 +125,10 @@ class LastStatement:
         """A question about an error of the proxy's own: the primary is told of it first."""
         if not self.ran.is_own(request.statement.asks, wholly=True):
             return LOST
+        if request.statement.asks & FOUND_ROWS:
+            if self._gone(FOUND_ROWS) or (not self.ran.rows_again and self.ran.is_away(FOUND_ROWS)):
+                return LOST
+            request.again = self.ran.rows_again
         request.before = signal(err)
         if request.route.target is LAST:
             request.route = _AGAIN

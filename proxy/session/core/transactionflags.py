@@ -21,6 +21,10 @@ class TransactionFlags:
         self._flags = status & _FLAGS
         self._reader = PacketReader(c.MAX_PAYLOAD - 1)
 
+    def begin(self) -> None:
+        """A reply comes from its start; what was there of another one is no part of it."""
+        self._reader = PacketReader(c.MAX_PAYLOAD - 1)
+
     def feed(self, chunk: bytes, *, over: bool, failed: bool) -> bytes:
         """The next bytes, as far as whole packets are there. Raises MalformedPacket for one of 16 MiB."""
         self._reader.feed(chunk)

@@ -71,6 +71,10 @@ class WholeReply:
         self._binary = binary
         self._reply = b""
 
+    def begin(self) -> None:
+        """A reply comes from its start; what was there of another one is no part of it."""
+        self._reply = b""
+
     def feed(self, chunk: bytes, *, over: bool, failed: bool) -> bytes:
         """The next bytes; all comes out in one piece when it is `over`. Raises MalformedPacket."""
         self._reply += chunk

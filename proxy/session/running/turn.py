@@ -41,6 +41,8 @@ class Turn:
         self.link = link
         self.exchange = exchange
         self.held = b""
+        if self.request is not None and self.request.whole is not None:
+            self.request.whole.begin()
 
     def prelude_sent(self, link: BackendConnection) -> None:
         """What has to come before it is."""

@@ -169,6 +169,13 @@ def test_a_reply_is_changed_once_it_is_whole() -> None:
     assert WholeReply((9,), binary=False).feed(b"an error", over=True, failed=True) == b"an error"
 
 
+def test_an_error_is_no_part_of_the_reply_from_elsewhere() -> None:
+    whole, error = WholeReply((9,), binary=False), result((b"1",))
+    assert whole.feed(error, over=True, failed=True) == error
+    whole.begin()
+    assert whole.feed(result((b"1",)), over=True, failed=False) == result((b"9",))
+
+
 def test_what_stays_known_behind_a_question() -> None:
     after_get = retell(b"GET DIAGNOSTICS @n = NUMBER", WARNED).kept
     assert after_get is not None

@@ -207,7 +207,15 @@ def test_what_was_found_before_an_error_of_the_proxys_own_is_known_as_before() -
     told.runs("SELECT a FROM t", REPLICA)
     told.last.refused(ERROR)
     assert told.asks("SELECT FOUND_ROWS()") == REPLICA
-    assert told.last.retold(told.request(query("SELECT FOUND_ROWS(), ROW_COUNT()"))) == LOST
+    both = told.request(query("SELECT FOUND_ROWS(), ROW_COUNT()"))
+    assert told.last.retold(both) is both
+    assert (len(both.again), both.before, both.route.target) == (1, signal(ERROR), Target.PRIMARY)
+    told.runs(f"SELECT '{'x' * 70_000}' FROM t", REPLICA)
+    told.last.refused(ERROR)
+    assert told.asks("SELECT FOUND_ROWS(), ROW_COUNT()") == ""
+    told.loses(REPLICA)
+    told.last.refused(ERROR)
+    assert told.asks("SELECT FOUND_ROWS(), ROW_COUNT()") == ""
 
 
 def test_an_error_of_the_proxys_own_is_over_with_the_next_statement() -> None:

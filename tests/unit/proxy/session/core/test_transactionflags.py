@@ -33,6 +33,13 @@ def test_it_comes_in_pieces() -> None:
     assert pieces[-1]
 
 
+def test_a_reply_that_broke_off_is_no_part_of_the_next_one() -> None:
+    flags = TransactionFlags(IN_TRANS)
+    assert flags.feed(b"\1\0\0", over=False, failed=False) == b""
+    flags.begin()
+    assert flags.feed(reply(AUTOCOMMIT), over=True, failed=False) == reply(AUTOCOMMIT | IN_TRANS)
+
+
 def test_an_error_passes_unchanged() -> None:
     error = frame(b"\xff\x10\x04#42S02no such table", 1)
     assert with_flags(error, IN_TRANS) == error
