@@ -17,7 +17,7 @@ MOST_DIGESTS: Final = 1000
 _LONGEST_DIGEST: Final = 1024  # as performance_schema's, unless told otherwise
 
 _SESSIONS: Final = columns(
-    "id# user client schema phase pinned holds in_transaction server connections statements# replay",
+    "id# user client schema phase pinned in_transaction server connections statements# replay holds",
 )
 _POOLS: Final = columns("server user open# in_use# idle# free# waiting# most#")
 _SERVERS: Final = columns("server address role state reason lag fresh reads# others# weight# share")
@@ -55,12 +55,12 @@ def sessions(views: Iterable[SessionView]) -> Table:
         (
             *(view.number, view.user, view.client, view.schema or None, view.phase, ", ".join(view.pins) or None),
             *(
-                ", ".join(view.holds) or None,
                 _yes(view.in_transaction),
                 view.server or None,
                 ", ".join(view.connections),
                 view.statements,
                 view.replay or None,
+                ", ".join(view.holds) or None,
             ),
         )
         for view in sorted(views, key=lambda view: view.number)

@@ -61,10 +61,10 @@ def test_routes_come_by_their_reasons() -> None:
 def test_sessions_and_pools() -> None:
     view = SessionView(7, "u", "10.0.0.1:5", "", "idle", ("temp-table",), False, "", ("dbwrite",), 3)
     assert shows.sessions([view]).rows == [
-        (7, "u", "10.0.0.1:5", None, "idle", "temp-table", None, "no", None, "dbwrite", 3, None)
+        (7, "u", "10.0.0.1:5", None, "idle", "temp-table", "no", None, "dbwrite", 3, None, None)
     ]
     held = replace(view, holds=("unknown-function", "session-state"))
-    assert shows.sessions([held]).rows[0][6] == "unknown-function, session-state"
+    assert shows.sessions([held]).rows[0][-1] == "unknown-function, session-state"
     lost = replace(view, in_transaction=True, replay="too-large")
-    assert shows.sessions([lost]).rows[0][-1] == "too-large"
+    assert shows.sessions([lost]).rows[0][-2] == "too-large"
     assert shows.pools([PoolFigure("dbwrite", "u", 2, 1, 1, 0)]).rows == [("dbwrite", "u", 2, 1, 1, 0, 0, None)]
