@@ -103,7 +103,7 @@ def connected(looking: Connection) -> list[str]:
 def outlook(client: Connection) -> str | None:
     """What SHOW PROXY SESSIONS says of its own transaction."""
     (shown,) = (row for row in run(client, "SHOW PROXY SESSIONS") if row[0] == client.thread_id())
-    return cast(str | None, shown[-1])
+    return cast(str | None, shown[10])
 
 
 def rows(cluster: Cluster, what: str = "a", of: str = ITEM) -> list[int]:
