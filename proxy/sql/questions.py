@@ -34,12 +34,15 @@ _KEEPS_FOUND_ROWS: Final = re.compile(
     r"|SHOW\s+(?:WARNINGS|ERRORS|CREATE|GRANTS|(?:FULL\s+)?PROCESSLIST|ENGINE|PRIVILEGES|PROFILES|BINARY|BINLOG|RELAYLOG"
     r"|MASTER|SLAVE|REPLICAS?)|GET\s+(?:CURRENT\s+)?DIAGNOSTICS"
     r"|DELETE\s+FROM\b(?!.*\b(?:SELECT|JOIN|USING)\b)"
-    r"|(?:SET|INSERT|REPLACE)\b(?!.*\b(?:SELECT|TABLE)\b)"
+    r"|(?:INSERT|REPLACE)\b(?!.*\b(?:SELECT|TABLE)\b)"
+    r"|SET\b(?!.*\b(?:FROM|UNION|EXCEPT|INTERSECT|TABLE)\b)"
     r"|CREATE\b(?!.*\bTABLE\b.*\b(?:SELECT|TABLE|VALUES\s*(?:ROW\s*)?\()))\b",
     re.IGNORECASE | re.DOTALL,
 )
 # Reasons of statements that only set values, beside those of a session.
 _SETTING: Final = frozenset({"user-variable", "connection-variable", "next-transaction", "set-global"})
+# There a subquery finds nothing that counts.
+_KEEPS_ON_MYSQL: Final = re.compile(r"\s*SET\b", re.IGNORECASE)
 _KEEPS_ON_MARIADB: Final = re.compile(
     r"\s*(?:DO\b|UPDATE\s+(?:LOW_PRIORITY\s+|IGNORE\s+)*[^\s,]+\s+SET\b)(?!.*\bSELECT\b)", re.IGNORECASE | re.DOTALL
 )
@@ -70,4 +73,4 @@ def asked_of_several(statements: Iterable[Statement], *, mariadb: bool) -> int:
 
 def keeps_found_rows(text: str, *, mariadb: bool) -> bool:
     """Whether FOUND_ROWS() is the same behind a statement."""
-    return bool(_KEEPS_FOUND_ROWS.match(text) or (mariadb and _KEEPS_ON_MARIADB.match(text)))
+    return bool(_KEEPS_FOUND_ROWS.match(text) or (_KEEPS_ON_MARIADB if mariadb else _KEEPS_ON_MYSQL).match(text))

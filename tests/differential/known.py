@@ -114,9 +114,9 @@ def _rows_of_an_earlier_union(difference: Difference) -> bool:
 
 
 def _set_by_a_trigger(difference: Difference) -> bool:
-    """A user variable that a trigger has set, fired by EXECUTE."""
+    """A user variable that a trigger has set, fired by EXECUTE; its type, where another trigger has read it unset."""
     executed = any(step.text.startswith("EXECUTE") for step in difference.steps[:-1])
-    return executed and "@seen" in difference.steps[-1].text
+    return (executed or difference.only_in_definitions) and "@seen" in difference.steps[-1].text
 
 
 def _next_number(difference: Difference) -> bool:

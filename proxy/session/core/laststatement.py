@@ -47,6 +47,8 @@ _WITHOUT_TABLES: Final = frozenset(
 # Of a query among them that uses some, as far as parentheses do not hide it.
 _FROM: Final = re.compile(rb"\s*(?:SELECT|WITH)\b(?:[^()]|\([^()]*\))*?\bFROM\s+(?!DUAL\b)", re.IGNORECASE)
 _LISTING: Final = re.compile(rb"\s*(?:SHOW|GET)\b", re.IGNORECASE)
+# On MariaDB they are tables.
+_SEQUENCE: Final = re.compile(rb"\bVALUE\s+FOR\b|\b(?:NEXT|LAST|SET)VAL\s*\(", re.IGNORECASE)
 _TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 # Commands that leave ROW_COUNT() as it is.
 _SILENT: Final = frozenset({c.COM_STMT_PREPARE, c.COM_FIELD_LIST})
@@ -281,7 +283,8 @@ class LastStatement:
 
     def _has_tables(self, request: Request) -> bool:
         """Of queries for the primary it is not known from the statement's facts which tables they read."""
-        return _FROM.match(self._text(request)) is not None
+        text = self._text(request)
+        return _FROM.match(text) is not None or _SEQUENCE.search(text) is not None
 
     def _text(self, request: Request) -> bytes:
         """A statement's text, or that of one to be prepared."""

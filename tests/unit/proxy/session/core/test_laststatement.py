@@ -75,6 +75,8 @@ class Told(Session):
         ("SELECT a FROM t FOR UPDATE", PRIMARY),
         ("SELECT LAST_INSERT_ID() + 1, a FROM t", PRIMARY),
         ("SELECT f(1) FROM t", PRIMARY),
+        ("SELECT NEXT VALUE FOR s", PRIMARY),
+        ("DO NEXTVAL(s)", PRIMARY),
         ("SELECT LAST_INSERT_ID(), (SELECT MAX(a) FROM t)", "told"),
         ("SELECT LAST_INSERT_ID() FROM DUAL", "told"),
         ("UPDATE t SET a = 1", PRIMARY),
