@@ -33,6 +33,17 @@ class Traffic:
         self.own = Histogram()
 
 
+class Volume:
+    """Bytes of the commands of all clients and of what they were answered, after their logins: packets, before they are
+    compressed or encrypted."""
+
+    __slots__ = ("received", "sent")
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.sent = 0
+
+
 class Usage:
     """How many statements of one user ran where, and how many failed."""
 

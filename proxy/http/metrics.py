@@ -142,6 +142,9 @@ def _statements(context: Context) -> Iterator[Metric]:
         for way, count in (("sent", traffic.sent), ("received", traffic.received))
     ]
     yield _counter("server_bytes", "Of commands to each server, and of its replies", sent, ("server", "way"))
+    volume = context.volume
+    of_clients = [(("received",), volume.received), (("sent",), volume.sent)]
+    yield _counter("client_bytes", "Of clients' commands, and of what they were answered", of_clients, ("way",))
     at_work = [((name,), traffic.at_work) for name, traffic in context.traffic.items()]
     yield _gauge("server_at_work", "Commands that a server has yet to answer", at_work, ("server",))
     remembered = len(context.cache) if context.cache is not None else 0

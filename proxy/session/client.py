@@ -73,6 +73,7 @@ class ClientSession(asyncio.Protocol):
         self._compressed: CompressedToClient | None = None
         self._changer = changer
         self._memory = context.memory
+        self._volume = context.volume
         self._dialogue: PacketChannel | None = None
         self._change: asyncio.Task[None] | None = None
         self.presence = Presence(self, connection_id)
@@ -144,6 +145,7 @@ class ClientSession(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
+        self._volume.received += len(data)
         try:
             if self.phase is IDLE and not self._inbox and is_one_packet(data):
                 self._take(data)
@@ -243,8 +245,12 @@ class ClientSession(asyncio.Protocol):
 
     def _tell(self, reply: bytes) -> None:
         """Answer with a whole reply of the proxy's own."""
-        self._transport.write(reply)
+        self._write(reply)
         self.request_over()
+
+    def _write(self, reply: bytes) -> None:
+        self._volume.sent += len(reply)
+        self._transport.write(reply)
 
     def _change_user(self, packet: bytes) -> None:
         self.enter(CHANGING)
@@ -255,7 +261,7 @@ class ClientSession(asyncio.Protocol):
 
     def send_error(self, err: Err, sequence: int) -> None:
         """Answer with an error, in a packet of this number."""
-        self._transport.write(frame(err_payload(understood(err, self.identity.attributes)), sequence))
+        self._write(frame(err_payload(understood(err, self.identity.attributes)), sequence))
 
     def refuse_malformed(self, error: MalformedPacket) -> None:
         """What the client sent makes no sense: say so, and close."""
@@ -355,7 +361,7 @@ class ClientSession(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Close, with the primary's last words if there are any."""
-        self._transport.write(self._farewell)
+        self._write(self._farewell)
         self.close()
 
     def pause_client(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pymysql
 import pytest
@@ -66,6 +67,24 @@ class Metered:
         }
 
 
+class Bytes:
+    """Counts what a client sends and receives."""
+
+    def __init__(self, client: Any) -> None:
+        self.sent = self.received = 0
+        self._read, self._write = client._read_bytes, client._write_bytes
+        client._read_bytes, client._write_bytes = self.read, self.write
+
+    def read(self, size: int) -> bytes:
+        self.received += size
+        found: bytes = self._read(size)
+        return found
+
+    def write(self, data: bytes) -> None:
+        self.sent += len(data)
+        self._write(data)
+
+
 @pytest.fixture
 def metered(shared_cluster: Cluster) -> Iterator[Metered]:
     with running_proxy(shared_cluster, "--http", "127.0.0.1:0") as proxy:
@@ -75,6 +94,7 @@ def metered(shared_cluster: Cluster) -> Iterator[Metered]:
 def test_sums_are_what_clients_counted(metered: Metered) -> None:
     before = metered.samples()
     with connect(metered.cluster, metered.proxy) as client:
+        after_login, bytes_ = metered.samples(), Bytes(client)
         run(client, f"CREATE DATABASE {SCHEMA}")
         run(client, f"CREATE TABLE {SCHEMA}.item (id INT PRIMARY KEY)")
         for number in range(20):
@@ -82,8 +102,12 @@ def test_sums_are_what_clients_counted(metered: Metered) -> None:
             run(client, "SELECT 1")
         with pytest.raises(Exception, match="1062"):
             run(client, f"INSERT INTO {SCHEMA}.item VALUES (1)")
+        assert run(client, "SHOW PROXY VERSION")
         run(client, f"DROP DATABASE {SCHEMA}")
         after = metered.samples()
+        for way, count in (("received", bytes_.sent), ("sent", bytes_.received)):
+            key = "manyreads_client_bytes_total", (way,)
+            assert after[key] - after_login[key] == count
     grown = {key: value - before.get(key, 0) for key, value in after.items()}
     assert all(value >= 0 for (name, _), value in grown.items() if name.endswith("_total"))
     reads = sum(

@@ -55,10 +55,16 @@ class Delivery:
         self._sentence = common.sentence
         self._lost = lost
         self._ledger = ledger
+        self._volume = common.context.volume
 
     def attach(self, write: Callable[[bytes], None]) -> None:
         """From now on replies go to the client by `write`."""
-        self.write = write
+        self._write = write
+
+    def pass_on(self, reply: bytes) -> None:
+        """Give the client bytes of a reply."""
+        self._volume.sent += len(reply)
+        self._write(reply)
 
     def reply_chunk(self, connection: BackendConnection, exchange: Exchange, chunk: bytes) -> None:
         """Called by the connection that runs the request."""
@@ -84,7 +90,7 @@ class Delivery:
         if exchange.done:
             self._complete(request, connection, exchange, chunk)
             return
-        self.write(chunk)
+        self.pass_on(chunk)
         self._client.reply_goes_on()
         if exchange.file_wanted:
             exchange.file_wanted = False
@@ -113,7 +119,8 @@ class Delivery:
         if self._servers.consistency.follows and request.code in REMEMBERED:
             within = on_primary and self._machine.state.in_transaction
             self._visibility.read(request, link.server, within=within)
-        self.write(chunk)
+        self._volume.sent += len(chunk)
+        self._write(chunk)
         self.over()
 
     def _whole(
@@ -142,12 +149,12 @@ class Delivery:
         if self._killer.busy:
             self._killed(exchange, reply)
             return
-        self.write(reply)
+        self.pass_on(reply)
         self.over()
 
     def _killed(self, exchange: Exchange, reply: bytes) -> None:
         killing = self._killer.answered()
-        self.write(killing.restated(reply, exchange.sequence) if exchange.errno else reply)
+        self.pass_on(killing.restated(reply, exchange.sequence) if exchange.errno else reply)
         # What comes next may be another KILL.
         self.over()
         killing.over(exchange.errno)

@@ -205,7 +205,7 @@ class Runner:
         if isinstance(told, Err):
             self._delivery.refuse(request, told)
         else:
-            self._delivery.write(told)
+            self._delivery.pass_on(told)
             self._client.request_over()
 
     def dispatch(self, request: Request) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from proxy.accounts.directory import Directory
 from proxy.accounts.failures import Failures
-from proxy.admin.traffic import Traffic, Usage
+from proxy.admin.traffic import Traffic, Usage, Volume
 from proxy.admin.views import PoolFigure, SessionView
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.backend.greetings import Greetings
@@ -130,7 +130,8 @@ class Context:
     of their arrival. `openings` are those of each reply layout. `certificate` is what clients meet. `rules` are
     those of the configuration. `failures` are those of logins, `logins_refused` counts why.
     `addresses` counts connections by client, `traffic` what each server (by name) got,
-    `usages` what users ran, and `book` what is to be added to all that; `journal` is the log of statements, `spans`
+    `usages` what users ran, and `book` what is to be added to all that; `volume` are the bytes of
+    all clients; `journal` is the log of statements, `spans`
     what makes spans of them if they are traced.
     `processes` share the limits. `colleagues` are all of them; `others` tells how many clients they have beside this
     one, and `counted` is called with how many this one has.
@@ -158,6 +159,7 @@ class Context:
     traffic: dict[str, Traffic] = field(default_factory=lambda: defaultdict(lambda: Traffic(time.time())))
     usages: dict[str, Usage] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
+    volume: Volume = field(default_factory=Volume)
     journal: Journal = field(init=False)
     heaviest: Heaviest = field(init=False)
     since: float = field(default_factory=time.monotonic)
