@@ -1,6 +1,5 @@
 """`manyreads NAME`: the commands of the proxy and of the replication kit under one roof."""
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -24,6 +23,8 @@ app.add_typer(replication, name="replication")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"manyreads {version('manyreads')}")
         raise typer.Exit
 

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Final
 
 from manyreads.examination import Examined
+from topology.addresses import is_loopback
 from topology.config import Settings
 from topology.gtid import errant
 from topology.servers import Health, Role, ServerTls, Vendor
-from topology.values import is_loopback
 
 # Lag is measured in whole seconds by comparing clocks.
 _CLOCK_SECONDS: Final = 1.0

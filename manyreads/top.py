@@ -1,20 +1,9 @@
 """`manyreads top`: a running proxy, live in the terminal."""
 
-import json
-import ssl
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.live import Live
-
-from manyreads.screen import screen
-
-_WITHIN = 5.0
 
 
 def top(
@@ -32,47 +21,10 @@ def top(
     """Show what a running proxy does: servers, rates, statements, sessions. Ends with Ctrl-C."""
     if token_file is not None:
         token = token_file.read_text(encoding="utf-8").strip()
-    source = _Source(url, token, ca)
-    before = source.status()
-    console = Console()
     try:
-        if once:
-            time.sleep(interval)
-            console.print(screen(before, source.status(), console.width, None))
-            return
-        _live(source, before, console, interval)
+        # Here and not above, as what each command needs: the others shall not wait for it.
+        from manyreads.live import look_on, look_twice
+
+        (look_twice if once else look_on)(url, token, ca, interval)
     except KeyboardInterrupt:
         raise typer.Exit from None
-
-
-def _live(source: "_Source", before: dict[str, Any], console: Console, interval: float) -> None:
-    with Live(console=console, screen=True, auto_refresh=False) as live:
-        while True:
-            time.sleep(interval)
-            now = source.status()
-            live.update(screen(before, now, console.width, console.height), refresh=True)
-            before = now
-
-
-class _Source:
-    """Where the figures come from."""
-
-    def __init__(self, url: str, token: str, ca: Path | None) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise typer.BadParameter("write http://HOST:PORT or https://HOST:PORT", param_hint="--url")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._request = urllib.request.Request(f"{url.rstrip('/')}/status", headers=headers)
-        self._tls = ssl.create_default_context(cafile=ca) if url.startswith("https://") else None
-
-    def status(self) -> dict[str, Any]:
-        """What /status tells now; ends the program if that cannot be had."""
-        try:
-            with urllib.request.urlopen(self._request, timeout=_WITHIN, context=self._tls) as answer:
-                found: dict[str, Any] = json.load(answer)
-                return found
-        except urllib.error.HTTPError as error:
-            problem = error.read().decode("utf-8", "replace").strip() or error.reason
-        except OSError as error:
-            problem = str(getattr(error, "reason", error))
-        typer.echo(f"manyreads: {self._request.full_url}: {problem}", err=True)
-        raise typer.Exit(2)

@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvloop
 
-from proxy.app import run_until_signal
-from proxy.check import findings
-from proxy.explain import explained, explanation
 from proxy.flags import with_settings
 from proxy.logs import set_up as set_up_logs
 from proxy.origin import Origin
-from proxy.session.shared.configured import rules_of
 from topology.effective import effective
 from topology.environment import process_environment
 from topology.errors import ManyreadsError
@@ -50,6 +45,11 @@ def main(
         set_up_logs(settings.log_level, settings.log_format, audit=settings.audit_log)
         for fault in misspelt(variables):
             log.warning("%s", fault)
+        # Here and not above, as what each command needs: the others shall not wait for it.
+        import uvloop
+
+        from proxy.app import run_until_signal
+
         uvloop.run(run_until_signal(origin, settings))
     except* ManyreadsError as group:
         failures = _leaves(group)
@@ -69,6 +69,8 @@ def check(
     ] = None,
 ) -> None:
     """Tell everything that is wrong with the settings, without starting; exits with 2 if something is."""
+    from proxy.check import findings
+
     found = findings(file, process_environment(), flags)
     for warning in found.warnings:
         print(f"warning: {warning}")
@@ -107,6 +109,9 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell where a statement goes, and why, without asking any server."""
+    from proxy.explain import explained, explanation
+    from proxy.session.shared.configured import rules_of
+
     try:
         settings = load_settings(config, {}, {})
     except ManyreadsError as error:

@@ -11,7 +11,7 @@ from typing import Protocol
 from proxy.session.shared.context import Context
 from proxy.sockets import CLIENTS, HTTP, SERVING, Sockets, bound, listening, of_systemd, take_over
 from proxy.takeover import offer
-from topology.values import host_and_port
+from topology.addresses import host_and_port
 
 log = logging.getLogger(__name__)
 

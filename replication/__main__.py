@@ -6,7 +6,7 @@ import typer
 
 from replication.errors import exit_code
 from replication.resync import resync
-from replication.sandbox.commands import app as sandbox
+from replication.sandboxing import app as sandbox
 from replication.startsync import startsync
 from replication.status import status
 from replication.switchover import switchover

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from replication.actions import Method, Users
-from replication.finding import with_primary, with_replicas
 from topology.environment import Deployment, deployment, process_environment, read_environment, refuse_shared_addresses
 from topology.errors import ConfigError
 from topology.servers import DEFAULT_PORT, Role, server_from_url
@@ -44,6 +43,9 @@ def find_servers(writer: str, readers: list[str] | None, environment: Path | Non
 
 
 def _from_urls(writer: str, readers: Sequence[str]) -> Deployment:
+    # Here and not above, as with all that talks to servers: --help shall not wait for it.
+    from replication.finding import with_primary, with_replicas
+
     replicas = tuple(server_from_url(url, f"dbread{n}", Role.REPLICA) for n, url in enumerate(readers, 1))
     if not writer:
         return asyncio.run(with_primary(replicas))

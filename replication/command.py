@@ -9,11 +9,9 @@ from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol, TypeVar
 
 import typer
-import uvloop
-from rich.console import Console
 
 from replication.errors import ExitCode, exit_code
-from replication.report import PlainReporter, Reporter, TerminalReporter
+from replication.report import PlainReporter, Reporter
 from topology.errors import ManyreadsError
 
 T = TypeVar("T")
@@ -50,6 +48,9 @@ def reporting(command: str, *, as_json: bool) -> Iterator[Reporter]:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` to its end; SIGTERM lets connections and locks go, as Ctrl-C does."""
+    # As all that only some commands need, at the last moment: --help shall not wait for it.
+    import uvloop
+
     return uvloop.run(_terminable(work))
 
 
@@ -74,7 +75,13 @@ def conclude(
 def _reporter(as_json: bool) -> Reporter:
     if as_json:
         return PlainReporter(sys.stderr)
-    return TerminalReporter() if Console().is_terminal else PlainReporter()
+    from rich.console import Console
+
+    if not Console().is_terminal:
+        return PlainReporter()
+    from replication.terminal import TerminalReporter
+
+    return TerminalReporter()
 
 
 def _fail(command: str, error: BaseException, as_json: bool) -> ExitCode:

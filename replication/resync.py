@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,14 +22,16 @@ from replication.arguments import (
     optional_address,
 )
 from replication.command import conclude, reporting, run
+from replication.defaults import PARALLEL, REPLICATION_USER
 from replication.errors import Refused
-from replication.look import Looker
 from replication.report import Reporter
-from replication.setup import PARALLEL, REPLICATION_USER, Options, Result, set_up
 from replication.startsync import as_object, show
 from replication.states import Limits, is_last_healthy, judge, own_lag
 from topology.environment import Deployment
 from topology.errors import ConfigError
+
+if TYPE_CHECKING:
+    from replication.setup import Options, Result
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -57,6 +59,9 @@ def resync(
 ) -> None:
     """Copy one replica again. Without --full, --shadow or --chunks it only shows what that would do."""
     with reporting("resync", as_json=as_json) as reporter:
+        # Here and not above, so that --help does not wait for it.
+        from replication.setup import Options
+
         servers = find_servers(writer, reader, environment)
         check_names(servers, name, force)
         by = chosen(chunks=chunks, shadow=shadow, full=full)
@@ -100,14 +105,18 @@ def check_names(servers: Deployment, name: str, force: str) -> None:
         raise ConfigError(f"--force names {force}, not {name}", f"write --force {name}")
 
 
-async def _resync(servers: Deployment, name: str, options: Options, reporter: Reporter) -> Result:
+async def _resync(servers: Deployment, name: str, options: "Options", reporter: Reporter) -> "Result":
+    from replication.setup import set_up
+
     taken = await _look_at_others(servers, name, options)
     chosen = Deployment(servers.primary, tuple(each for each in servers.replicas if each.name == name))
     return await set_up(chosen, replace(options, taken=taken), reporter)
 
 
-async def _look_at_others(servers: Deployment, name: str, options: Options) -> frozenset[int]:
+async def _look_at_others(servers: Deployment, name: str, options: "Options") -> frozenset[int]:
     """The server_ids of the other replicas. Raises Refused when none of those could serve meanwhile."""
+    from replication.look import Looker
+
     with closing(Looker(servers, within=5.0, primary_address=options.primary_address)) as looker:
         seen = await looker.look()
     limits = Limits()

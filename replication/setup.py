@@ -13,6 +13,7 @@ from replication.copy.engine import Engine
 from replication.copy.job import Copied, CopyJob
 from replication.copy.methods import COPYING, engine_for, way_of
 from replication.copy.replica import finish
+from replication.defaults import PARALLEL, REPLICATION_USER
 from replication.detour import go_around
 from replication.dryrun import describe
 from replication.errors import ExitCode, Refused, SchemaChanged, exit_code
@@ -32,8 +33,6 @@ from topology.servers import Server, Vendor
 from topology.sqlclient import SqlClient, connected
 
 _TURN_SECONDS = 3
-REPLICATION_USER = "manyreads_repl"
-PARALLEL = 4
 _COPY_TRIES = 3
 _LOGGING_IN = (*COPYING, Action.ATTACH, Action.REPOINT, Action.DETOUR)
 

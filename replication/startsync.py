@@ -1,7 +1,7 @@
 """`python -m replication.startsync`: make the replicas follow the primary."""
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,9 +21,12 @@ from replication.arguments import (
     optional_address,
 )
 from replication.command import conclude, reporting, run
+from replication.defaults import PARALLEL, REPLICATION_USER
 from replication.described import ended_object
 from replication.errors import ExitCode
-from replication.setup import PARALLEL, REPLICATION_USER, Options, ReplicaResult, Result, set_up
+
+if TYPE_CHECKING:
+    from replication.setup import ReplicaResult, Result
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -45,6 +48,9 @@ def startsync(
 ) -> None:
     """Make every replica a copy of the primary that follows it. Running it again is harmless."""
     with reporting("startsync", as_json=as_json) as reporter:
+        # Here and not above, so that --help does not wait for it.
+        from replication.setup import Options, set_up
+
         servers = find_servers(writer, reader, environment)
         options = Options(
             wait=wait,
@@ -60,7 +66,7 @@ def startsync(
     conclude(result, as_object(result), lambda: show("startsync", result), as_json=as_json)
 
 
-def show(command: str, result: Result) -> None:
+def show(command: str, result: "Result") -> None:
     """Print how each replica ended, errors to standard error."""
     for replica in result.replicas:
         if replica.error is not None:
@@ -69,7 +75,7 @@ def show(command: str, result: Result) -> None:
             print(f"{replica.name} ({replica.address}): ok, {replica.action} ({replica.reason})")
 
 
-def as_object(result: Result) -> dict[str, Any]:
+def as_object(result: "Result") -> dict[str, Any]:
     """The result as `--json` prints it; docs/replication.md describes the keys."""
     return {
         "ok": result.exit_code is ExitCode.OK,
@@ -79,7 +85,7 @@ def as_object(result: Result) -> dict[str, Any]:
     }
 
 
-def _replica_object(replica: ReplicaResult) -> dict[str, Any]:
+def _replica_object(replica: "ReplicaResult") -> dict[str, Any]:
     return {
         **ended_object(replica.name, replica.address, replica.error),
         "action": replica.action,

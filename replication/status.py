@@ -4,21 +4,20 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from replication.arguments import AsJson, Environment, PrimaryAddress, Readers, Writer, find_servers, optional_address
 from replication.command import ending, run
 from replication.described import primary_object, replica_object
 from replication.errors import ExitCode
-from replication.look import Looker
 from replication.seen import ReplicaSeen, Seen
 from replication.states import Limits, State, Verdict, exit_code, judge, own_lag
 from topology.environment import Deployment
+
+if TYPE_CHECKING:
+    from replication.look import Looker
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -51,11 +50,14 @@ def status(
 
 
 async def _look(servers: Deployment, address: tuple[str, int] | None, limits: Limits) -> tuple[Seen, Judged]:
+    # Here and not above, so that --help does not wait for it.
+    from replication.look import Looker
+
     with closing(Looker(servers, within=5.0, primary_address=address)) as looker:
         return await look_patiently(looker, limits)
 
 
-async def look_patiently(looker: Looker, limits: Limits) -> tuple[Seen, Judged]:
+async def look_patiently(looker: "Looker", limits: Limits) -> tuple[Seen, Judged]:
     """What one look sees and is judged as; a state that may pass in a moment is looked at again, three times in all."""
     for _ in range(_LOOKS - 1):
         seen, judged = _judge_all(await looker.look(), limits)
@@ -92,6 +94,10 @@ def as_object(seen: Seen, judged: Judged) -> dict[str, Any]:
 
 
 def _print_table(seen: Seen, judged: Judged) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console(highlight=False)
     primary = seen.primary
     console.print(f"{primary.server}: {primary.error or f'answers, {primary.version}'}", markup=False, soft_wrap=True)

@@ -1,7 +1,7 @@
 """`python -m replication.switchover [TO]`: let a replica be the primary from now on, without losing a transaction."""
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,13 +17,15 @@ from replication.arguments import (
     optional_address,
 )
 from replication.command import conclude, reporting, run
+from replication.defaults import REPLICATION_USER
 from replication.described import ended_object
 from replication.errors import ExitCode
-from replication.handover import HandedOver, Options, hand_over
-from replication.setup import REPLICATION_USER
 from replication.states import Limits
 from topology.environment import Deployment
 from topology.servers import Role, server_from_url
+
+if TYPE_CHECKING:
+    from replication.handover import HandedOver
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -49,6 +51,9 @@ def switchover(
 ) -> None:
     """Make a replica the primary, and the primary its replica. Undone if anything fails before the change."""
     with reporting("switchover", as_json=as_json) as reporter:
+        # Here and not above, so that --help does not wait for it.
+        from replication.handover import Options, hand_over
+
         servers = find_servers(writer, reader, environment)
         options = Options(
             to=to,
@@ -68,7 +73,7 @@ def switchover(
     conclude(result, as_object(result), lambda: show(servers, result), as_json=as_json, quiet=dry_run)
 
 
-def show(servers: Deployment, result: HandedOver) -> None:
+def show(servers: Deployment, result: "HandedOver") -> None:
     """Print how it ended and what has to be told to whom, errors to standard error."""
     for each in result.followers:
         if each.error is not None:
@@ -82,7 +87,7 @@ def show(servers: Deployment, result: HandedOver) -> None:
     )
 
 
-def as_object(result: HandedOver) -> dict[str, Any]:
+def as_object(result: "HandedOver") -> dict[str, Any]:
     """The result as `--json` prints it; docs/replication.md describes the keys."""
     return {
         "ok": result.exit_code is ExitCode.OK,

@@ -21,6 +21,7 @@ from replication.comparison.repair import (
 from replication.comparison.rows import Pace, Pair, compare_table, narrowed, primary_keys
 from replication.copy.catalog import Catalog, Column, Table
 from replication.copy.definitions import read_catalog
+from replication.defaults import MAX_PAUSE
 from replication.errors import ExitCode, HeldTooLong, Refused, ReplicationBroken, SchemaChanged, exit_code
 from replication.report import Reporter, SilentReporter
 from replication.setup import take_turn
@@ -46,7 +47,7 @@ class Options:
 
     names: frozenset[str] = frozenset()
     wait: float = 60.0
-    max_pause: float = 2.0
+    max_pause: float = MAX_PAUSE
     throttle: float = 0.0
     dry_run: bool = False
     repair: bool = False

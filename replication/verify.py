@@ -1,15 +1,17 @@
 """`python -m replication.verify`: is each replica's data equal to the primary's?"""
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from replication.arguments import AsJson, Environment, Readers, Writer, find_servers
 from replication.command import conclude, reporting, run
+from replication.defaults import MAX_PAUSE
 from replication.errors import ExitCode
-from replication.verification import Comparison, Options, Verified
-from replication.verification import verify as verify_all
+
+if TYPE_CHECKING:
+    from replication.verification import Comparison, Verified
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -22,7 +24,7 @@ def verify(
     environment: Environment = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the servers to answer")] = 60,
     repair: Annotated[bool, typer.Option("--repair", help="Write anew what differs, then compare again")] = False,
-    max_pause: Annotated[float, typer.Option(min=0.1, help="Seconds that a replica may be held")] = Options().max_pause,
+    max_pause: Annotated[float, typer.Option(min=0.1, help="Seconds that a replica may be held")] = MAX_PAUSE,
     throttle: Annotated[float, typer.Option(min=0, help="Rows a second at most; 0: as fast as it goes")] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what stops and starts a replica, do nothing")
@@ -31,6 +33,10 @@ def verify(
 ) -> None:
     """Compare replicas with their primary, definitions and rows, as of one position."""
     with reporting("verify", as_json=as_json) as reporter:
+        # Here and not above, so that --help does not wait for it.
+        from replication.verification import Options
+        from replication.verification import verify as verify_all
+
         servers = find_servers(writer, reader, environment)
         options = Options(frozenset(names or ()), wait, max_pause, throttle, dry_run, repair)
         result = run(verify_all(servers, options, reporter))
@@ -38,7 +44,7 @@ def verify(
     conclude(result, as_object(result), lambda: show(result), as_json=as_json, quiet=quiet)
 
 
-def show(result: Verified) -> None:
+def show(result: "Verified") -> None:
     """Print what was found on each replica, errors to standard error."""
     for replica in result.replicas:
         server = replica.server
@@ -56,7 +62,7 @@ def show(result: Verified) -> None:
             print(f"  {difference}")
 
 
-def as_object(result: Verified) -> dict[str, Any]:
+def as_object(result: "Verified") -> dict[str, Any]:
     """The result as `--json` prints it; docs/replication.md describes the keys."""
     return {
         "ok": result.exit_code is ExitCode.OK,
@@ -66,7 +72,7 @@ def as_object(result: Verified) -> dict[str, Any]:
     }
 
 
-def _replica_object(replica: Comparison) -> dict[str, Any]:
+def _replica_object(replica: "Comparison") -> dict[str, Any]:
     error = replica.error
     return {
         "name": replica.server.name,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,15 +27,14 @@ from replication.arguments import (
     optional_address,
 )
 from replication.command import ending, run
-from replication.http import views
-from replication.http.service import serving
+from replication.defaults import REPLICATION_USER
 from replication.ladder import Policy, Repair
-from replication.rehearsal import rehearse
-from replication.setup import REPLICATION_USER, Options
 from replication.states import Limits
-from replication.watcher import Event, Watcher, WatchOptions
 from topology.environment import process_environment
 from topology.errors import ConfigError
+
+if TYPE_CHECKING:
+    from replication.watcher import Event, Watcher
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -71,6 +70,11 @@ def watch(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     variables = process_environment()
     with ending("watch", as_json=as_json):
+        # Here and not above, so that --help does not wait for it.
+        from replication.rehearsal import rehearse
+        from replication.setup import Options
+        from replication.watcher import Watcher, WatchOptions
+
         servers = find_servers(writer, reader, environment)
         address = optional_address("--primary-address", primary_address)
         options = WatchOptions(
@@ -119,15 +123,17 @@ def http_token(variables: Mapping[str, str]) -> str:
         ) from None
 
 
-def _print_json(event: Event) -> None:
+def _print_json(event: "Event") -> None:
+    from replication.http import views
+
     print(json.dumps(views.event(event)), flush=True)
 
 
-def _print_line(event: Event) -> None:
+def _print_line(event: "Event") -> None:
     print(f"{event.server}: {event.message}", flush=True)
 
 
-async def _until_stopped(watcher: Watcher, http: tuple[str, int] | None, token: str) -> None:
+async def _until_stopped(watcher: "Watcher", http: tuple[str, int] | None, token: str) -> None:
     task = asyncio.create_task(_serve_and_watch(watcher, http, token))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -136,10 +142,13 @@ async def _until_stopped(watcher: Watcher, http: tuple[str, int] | None, token: 
     log.info("stopped")
 
 
-async def _serve_and_watch(watcher: Watcher, http: tuple[str, int] | None, token: str) -> None:
+async def _serve_and_watch(watcher: "Watcher", http: tuple[str, int] | None, token: str) -> None:
     if http is None:
         await watcher.run()
         return
+    # Costs some MiB and a moment, which a watcher without a page does without.
+    from replication.http.service import serving
+
     async with serving(watcher, *http, token) as (host, port):
         log.info("serving http://%s:%d/", host, port)
         await watcher.run()

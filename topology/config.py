@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from topology.addresses import host_and_port, is_loopback
 from topology.consistency import Level
 from topology.environment import Deployment, Environment, deployment, refuse_shared_addresses
 from topology.errors import ConfigError
@@ -36,8 +37,6 @@ from topology.values import (
     TracesUrl,
     Weight,
     algorithms,
-    host_and_port,
-    is_loopback,
     listed,
     secret_of,
     server_url,

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from topology.addresses import is_loopback
 from topology.errors import ServerError, StatementRefused
 from topology.probe import Prober
 from topology.servers import Role, Server
 from topology.sqlclient import Row, SqlClient, connected
-from topology.values import is_loopback
 
 log = logging.getLogger(__name__)
 

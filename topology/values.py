@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -79,17 +79,3 @@ Timeout = Annotated[str, StringConstraints(pattern=r"^[^\s,]+=\d{1,5}(\.\d{1,3})
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[^\s.,`'\"@()]{1,64}$")]
 TracesUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")]
 ListenAddress = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$"), AfterValidator(_with_possible_port)]
-
-
-def host_and_port(address: str) -> tuple[str, int]:
-    """The two parts of host:port, the host of an IPv6 address without its brackets."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`, a name or an address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

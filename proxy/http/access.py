@@ -8,9 +8,9 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from pydantic import SecretStr
 
+from topology.addresses import is_loopback
 from topology.config import Settings
 from topology.tlsfiles import WatchedContext
-from topology.values import is_loopback
 from topology.web import check_site, check_token
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from replication import wakeup
+from replication.defaults import REPLICATION_USER
 from replication.errors import ExitCode, exit_code
 from replication.report import Reporter
-from replication.setup import REPLICATION_USER
 from replication.statements import Dialect, Source
 from replication.states import Limits
 from replication.succession import Succession

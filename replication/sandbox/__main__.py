@@ -1,6 +1,6 @@
 """`python -m replication.sandbox`."""
 
-from replication.sandbox.commands import main
+from replication.sandboxing import main
 
 if __name__ == "__main__":
     main()

@@ -1,18 +1,19 @@
-"""The commands `up`, `status` and `down`."""
+"""The commands `up`, `status` and `down` of the sandbox."""
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from replication.sandbox.cluster import Cluster
-from replication.sandbox.server import ServerStatus
 from topology.errors import ConfigError, ManyreadsError
 from topology.servers import Vendor as Flavor
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from replication.sandbox import Cluster
 
 EXIT_INTERNAL = 1
 EXIT_USAGE = 2
@@ -43,7 +44,10 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Start the servers, or those that are down, and print their DSNs."""
-    existing = _existing(directory)
+    # Here and not above, so that --help does not wait for it.
+    from replication.sandbox import Cluster
+
+    existing = _load(directory) if directory.joinpath("cluster.json").exists() else None
     if existing:
         flavor = flavor or existing.flavor
         readers = len(existing.servers) - 1 if readers is None else readers
@@ -63,7 +67,9 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show each server's process, port and state; exit status 3 unless all run."""
-    cluster = Cluster.load(directory)
+    from replication.sandbox import ServerStatus
+
+    cluster = _load(directory)
     rows = [
         {"name": server.name, "pid": server.pid, "port": server.port, "state": server.status().value}
         for server in cluster.servers
@@ -71,6 +77,8 @@ def status(
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
+        from rich.console import Console
+
         Console().print(_status_table(rows))
     if any(row["state"] != ServerStatus.RUNNING for row in rows):
         raise typer.Exit(EXIT_NOT_READY)
@@ -83,7 +91,7 @@ def down(
     as_json: AsJson = False,
 ) -> None:
     """End the servers and remove their directory; with --keep, shut them down cleanly."""
-    Cluster.load(directory).down(keep=keep)
+    _load(directory).down(keep=keep)
     if as_json:
         typer.echo(json.dumps({"directory": str(directory), "kept": keep}))
         return
@@ -104,8 +112,10 @@ def exit_status(error: ManyreadsError) -> int:
     return EXIT_USAGE if isinstance(error, ConfigError) else EXIT_NOT_READY
 
 
-def _existing(directory: Path) -> Cluster | None:
-    return Cluster.load(directory) if directory.joinpath("cluster.json").exists() else None
+def _load(directory: Path) -> "Cluster":
+    from replication.sandbox import Cluster
+
+    return Cluster.load(directory)
 
 
 def _options(pairs: list[str]) -> dict[str, str]:
@@ -116,7 +126,7 @@ def _options(pairs: list[str]) -> dict[str, str]:
     return options
 
 
-def _say_what_runs(cluster: Cluster, *, err: bool) -> None:
+def _say_what_runs(cluster: "Cluster", *, err: bool) -> None:
     down = [server.name for server in cluster.servers if not server.running()]
     if down:
         typer.echo(f"The sandbox is there; starting {', '.join(down)}.", err=err)
@@ -124,7 +134,7 @@ def _say_what_runs(cluster: Cluster, *, err: bool) -> None:
         typer.echo("The sandbox is up already.", err=err)
 
 
-def _as_object(cluster: Cluster) -> dict[str, Any]:
+def _as_object(cluster: "Cluster") -> dict[str, Any]:
     return {
         "flavor": cluster.flavor,
         "directory": str(cluster.directory),
@@ -133,14 +143,16 @@ def _as_object(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def _print_addresses(cluster: Cluster) -> None:
+def _print_addresses(cluster: "Cluster") -> None:
     typer.echo(f"{cluster.flavor} servers, blank unless you have filled them, in {cluster.directory}:")
     for server in cluster.servers:
         typer.echo(f"  {server.name:<9} {server.url}")
     typer.echo(f"environment: {cluster.environment_file}")
 
 
-def _status_table(rows: list[dict[str, str | int | None]]) -> Table:
+def _status_table(rows: list[dict[str, str | int | None]]) -> "Table":
+    from rich.table import Table
+
     table = Table("name", "pid", "port", "state")
     for row in rows:
         table.add_row(*("-" if row[key] is None else str(row[key]) for key in ("name", "pid", "port", "state")))
