@@ -176,6 +176,12 @@ class SqlClient:
         """`value` as a literal of the server's SQL, quoted and escaped."""
         return str(self._connection.escape(value))
 
+    @property
+    def streaming(self) -> bool:
+        """Whether rows of a statement are still to come, on a connection that was not lost."""
+        result = self._connection._result
+        return not self._connection.closed and result is not None and bool(result.unbuffered_active)
+
     def close(self) -> None:
         """Drop the connection at once; safe to call twice."""
         self._connection.close()

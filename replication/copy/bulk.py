@@ -229,6 +229,9 @@ def _has_history(job: _Job) -> bool:
 
 
 async def _answers(source: SqlClient) -> bool:
+    if source.streaming:
+        # It was the other side that failed.
+        return True
     try:
         await source.execute("DO 0")
     except ServerError:

@@ -17,6 +17,8 @@ from tests.support.site import Site, site
 from tests.support.waiting import wait_until
 from tests.support.watchers import running_watcher
 
+HEARTBEAT = "SHOW TABLES IN manyreads LIKE 'heartbeat'"
+
 
 @pytest.fixture(scope="module", params=list(Flavor))
 def place(request: pytest.FixtureRequest) -> Iterator[Site]:
@@ -91,12 +93,11 @@ def test_with_a_heartbeat_it_is_known_how_late_a_stopped_replica_is(place: Site)
     assert found["lag_seconds"] > 0
     place.query("dbread1", "START REPLICA")
     place.query("dbwrite", "DROP TABLE manyreads.heartbeat")
-    wait_until(lambda: not has_heartbeat(place, "dbread1"), "dbread1 catches up")
+    wait_until(lambda: not place.query("dbread1", HEARTBEAT), "dbread1 catches up")
 
 
 def has_heartbeat(place: Site, name: str) -> bool:
-    made = place.query(name, "SHOW TABLES IN manyreads LIKE 'heartbeat'")
-    return bool(made and place.query(name, "SELECT * FROM manyreads.heartbeat"))
+    return bool(place.query(name, HEARTBEAT) and place.query(name, "SELECT * FROM manyreads.heartbeat"))
 
 
 def test_a_replica_that_lost_its_source_is_attached_without_a_copy(place: Site) -> None:

@@ -63,7 +63,7 @@ class Request:
     definitions: Definitions | None = None
     made: Prepared | None = None
     before: bytes = b""
-    whole: WholeReply | TransactionFlags | None = None
+    whole: WholeReply | TransactionFlags | None
     kept: Kept | None = None
     again: "tuple[Request, ...]" = ()
     given_up: float = 0.0
@@ -77,6 +77,7 @@ class Request:
         self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None
     ) -> None:
         self.at = None
+        self.whole = None
         self.code = packet[c.HEADER_SIZE]
         self.packet = packet
         self.statement = statement
