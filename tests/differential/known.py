@@ -109,8 +109,9 @@ def _rows_beside_others(difference: Difference) -> bool:
 def _rows_of_an_earlier_union(difference: Difference) -> bool:
     """FOUND_ROWS() behind a SELECT with LIMIT, for which MariaDB tells the rows of the UNION before that."""
     steps = difference.steps
-    asks = "FOUND_ROWS()" in steps[-1].text
-    return asks and "LIMIT" in "".join(step.text for step in steps[-2:-1]) and any("UNION" in s.text for s in steps)
+    found = [_text(steps[:at]) for at in range(1, len(steps)) if _FINDS.search(_text(steps[:at]) or "-")]
+    limited = bool(found) and "LIMIT" in found[-1]
+    return "FOUND_ROWS()" in _text(steps) and limited and any("UNION" in text for text in found)
 
 
 def _set_by_a_trigger(difference: Difference) -> bool:

@@ -99,6 +99,17 @@ class LastRan:
         """What has run on the server `name` has left warnings, or an error."""
         self.warnings, self.warned = name, True
 
+    def rows_at(self, server: str, *, under_way: bool) -> bool:
+        """Whether FOUND_ROWS() is known there, or will be that again if the statement `under_way` fails."""
+        return self.rows == server or (under_way and self._before[0] == server)
+
+    def rows_told(self, server: str, found: int) -> None:
+        """The connection to `server` goes, and has told what it knows."""
+        if self.rows == server:
+            self.rows, self.found_rows = "", found
+        if self._before[0] == server:
+            self._before = ("", found, self._before[2])
+
     def failed(self, request: Request, errno: int, *, begun: bool, mariadb: bool) -> None:
         """It was answered with an error, `begun` after it had given a result."""
         if request is not self._request:

@@ -73,9 +73,12 @@ class LastStatement:
         self._requests = requests
         self._mariadb = vendor is Vendor.MARIADB
 
-    def asks(self, server: str, on_primary: bool, *, last: bool) -> bool:
-        """Whether a connection has to be asked something before it goes; `last` says that it ran the last statement."""
-        return (last and self.kept is None) or (on_primary and self._state.wrote) or self.ran.rows == server
+    def asks(self, server: str, on_primary: bool, *, last: bool, under_way: bool = False) -> bool:
+        """Whether a connection has to be asked something before it goes; `last` says that it ran the last statement,
+        `under_way` that another connection is just running one."""
+        if (last and self.kept is None) or (on_primary and self._state.wrote):
+            return True
+        return self.ran.rows_at(server, under_way=under_way)
 
     def next_question(self, replies: list[bytes], *, warned: bool) -> bytes | None:
         """What it is asked after it has given these replies; None when that is all."""
@@ -93,8 +96,7 @@ class LastStatement:
             self.kept = kept
             if self.ran.warnings == server:
                 self.ran.warnings, self.warned = "", kept
-        if self.ran.rows == server:
-            self.ran.rows, self.ran.found_rows = "", kept.found_rows
+        self.ran.rows_told(server, kept.found_rows)
 
     def retold(self, request: Request) -> Request | bytes | Err:
         """A question about the last statement, changed if it cannot be asked as it is; or the answer to it."""
@@ -200,6 +202,11 @@ class LastStatement:
         request.again = again
         if request.route.target is LAST:
             request.route = _AGAIN
+        asks = request.statement.asks
+        read_at = self.ran.rows if asks == FOUND_ROWS else self.ran.server
+        if self._mariadb and not asks & WARNINGS and self.ran.has_warnings_beside(read_at):
+            # What is read again leaves none of those that were there.
+            self.ran.warnings, self.warned = "", UNKNOWN
         return request
 
     def _wants_insert_id(self, request: Request) -> bool:
@@ -223,15 +230,16 @@ class LastStatement:
         if self.kept is not None and not begins:
             request.before = NO_WARNINGS
 
-    def commanded(self, request: Request, server: str) -> None:
+    def commanded(self, request: Request, server: str, *, on_primary: bool) -> None:
         """Another command than a statement runs on the server of that name, which knows ROW_COUNT() from now on.
 
         Observed on MariaDB 10.11 and MySQL 9.7: FOUND_ROWS() and warnings are those of the statement before, except
         that COM_STMT_PREPARE, which leaves ROW_COUNT(), leaves no warnings; on MariaDB it does if it names no table.
-        Behind a read ROW_COUNT() is the same as behind a command.
         """
-        if not self.ran.again and request.code not in _SILENT:
-            self.kept, self.ran.server = None, server
+        if on_primary:
+            self.ran.primary = server
+        if request.code not in _SILENT:
+            self.kept, self.ran.server, self.ran.again = None, server, ()
         if request.code == c.COM_STMT_PREPARE and not self._keeps_warnings(request):
             self.ran.warnings, self.ran.warned, self.warned = server, False, None
             if self.kept is not None:

@@ -10,6 +10,7 @@ from proxy.session.core.machine import Machine
 from proxy.session.core.sentence import Sentence
 from proxy.session.running.handover import Handover
 from proxy.session.running.servers import Servers
+from proxy.session.running.turn import Turn
 from proxy.wire.errors import MalformedPacket
 
 log = logging.getLogger(__name__)
@@ -20,8 +21,8 @@ Parted = Callable[[Told | None], None]
 class Lending:
     """What one session lends. `under_way` is the connection that is asked for what only it knows, before it goes.
 
-    `sentence` tells of KILLs under way, `done` is called after each connection that was asked for, and `name` is the
-    client's, for the log. A connection has `within` seconds for its answers.
+    `sentence` tells of KILLs under way, `turn` of a statement, `done` is called after each connection that was asked
+    for, and `name` is the client's, for the log. A connection has `within` seconds for its answers.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Lending:
         servers: Servers,
         machine: Machine,
         sentence: Sentence,
+        turn: Turn,
         name: str,
         done: Callable[[], None],
         within: float,
@@ -39,6 +41,7 @@ class Lending:
         self._servers = servers
         self._machine = machine
         self._ran = machine.last.ran
+        self._turn = turn
         self._name = name
         self._done = done
         self._within = within
@@ -79,7 +82,8 @@ class Lending:
         """Give `link` up, and call `done` with what it has, or with None if it has to stay."""
         last, on_primary = self._is_last(link), self._servers.is_primary(link.server)
         parted = functools.partial(self._parted, link, done, last, on_primary)
-        if self._machine.last.asks(link.server.name, on_primary, last=last):
+        under_way = self._turn.request is not None
+        if self._machine.last.asks(link.server.name, on_primary, last=last, under_way=under_way):
             link.resume_reading()
             ask = functools.partial(self._machine.last.next_question, warned=last and self._ran.warned)
             self._handover = Handover(self._owner, link, ask, parted, self._within)

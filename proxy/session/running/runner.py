@@ -75,7 +75,7 @@ class Runner:
         self._deadline = deadline = Deadline(context, identity, turn, sentence, self._kill_over)
         # Not before the servers know what a new connection has by itself.
         machine.state.repeatable.limit_time(deadline.setting)
-        self._lending = Lending(self, servers, machine, sentence, name, self._go_on, settings.connect_timeout)
+        self._lending = Lending(self, servers, machine, sentence, turn, name, self._go_on, settings.connect_timeout)
         self._summons = Summons(context.monitor, servers, self, self._go_on)
         self._killer = Killer(context, identity, machine, client.presence, self)
         self._twin = Twin(machine, self, self._go_on)

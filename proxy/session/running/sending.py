@@ -144,7 +144,8 @@ class Sending:
         elif request.code == c.COM_RESET_CONNECTION:
             self._machine.last.began(link.server.name)
         elif request.reply is not Reply.NONE:
-            self._machine.last.commanded(request, link.server.name)
+            on_primary = self._servers.is_primary(link.server)
+            self._machine.last.commanded(request, link.server.name, on_primary=on_primary)
         if self._turn.client_slow:
             link.pause_reading()
         if request.streamed:

@@ -24,6 +24,7 @@ def rows(*found: tuple[bytes, ...]) -> bytes:
 
 
 WARNING = rows((b"Warning", b"1642", b"a warning"))
+NUMBERS_ALONE = rows((b"0", b"0", b"1"))
 NUMBERS = rows((b"0", b"0", b"1", *(b"1642" for _ in range(13))))
 
 
@@ -41,7 +42,7 @@ class Told(Session):
 
     def commands(self, code: int, rest: bytes = b"a") -> None:
         """A command on the primary that is no statement."""
-        self.last.commanded(self.request(frame(bytes((code,)) + rest, 0)), PRIMARY)
+        self.last.commanded(self.request(frame(bytes((code,)) + rest, 0)), PRIMARY, on_primary=True)
 
     def loses(self, name: str = PRIMARY) -> None:
         """The connection goes to another session, and says what it knows."""
@@ -339,3 +340,36 @@ def test_the_list_of_warnings_outlasts_some_questions_on_mysql(text: str, warned
     told.runs("INSERT INTO t VALUES (1)", warns=True)
     told.runs(text)
     assert told.last.ran.warned is warned
+
+
+def test_rows_found_before_a_statement_are_asked_for_while_that_may_still_fail() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA)
+    failing = told.request(query("SELECT * FROM missing"))
+    told.last.sent(failing, PRIMARY, on_replica=False)
+    asked = [told.last.asks(REPLICA, False, last=False, under_way=under_way) for under_way in (True, False)]
+    assert asked == [True, False]
+    told.last.keep([NUMBERS_ALONE], Seen(), REPLICA, False, last=False)
+    told.last.failed(failing, 1146, begun=False)
+    assert (told.last.ran.rows, told.last.ran.found_rows) == ("", 1)
+
+
+def test_reading_once_more_leaves_no_warnings_of_the_primary() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA)
+    told.commands(c.COM_INIT_DB)
+    told.last.left_warnings(c.COM_INIT_DB, PRIMARY)
+    asks = told.request(query("SELECT FOUND_ROWS() INTO @a"))
+    assert told.last.retold(asks) is asks
+    told.last.sent(asks, PRIMARY, on_replica=False)
+    assert told.asks() == ""
+
+
+def test_a_command_behind_a_read_is_asked_about_where_it_ran() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA)
+    told.commands(c.COM_INIT_DB)
+    texts = ("SELECT ROW_COUNT()", "SELECT ROW_COUNT(); DO 1", "SET @a = ROW_COUNT()")
+    assert [told.asks(text) for text in texts] == [PRIMARY] * len(texts)
+    assert not told.last.ran.again
+    assert told.asks("SELECT FOUND_ROWS()") == REPLICA

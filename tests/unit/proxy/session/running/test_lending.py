@@ -9,6 +9,7 @@ from proxy.routing.told import Told
 from proxy.session.core.sentence import Sentence
 from proxy.session.running.lending import Lending
 from proxy.session.running.servers import Servers
+from proxy.session.running.turn import Turn
 from proxy.session.shared.context import Context
 from proxy.wire.clientlogin import Safety
 from proxy.wire.exchange import Exchange
@@ -73,7 +74,7 @@ def test_an_ending_session_gives_no_connection_away_that_it_is_about_to_leave_be
     primary, replica = Server(PRIMARY, "a", 1, Role.PRIMARY), Server(REPLICA, "b", 1, Role.REPLICA)
     shared, machine = Shared(primary), Session().machine
     servers = Servers(cast(Context, shared), cast(Identity, None), machine.state, machine.last.ran, "test")
-    lending = Lending(cast(Owner, None), servers, machine, Sentence(), "test", lambda: None, 5.0)
+    lending = Lending(cast(Owner, None), servers, machine, Sentence(), Turn(), "test", lambda: None, 5.0)
     links = [Link(replica), Link(primary)]
     for link in links:
         servers.links.add(link)
