@@ -21,7 +21,7 @@ _RETOLD: Final = re.compile(
 # What finds rows, or may do so: an execution of what was prepared as well.
 _FINDS: Final = re.compile(r"SELECT (?!no_such|\* FROM no_such)|^(TABLE|VALUES) |SHOW|DESC|CALL|EXECUTE|INTO @")
 # Behind these nobody knows whether MariaDB still has the warnings of before.
-_MAY_USE_TABLES: Final = re.compile(r"CALL|EXECUTE|SHOW|FLUSH|twice|notes|INTO @|;")
+_MAY_USE_TABLES: Final = re.compile(r"CALL|EXECUTE|SHOW|FLUSH|twice|notes|INTO @|;|SET STATEMENT")
 # With the length of the message.
 _NUMBER_OF_STATEMENT: Final = re.compile(
     rb".(?=The statement|Unknown prepared)|(?<=statement )\(\d+\)|(?<=handler )\(\d+\)", re.DOTALL
@@ -144,7 +144,8 @@ def _of_another_type(difference: Difference) -> bool:
 def _behind_a_change_of_user(difference: Difference) -> bool:
     """FOUND_ROWS() of before a COM_CHANGE_USER, which outlasts that on servers."""
     changed = any(step.kind is Kind.CHANGE_USER for step in difference.steps[:-1])
-    return changed and "FOUND_ROWS()" in _text(difference.steps)
+    asked = [step.text for step in difference.steps if "FOUND_ROWS()" in step.text]
+    return changed and ("FOUND_ROWS()" in _text(difference.steps) or (bool(asked) and "@" in difference.steps[-1].text))
 
 
 def _default_autocommit(difference: Difference) -> bool:

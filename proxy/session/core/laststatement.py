@@ -44,8 +44,10 @@ _WITHOUT_TABLES: Final = frozenset(
     "do user-variable primary-function unknown set-expression set-global connection-variable next-transaction "
     "deallocate unlock xa".split()
 )
-# Of a query among them that uses some, as far as parentheses do not hide it.
-_FROM: Final = re.compile(rb"\s*(?:SELECT|WITH)\b(?:[^()]|\([^()]*\))*?\bFROM\s+(?!DUAL\b)", re.IGNORECASE)
+# Of a query among them that uses some, outside of parentheses.
+_FROM: Final = re.compile(rb"\s*(?:SELECT|WITH)\b[^()]*?\bFROM\s+(?!DUAL\b)", re.IGNORECASE)
+_INNERMOST: Final = re.compile(rb"\([^()]*\)")
+_DEEPEST: Final = 32
 _LISTING: Final = re.compile(rb"\s*(?:SHOW|GET)\b", re.IGNORECASE)
 # On MariaDB they are tables.
 _SEQUENCE: Final = re.compile(rb"\bVALUE\s+FOR\b|\b(?:NEXT|LAST|SET)VAL\s*\(", re.IGNORECASE)
@@ -292,7 +294,13 @@ class LastStatement:
     def _has_tables(self, request: Request) -> bool:
         """Of queries for the primary it is not known from the statement's facts which tables they read."""
         text = self._text(request)
-        return _FROM.match(text) is not None or _SEQUENCE.search(text) is not None
+        if _SEQUENCE.search(text) is not None:
+            return True
+        for _ in range(_DEEPEST):
+            text, count = _INNERMOST.subn(b" ", text)
+            if not count:
+                break
+        return _FROM.match(text) is not None
 
     def _text(self, request: Request) -> bytes:
         """A statement's text, or that of one to be prepared."""

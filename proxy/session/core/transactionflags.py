@@ -9,13 +9,13 @@ from typing import Final
 from proxy.wire import constants as c
 from proxy.wire.framing import PacketReader, frame
 
-_FLAGS: Final = c.SERVER_STATUS_IN_TRANS | c.SERVER_STATUS_IN_TRANS_READONLY
+_FLAGS: Final = c.SERVER_STATUS_IN_TRANS | c.SERVER_STATUS_IN_TRANS_READONLY | c.SERVER_STATUS_AUTOCOMMIT
 # Of an EOF packet, and of the OK packet that takes its place, neither of which counts rows or has an insert id here.
 _STATUS_AT: Final = 3
 
 
 class TransactionFlags:
-    """Passes a reply on with the transaction that the flags in `status` tell of."""
+    """Passes a reply on with what the flags in `status` tell of transactions."""
 
     def __init__(self, status: int) -> None:
         self._flags = status & _FLAGS

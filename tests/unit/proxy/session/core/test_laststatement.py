@@ -76,6 +76,7 @@ class Told(Session):
         ("SELECT a FROM t FOR UPDATE", PRIMARY),
         ("SELECT LAST_INSERT_ID() + 1, a FROM t", PRIMARY),
         ("SELECT f(1) FROM t", PRIMARY),
+        ("SELECT GET_LOCK(CONCAT('a', LOWER('B')), 0), a FROM t", PRIMARY),
         ("SELECT NEXT VALUE FOR s", PRIMARY),
         ("DO NEXTVAL(s)", PRIMARY),
         ("SELECT LAST_INSERT_ID(), (SELECT MAX(a) FROM t)", "told"),

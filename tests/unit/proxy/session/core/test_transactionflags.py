@@ -27,14 +27,14 @@ def test_a_transaction_that_is_over_is_told_of_no_more() -> None:
 
 
 def test_it_comes_in_pieces() -> None:
-    flags, data = TransactionFlags(IN_TRANS), reply(AUTOCOMMIT)
+    flags, data = TransactionFlags(AUTOCOMMIT | IN_TRANS), reply(AUTOCOMMIT)
     pieces = [flags.feed(data[at : at + 1], over=False, failed=False) for at in range(len(data))]
     assert b"".join(pieces) == reply(AUTOCOMMIT | IN_TRANS)
     assert pieces[-1]
 
 
 def test_a_reply_that_broke_off_is_no_part_of_the_next_one() -> None:
-    flags = TransactionFlags(IN_TRANS)
+    flags = TransactionFlags(AUTOCOMMIT | IN_TRANS)
     assert flags.feed(b"\1\0\0", over=False, failed=False) == b""
     flags.begin()
     assert flags.feed(reply(AUTOCOMMIT), over=True, failed=False) == reply(AUTOCOMMIT | IN_TRANS)
