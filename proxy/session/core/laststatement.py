@@ -46,6 +46,9 @@ _WITHOUT_TABLES: Final = frozenset(
 )
 # Of a query among them that uses some, outside of parentheses.
 _FROM: Final = re.compile(rb"\s*(?:SELECT|WITH)\b[^()]*?\bFROM\s+(?!DUAL\b)", re.IGNORECASE)
+_QUERY: Final = re.compile(rb"\s*(?:SELECT|WITH)\b", re.IGNORECASE)
+# A longer text is taken for one that uses some: looking at it would hold up all sessions.
+_LONGEST: Final = 64 * 1024
 _INNERMOST: Final = re.compile(rb"\([^()]*\)")
 _DEEPEST: Final = 32
 _LISTING: Final = re.compile(rb"\s*(?:SHOW|GET)\b", re.IGNORECASE)
@@ -62,8 +65,8 @@ _ASKS: Final = re.compile(rb"last_insert_id|@@(?:\w+\.)?identity", re.IGNORECASE
 
 class LastStatement:
     """One session's. `kept` is what its connection has told before it went; None while that is there to be asked.
-    `ran` tells where it ran. `warned` is the same about warnings, which
-    some statements leave as they are. `_own` is the last error that the proxy has answered a command with."""
+    `ran` tells where it ran. `warned` is the same about warnings, which some statements leave as they are. `_own` is
+    the last error that the proxy has answered a command with."""
 
     def __init__(self, state: SessionState, steps: Steps, requests: Requests, vendor: Vendor) -> None:
         self.kept: Kept | None = None
@@ -268,7 +271,7 @@ class LastStatement:
         self.kept = kept = request.kept
         if kept is None:
             keeps = self._keeps_warnings(request)
-            if not keeps and self._may_keep_warnings(request) and self.ran.has_warnings_beside(server):
+            if not keeps and self.ran.has_warnings_beside(server) and self._may_keep_warnings(request):
                 self.ran.warnings, self.warned, keeps = "", UNKNOWN, True
             self.ran.sent(request, server, on_replica=on_replica, keeps_warnings=keeps)
             return
@@ -294,8 +297,10 @@ class LastStatement:
     def _has_tables(self, request: Request) -> bool:
         """Of queries for the primary it is not known from the statement's facts which tables they read."""
         text = self._text(request)
-        if _SEQUENCE.search(text) is not None:
+        if len(text) > _LONGEST or _SEQUENCE.search(text) is not None:
             return True
+        if _QUERY.match(text) is None:
+            return False
         for _ in range(_DEEPEST):
             text, count = _INNERMOST.subn(b" ", text)
             if not count:

@@ -131,8 +131,7 @@ class Context:
     those of the configuration. `failures` are those of logins, `logins_refused` counts why.
     `addresses` counts connections by client, `traffic` what each server (by name) got,
     `usages` what users ran, and `book` what is to be added to all that; `volume` are the bytes of
-    all clients; `journal` is the log of statements, `spans`
-    what makes spans of them if they are traced.
+    all clients; `journal` is the log of statements, `spans` what makes spans of them if they are traced.
     `processes` share the limits. `colleagues` are all of them; `others` tells how many clients they have beside this
     one, and `counted` is called with how many this one has.
     `accepting` tells whether clients are let in, `draining` that the process stops, `hurrying` that half its time for

@@ -374,3 +374,11 @@ def test_a_command_behind_a_read_is_asked_about_where_it_ran() -> None:
     assert [told.asks(text) for text in texts] == [PRIMARY] * len(texts)
     assert not told.last.ran.again
     assert told.asks("SELECT FOUND_ROWS()") == REPLICA
+
+
+def test_a_long_text_is_not_looked_at_for_tables() -> None:
+    told = Told()
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.loses()
+    told.runs(f"DO {'(' * 40_000}1{')' * 40_000}")
+    assert told.asks() == PRIMARY
