@@ -43,10 +43,14 @@ def _shared_cluster(item: pytest.Item) -> Cluster | None:
     return found if isinstance(found, Cluster) else None
 
 
+# Of every server and from its start, as one that a test restarts forgets what was set meanwhile.
+OPTIONS = {"max_allowed_packet": str(64 * 1024 * 1024), "max_connections": "400"}
+
+
 @pytest.fixture(scope="session", params=list(Flavor))
 def shared_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A primary and two replicas in step with it. Tests leave it as they found it, apart from schemas of their own."""
-    with replicating_cluster(Flavor(request.param)) as cluster:
+    with replicating_cluster(Flavor(request.param), options=OPTIONS) as cluster:
         yield cluster
 
 

@@ -300,9 +300,6 @@ def test_statements_that_are_all_different(shared_cluster: Cluster, fresh_proxy:
 
 def test_idle_connections(shared_cluster: Cluster, fresh_proxy: ProxyProcess) -> None:
     count = 300
-    for server in shared_cluster.servers:
-        with direct(shared_cluster, server) as connection:
-            run(connection, f"SET GLOBAL max_connections = {count + 100}")
     with ExitStack() as stack:
         growth = Growth(fresh_proxy.process.pid)
         clients = [stack.enter_context(logged_in(shared_cluster, fresh_proxy)) for _ in range(count)]

@@ -32,9 +32,6 @@ MEBIBYTE = 1024 * 1024
 
 @pytest.fixture(scope="module", autouse=True)
 def schema(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[None]:
-    for server in shared_cluster.servers:
-        with direct(shared_cluster, server) as connection:
-            run(connection, f"SET GLOBAL max_allowed_packet = {64 * MEBIBYTE}")
     with protocol_schema(shared_cluster, shared_proxy):
         yield
 

@@ -146,9 +146,6 @@ def test_it_begins_slowly(shared_cluster: Cluster, proxy: ProxyProcess, authorit
 def test_large_packets_in_both_directions(
     shared_cluster: Cluster, proxy: ProxyProcess, authority: Authority, version: ssl.TLSVersion
 ) -> None:
-    for server in shared_cluster.servers:
-        with direct(shared_cluster, server) as connection:
-            run(connection, f"SET GLOBAL max_allowed_packet = {64 * MEBIBYTE}")
     context = client_context(authority.certificate)
     context.minimum_version = context.maximum_version = version
     sql = f"SELECT SHA2('{'x' * 18 * MEBIBYTE}', 256) AS sent, REPEAT('y', {20 * MEBIBYTE}) AS got"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from replication.sandbox import Cluster
-from tests.integration.drivers.endpoint import LARGEST_PACKET, SCHEMA, Account, Endpoint, Endpoints
+from tests.integration.drivers.endpoint import SCHEMA, Account, Endpoint, Endpoints
 from tests.integration.drivers.processes import program
 from tests.support.clients import connect, direct, run
 from tests.support.proxies import ProxyProcess
@@ -20,9 +20,6 @@ OTHER = Account("other", "another password")
 @pytest.fixture(scope="session")
 def endpoints(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[Endpoints]:
     """The primary and the proxy. Both know the accounts already: the first login of all may need more of a driver."""
-    for server in shared_cluster.servers:
-        with direct(shared_cluster, server) as connection:
-            run(connection, f"SET GLOBAL max_allowed_packet = {LARGEST_PACKET}")
     primary = shared_cluster.servers[0]
     with direct(shared_cluster, primary) as connection:
         run(connection, f"CREATE USER {OTHER.user}@'%' IDENTIFIED BY '{OTHER.password}'")

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 SCHEMA: Final = "drivers_test"
 MEBIBYTE: Final = 1024 * 1024
-LARGEST_PACKET: Final = 64 * MEBIBYTE
 UNICODE: Final = "Grüße, 世界, 🎉 'quoted' \"twice\" \\ %"
 TABLE: Final = """CREATE TABLE item (
     id INT PRIMARY KEY AUTO_INCREMENT, amount DECIMAL(10, 2), ratio DOUBLE, big BIGINT UNSIGNED, moment DATETIME(6),
