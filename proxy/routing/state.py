@@ -166,6 +166,9 @@ class SessionState:
             elif isinstance(effect, e.Prepare):
                 # The error can be that of the text to be prepared, and what had the name before is gone then, too.
                 self.repeatable.named.forget(effect.name)
+                if begun:
+                    # It was one of several statements, and a later one may have failed.
+                    self.pins.add(_TEXT_PREPARE, effect.name)
             elif not_begun:
                 continue
             elif begun or not isinstance(effect, e.Pin) or may_hold_on_error(effect):

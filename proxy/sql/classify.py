@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from proxy.sql import changes, locking, own, prepares, questions, transactions
 from proxy.sql.builtins import builtins_of, readers_of
 from proxy.sql.comments import ServerVersion, Unreadable, uncomment
-from proxy.sql.effects import UNTOLD, Effect, Hold, Pin, SetUserVariable, UseSchema
+from proxy.sql.effects import UNTOLD, Effect, Hold, Pin, Prepare, SetUserVariable, UseSchema
 from proxy.sql.lexer import digest, split_statements, without_leading_comments
 from proxy.sql.mentions import NAMED_LOCK, into_variables, mentions, plain_lock_calls
 from proxy.sql.programs import joined
@@ -272,7 +272,7 @@ def several(verdicts: list[Verdict], *, mariadb: bool) -> Verdict:
         return Verdict(Statement(Kind.READ, "read", reads=reads, variables=variables), alone)
     statement = primary(
         MULTI_STATEMENT,
-        *(effect for statement in statements for effect in statement.effects),
+        *(_among_others(effect) for statement in statements for effect in statement.effects),
         writes=any(statement.writes for statement in statements),
         written=_union(statement.written for statement in statements),
         defines=any(statement.defines for statement in statements),
@@ -281,6 +281,11 @@ def several(verdicts: list[Verdict], *, mariadb: bool) -> Verdict:
     keeps_found_rows = all(statement.keeps_found_rows for statement in statements)
     asks = questions.asked_of_several(statements, mariadb=mariadb)
     return Verdict(replace(statement, asks=asks, keeps_found_rows=keeps_found_rows), alone)
+
+
+def _among_others(effect: Effect) -> Effect:
+    """An effect of one of several statements: what was prepared there is not prepared again by running all of them."""
+    return replace(effect, statement=None) if isinstance(effect, Prepare) else effect
 
 
 def _union(sets: Iterable[frozenset[_T] | None]) -> frozenset[_T] | None:

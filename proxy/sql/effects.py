@@ -127,7 +127,8 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """PREPARE as text; `statement` is what the text is, None when it is not a literal."""
+    """PREPARE as text; `statement` is what the text is, None when it cannot be prepared again: it is not a literal, or
+    one of several statements, whose text does more."""
 
     name: str
     statement: "Statement | None"

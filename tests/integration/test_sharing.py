@@ -185,6 +185,25 @@ def test_a_temporary_table_is_seen_by_its_session_alone(session: Open) -> None:
     assert run(owner, "SELECT COUNT(*) FROM mine") == ((2,),)
 
 
+def test_what_was_run_beside_a_prepare_is_not_run_again(session: Open) -> None:
+    owner = session(user=LOW, password="low", client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS)
+    with owner.cursor() as cursor:
+        cursor.execute("PREPARE five FROM 'SELECT 5 FROM DUAL FOR UPDATE'; BEGIN")
+        while cursor.nextset():
+            pass
+    run(owner, "COMMIT")
+    # Each of these transactions needs a connection of its own; the last one would get the owner's, were it to spare.
+    holders = [low(session) for _ in range(FEW)]
+    for text in ("BEGIN", "ROLLBACK"):
+        for holder in holders:
+            with suppress(pymysql.err.MySQLError):
+                run(holder, text)
+    assert run(owner, "EXECUTE five") == ((5,),)
+    run(owner, "DO 1")
+    assert owner._result is not None
+    assert not owner._result.server_status & c.SERVER_STATUS_IN_TRANS
+
+
 def test_a_user_lock_is_its_sessions(session: Open) -> None:
     owner, rival, *others = [low(session) for _ in range(3 * FEW)]
     assert run(owner, "SELECT GET_LOCK('sharing', 0)") == ((1,),)

@@ -14,6 +14,7 @@ from proxy.session.core.prepared import Prepared
 from proxy.session.core.request import Ran, Request
 from proxy.session.core.seenreads import not_as_it_is, to_repeat
 from proxy.sql import effects as e
+from proxy.sql.classify import MULTI_STATEMENT
 from proxy.sql.statement import DIAGNOSTIC, PRIMARY, READ, SESSION, TRANSACTION, Table
 from proxy.sql.transactions import SAVEPOINTS
 from proxy.wire import constants as c
@@ -254,7 +255,9 @@ def tables_of(request: Request, schema: str) -> set[Table]:
 
 
 def _shapes_next(request: Request) -> bool:
-    """Whether it says what the next transaction is to be: SET TRANSACTION."""
+    """Whether it says what the next transaction is to be, and nothing else: SET TRANSACTION."""
+    if request.statement.reason == MULTI_STATEMENT:
+        return False
     return any(isinstance(effect, e.SetTransaction) and not effect.session for effect in request.statement.effects)
 
 

@@ -85,6 +85,13 @@ def test_a_transaction_is_kept_from_its_beginning_to_its_end() -> None:
     assert not (memory.held)
 
 
+def test_a_write_beside_what_shapes_the_next_transaction_is_no_part_of_that() -> None:
+    logged = Logged()
+    logged.query(f"{INSERT}; SET TRANSACTION READ WRITE", AUTOCOMMIT)
+    logged.begun(INSERT)
+    assert logged.texts == [b"BEGIN", INSERT.encode()]
+
+
 def test_what_runs_outside_of_transactions_is_not_kept() -> None:
     logged = Logged()
     logged.query(INSERT, AUTOCOMMIT)
@@ -363,6 +370,7 @@ def test_reads_of_a_replica_that_were_run_again_are_part_of_it() -> None:
         ("BEGIN", "commits", ""),
         ("SET autocommit = 1", "commits", ""),
         ("SET TRANSACTION READ ONLY", "commits", ""),
+        (f"{INSERT}; SET TRANSACTION READ ONLY", "multi-statement", "multi-statement"),
         (COMMIT, "commit", "commit"),
         ("ROLLBACK", "commit", "commit"),
         ("CREATE TABLE u (a INT)", "other-write", "other-write"),
