@@ -78,8 +78,8 @@ def _servers(before: Status, now: Status) -> Table:
 def _lag(server: Status) -> str:
     """The primary has none."""
     if server["lag"] is None:
-        return "" if server["role"] == "primary" else "?"
-    return f"{server['lag']:g} s"
+        return "" if server["role"] == "primary" else "unknown"
+    return f"{round(server['lag'], 2):g} s"
 
 
 def _digests(digests: list[Status], width: int) -> Table:

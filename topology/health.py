@@ -170,7 +170,7 @@ def fail(track: Track, reason: str, now: float) -> Track:
         track = replace(track, breaker=track.breaker.broken(now))
     circuit = track.breaker.circuit(now)
     told = "; ".join(filter(None, (reason, track.breaker.told(now))))
-    state = replace(track.state, health=HEALTH_OF[Cause.FAILED_IN_USE], reason=told, circuit=circuit)
+    state = _silent(track.state, Cause.FAILED_IN_USE, told, circuit)
     return replace(track, state=state, good=0, bad=FAILURES_TO_FALL, cause=Cause.FAILED_IN_USE)
 
 
@@ -330,5 +330,10 @@ def _after_bad(track: Track, cause: Cause, reason: str) -> Track:
     bad = track.bad + 1
     if track.state.health is Health.HEALTHY and bad < FAILURES_TO_FALL:
         return replace(track, state=replace(track.state, reason=reason), good=0, bad=bad)
-    state = replace(track.state, health=HEALTH_OF[cause], reason=reason)
+    state = _silent(track.state, cause, reason, track.state.circuit)
     return replace(track, state=state, good=0, bad=bad, cause=cause)
+
+
+def _silent(state: ServerState, cause: Cause, reason: str, circuit: Circuit) -> ServerState:
+    """The state of a server that does not answer: how far it was behind says nothing of how far it is."""
+    return replace(state, health=HEALTH_OF[cause], reason=reason, lag=None, circuit=circuit)

@@ -45,6 +45,12 @@ def state(name: str, expected: str) -> str:
     return f"document.querySelector('[aria-label^=\"{name}: {expected}\"]') !== null"
 
 
+def behind(name: str, expected: str) -> str:
+    """The value below "Behind" in the server's card."""
+    terms = f"[...document.querySelectorAll('[aria-label^=\"{name}:\"] dt')]"
+    return f"{terms}.find((term) => term.textContent === 'Behind').nextSibling.textContent === {expected!r}"
+
+
 def says(element: str, text: str) -> str:
     return f"document.getElementById('{element}')?.textContent.includes({text!r})"
 
@@ -77,6 +83,8 @@ def test_a_replica_is_killed_and_comes_back(cluster: Cluster) -> None:
             await asyncio.to_thread(cluster.server("dbread1").kill)
             await page.wait_for(state("dbread1", "down"))
             await page.wait_for("document.title === '2/3 healthy - manyreads'")
+            await page.wait_for(behind("dbread1", "unknown"))
+            await page.wait_for(says("flow", "lag unknown"))
             await asyncio.to_thread(cluster.server("dbread1").start)
             await page.wait_for(state("dbread1", "healthy"))
             assert await page.value(NAMELESS) == 0

@@ -55,6 +55,7 @@ def test_states_change_while_a_replica_is_killed_and_comes_back(cluster: Cluster
             await asyncio.to_thread(cluster.server("dbread1").kill)
             await page.wait_for(state("dbread1", "UNREACHABLE"))
             await page.wait_for(says("events", "dbread1: HEALTHY -> UNREACHABLE"))
+            await page.wait_for("document.querySelector('[aria-label^=dbread1]').innerText.includes('unknown')")
             await asyncio.to_thread(cluster.server("dbread1").start)
             await page.wait_for(state("dbread1", "HEALTHY"))
             assert page.problems == []

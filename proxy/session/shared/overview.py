@@ -11,7 +11,7 @@ from proxy.logs import RECENT
 from proxy.routing.policy import routes
 from proxy.session.shared.context import Context
 from proxy.sql.tally import UNREMEMBERED
-from topology.servers import ServerState
+from topology.servers import Health, ServerState
 from topology.shares import FULL
 
 # The state of each of several servers that accept writes.
@@ -48,7 +48,8 @@ def _server(context: Context, state: ServerState, given: Mapping[str, Given]) ->
     health, reason = str(state.health), state.reason
     if name in snapshot.rivals:
         health, reason = SPLIT, "several servers accept writes"
-    fresh = on_primary or context.monitor.freshness.fresh(name)
+    # What was confirmed of a server that is down may have gone with it.
+    fresh = on_primary or (state.health is not Health.DOWN and context.monitor.freshness.fresh(name))
     weight, share = (None, None) if on_primary else _weight(state)
     return ServerView(state.server, health, reason, state.lag, fresh, traffic.reads, traffic.others, weight, share)
 

@@ -42,7 +42,7 @@ BEFORE: dict[str, Any] = {
     "uptime": 10.0,
     "draining": False,
     "event_loop_late": 0.001,
-    "servers": [SERVER, {**SERVER, "name": "dbread1", "role": "replica", "state": "down", "lag": 1.0, "fresh": False}],
+    "servers": [SERVER, {**SERVER, "name": "dbread1", "role": "replica", "state": "down", "lag": None, "fresh": False}],
     "freshness": {"waiting": 0},
     "digests": [DIGEST],
     "sessions": {"all": 1, "limit": 100, "shown": [SESSION]},
@@ -70,7 +70,7 @@ def test_rates_are_per_second() -> None:
     (primary,) = (line.split() for line in text.split("\n") if line.startswith("dbwrite"))
     assert primary == ["dbwrite", "primary", "healthy", "yes", "0", "25", "1", "5", "1"]
     (replica,) = (line.split() for line in text.split("\n") if line.startswith("dbread1"))
-    assert replica == ["dbread1", "replica", "down", "1", "s", "no", "2,000", "0", "1", "5", "1"]
+    assert replica == ["dbread1", "replica", "down", "unknown", "no", "2,000", "0", "1", "5", "1"]
 
 
 def test_statements_and_sessions() -> None:

@@ -109,6 +109,16 @@ def test_a_failure_in_use_counts_at_once_and_two_good_probes_mend_it() -> None:
     assert judged(track, GOOD).state.usable
 
 
+def test_of_a_server_that_does_not_answer_the_lag_is_not_known() -> None:
+    track = judged(begin(REPLICA), GOOD)
+    assert track.state.lag == 0
+    assert fail(track, "connection reset", 0.0).state.lag is None
+    for probe in "bb":
+        track = judged(track, SEEN[probe])
+    assert (track.state.health, track.state.lag) == (Health.DOWN, None)
+    assert judged(track, GOOD).state.lag == 0
+
+
 def probed(track: Track, at: float) -> Track:
     return judged(track, replace(GOOD, ended=at))
 
