@@ -26,6 +26,7 @@ from replication.replicator import ensure_replicator
 from replication.report import Reporter, SilentReporter
 from replication.statements import Source, dialect
 from replication.survey import logged_gtid, survey
+from replication.together import Begin, finishing
 from replication.waiting import wait_for_all
 from topology.environment import Deployment
 from topology.errors import ConfigError, ManyreadsError
@@ -230,13 +231,14 @@ async def _bring_into_step(run: _Run, plan: ReplicaPlan) -> ReplicaResult:
     for warning in plan.warnings:
         run.reporter.warn(plan.facts.name, warning)
     await _renumber(run, plan)
-    copied = await _copy(run, plan) if plan.action in COPYING else None
-    server = copied.server if copied else plan.facts.server
-    await _connect_to_source(run, plan, server, copied)
-    if plan.action is not Action.LEAVE:
-        await _settle(run, plan, server)
-    elif _has_another_primary(run, plan):
-        await _note(run, plan, server, plan.facts.applied)
+    async with finishing() as begin:
+        copied = await _copy(run, plan, begin) if plan.action in COPYING else None
+        server = copied.server if copied else plan.facts.server
+        await _connect_to_source(run, plan, server, copied)
+        if plan.action is not Action.LEAVE:
+            await _settle(run, plan, server)
+        elif _has_another_primary(run, plan):
+            await _note(run, plan, server, plan.facts.applied)
     return _done(plan, server, copied)
 
 
@@ -253,7 +255,7 @@ async def _renumber(run: _Run, plan: ReplicaPlan) -> None:
         run.reporter.warn(plan.facts.name, f"{message}; write that into its configuration file before it restarts")
 
 
-async def _copy(run: _Run, plan: ReplicaPlan) -> Copied:
+async def _copy(run: _Run, plan: ReplicaPlan, begin: Begin) -> Copied:
     job = CopyJob(
         run.primary,
         plan.facts,
@@ -262,6 +264,7 @@ async def _copy(run: _Run, plan: ReplicaPlan) -> Copied:
         run.reporter,
         run.turn,
         (run.source.host, run.source.port),
+        begin,
         run.options.parallel,
         run.options.wait,
     )

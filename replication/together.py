@@ -1,13 +1,15 @@
 """Several tasks that end together, with one error if one fails, and work that nothing interrupts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from topology.errors import ManyreadsError
 
 T = TypeVar("T")
+Begin = Callable[[Coroutine[Any, Any, None]], None]
+"""Begins some work and does not wait for it."""
 
 
 @asynccontextmanager
@@ -37,6 +39,20 @@ async def both(first: Awaitable[T], second: Awaitable[T]) -> tuple[T, T]:
     if isinstance(other, BaseException):
         raise other
     return one, other
+
+
+@asynccontextmanager
+async def finishing() -> AsyncIterator[Begin]:
+    """What the function it gives begins goes on beside the block, and is finished at its end, however that ends."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def begin(work: Coroutine[Any, Any, None]) -> None:
+        tasks.append(asyncio.create_task(work))
+
+    try:
+        yield begin
+    finally:
+        await asyncio.gather(*tasks)
 
 
 async def uninterrupted(work: Awaitable[T]) -> T:

@@ -8,6 +8,7 @@ from replication.copy.indexes import add_keys
 from replication.copy.job import CopyJob, Tally
 from replication.copy.layout import plan_tables
 from replication.copy.loading import loading_sessions
+from replication.copy.redolog import larger_log
 from replication.copy.snapshot import Snapshot
 from replication.facts import Phase
 from replication.together import together
@@ -60,7 +61,11 @@ async def fill(job: CopyJob, view: Snapshot, place: Place) -> Tally:
     of_rows = view.catalog.rows
     tally = Tally(lambda rows, size, seconds: job.reporter.copied(name, rows, of_rows, size, seconds))
     indexes = _Indexes(place.catalog(view.catalog))
-    async with loading_sessions(job.target.server, job.target, job.parallel, view.catalog.bytes) as sessions:
+    server = job.target.server
+    async with (
+        larger_log(server, job.target, view.catalog.bytes, job.begin),
+        loading_sessions(server, job.target, job.parallel) as sessions,
+    ):
         kept = await place.lay_out(view, sessions[0])
         await job.engine.move(view, sessions, job.target.vendor, tally.add, kept, place.table, indexes.build)
         job.reporter.say(name, f"copied {tally.rows:,} rows, {tally.bytes / 1e6:,.1f} MB")

@@ -9,6 +9,7 @@ from replication.actions import Users
 from replication.copy.engine import Engine
 from replication.facts import UNFINISHED, ServerFacts
 from replication.report import Reporter
+from replication.together import Begin
 from topology.servers import Server
 
 
@@ -16,8 +17,8 @@ from topology.servers import Server
 class CopyJob:
     """What is copied from where to where, and how; all copies from one primary share `turn`.
 
-    `address` is host and port under which the target reaches the primary. `wait` is in seconds, for a server that
-    starts anew.
+    `address` is host and port under which the target reaches the primary. `begin` is for what may go on when the copy
+    has ended, while the replica is attached. `wait` is in seconds, for a server that starts anew.
     """
 
     primary: ServerFacts
@@ -27,6 +28,7 @@ class CopyJob:
     reporter: Reporter
     turn: asyncio.Lock
     address: tuple[str, int]
+    begin: Begin
     parallel: int = 4
     wait: float = 600.0
 

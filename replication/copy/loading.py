@@ -1,12 +1,11 @@
 """The session in which a replica is filled: unlogged, unchecked where the primary has checked, strict about values."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from replication.facts import ServerFacts
 from topology.errors import ServerError
-from topology.servers import Server, Vendor
+from topology.servers import Server
 from topology.sqlclient import SqlClient, connected
 
 # Strict, so that a value that does not arrive whole is an error; zero and invalid dates are values as any others.
@@ -41,39 +40,6 @@ _SETTINGS = {
 _GLOBALS = {"max_allowed_packet": str(_BIGGEST_PACKET), "local_infile": "1", "automatic_sp_privileges": "0"}
 
 
-# A log that is written round and round has pages written again and again. MariaDB can change its size since 10.9.
-_LOG = "innodb_log_file_size"
-_BIGGEST_LOG = 1 << 30
-_WORTH_IT = 4
-_MIB = 1 << 20
-
-
-def log_size(facts: ServerFacts, size: int) -> int:
-    """The log's size in bytes while about `size` bytes of rows are loaded; 0 where it may stay as it is."""
-    resizable = facts.vendor is Vendor.MARIADB and facts.version >= (10, 9, 0)
-    own = int(facts.variables.get(_LOG, _BIGGEST_LOG))
-    if not resizable or own >= _BIGGEST_LOG or size < _WORTH_IT * own:
-        return 0
-    return min(_BIGGEST_LOG, 2 * size) // _MIB * _MIB
-
-
-@asynccontextmanager
-async def _larger_log(client: SqlClient, facts: ServerFacts, size: int) -> AsyncIterator[None]:
-    """Uses the connection all the time: a server resizes its log when it has written out enough, a second or two."""
-
-    async def resize() -> None:
-        # Without room for a larger log there is the one that there was.
-        with suppress(ServerError):
-            await client.execute(f"SET GLOBAL {_LOG} = {size}")
-
-    resizing = asyncio.create_task(resize())
-    try:
-        yield
-    finally:
-        await resizing
-        await _restore(client, _LOG, facts.variables[_LOG])
-
-
 @asynccontextmanager
 async def loading_session(server: Server, facts: ServerFacts) -> AsyncIterator[SqlClient]:
     """A session on the replica for loading; rows of any size fit through while it is open."""
@@ -82,26 +48,23 @@ async def loading_session(server: Server, facts: ServerFacts) -> AsyncIterator[S
 
 
 @asynccontextmanager
-async def loading_sessions(
-    server: Server, facts: ServerFacts, count: int, size: int = 0
-) -> AsyncIterator[tuple[SqlClient, ...]]:
-    """Several of them, for about `size` bytes of rows."""
+async def loading_sessions(server: Server, facts: ServerFacts, count: int) -> AsyncIterator[tuple[SqlClient, ...]]:
+    """Several of them."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connected(server))
         # A session takes the global limit when it begins.
         for variable, value in _GLOBALS.items():
-            stack.push_async_callback(_restore, client, variable, facts.variables[variable])
+            stack.push_async_callback(set_globally, client, variable, facts.variables[variable])
             await client.execute(f"SET GLOBAL {variable} = {value}")
-        if log := log_size(facts, size):
-            await stack.enter_async_context(_larger_log(client, facts, log))
         sessions = [await stack.enter_async_context(connected(server, loading=True)) for _ in range(count)]
         for session in sessions:
             await prepare(session, facts)
         yield tuple(sessions)
 
 
-async def _restore(client: SqlClient, variable: str, value: str) -> None:
-    # If the connection is gone, the caller is about to report that, and what is left does no harm.
+async def set_globally(client: SqlClient, variable: str, value: str) -> None:
+    """Set a variable of the whole server, if that can be done: what it was before does no harm."""
+    # If the connection is gone, the caller is about to report that.
     with suppress(ServerError):
         await client.execute(f"SET GLOBAL {variable} = {value}")
 

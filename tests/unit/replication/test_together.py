@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from replication.errors import NotReady
-from replication.together import both, first_error, together
+from replication.together import both, finishing, first_error, together
 
 
 def test_the_others_are_cancelled_and_the_error_comes_as_it_is() -> None:
@@ -59,3 +59,20 @@ def test_the_other_one_is_awaited_when_one_fails() -> None:
 
 async def _run(first: Callable[[], Awaitable[str]], second: Callable[[], Awaitable[str]]) -> tuple[str, str]:
     return await both(first(), second())
+
+
+def test_what_was_begun_is_finished_though_the_block_fails() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        await asyncio.sleep(0.01)
+        ended.append("finished")
+
+    async def run() -> None:
+        async with finishing() as begin:
+            begin(work())
+            raise NotReady("late")
+
+    with pytest.raises(NotReady, match="late"):
+        asyncio.run(run())
+    assert ended == ["finished"]

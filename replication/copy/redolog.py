@@ -1,0 +1,55 @@
+"""A larger redo log on the replica while it is loaded.
+
+A log that is written round and round has pages written again and again. MariaDB can change its size since 10.9. A
+server takes a second or two for that, and writes out all changed pages before a log gets smaller: meanwhile the replica
+is given the rest of what it needs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from replication.copy.loading import set_globally
+from replication.facts import ServerFacts
+from replication.together import Begin
+from topology.servers import Server, Vendor
+from topology.sqlclient import SqlClient, connect
+
+_SIZE = "innodb_log_file_size"
+# A log smaller than this buffer is what a server can start with, and not what it can go back to.
+_BUFFER = "innodb_log_buffer_size"
+_BIGGEST = 1 << 30
+_WORTH_IT = 4
+_MIB = 1 << 20
+
+
+def log_size(facts: ServerFacts, size: int) -> int:
+    """The log's size in bytes while about `size` bytes of rows are loaded; 0 where it may stay as it is."""
+    resizable = facts.vendor is Vendor.MARIADB and facts.version >= (10, 9, 0)
+    own = int(facts.variables.get(_SIZE, _BIGGEST))
+    may_return = own >= int(facts.variables.get(_BUFFER, 0))
+    if not resizable or not may_return or own >= _BIGGEST or size < _WORTH_IT * own:
+        return 0
+    return min(_BIGGEST, 2 * size) // _MIB * _MIB
+
+
+@asynccontextmanager
+async def larger_log(server: Server, facts: ServerFacts, size: int, begin: Begin) -> AsyncIterator[None]:
+    """For about `size` bytes of rows. The log begins to get its own size again at the end of the block."""
+    wanted = log_size(facts, size)
+    if not wanted:
+        yield
+        return
+    client = await connect(server)
+    # Without room for a larger log there is the one that there was.
+    growing = asyncio.create_task(set_globally(client, _SIZE, str(wanted)))
+    try:
+        yield
+    finally:
+        begin(_shrink(client, growing, facts.variables[_SIZE]))
+
+
+async def _shrink(client: SqlClient, growing: asyncio.Task[None], own: str) -> None:
+    await growing
+    await set_globally(client, _SIZE, own)
+    client.close()
