@@ -91,16 +91,19 @@ class LastStatement:
         return None if text is None else self._steps.query(text)
 
     def keep(self, replies: list[bytes], seen: Seen, server: str, on_primary: bool, *, last: bool) -> None:
-        """A connection has answered the questions. Raises MalformedPacket."""
+        """A connection has answered the questions; `last` says that it had run the last statement when it was asked.
+
+        A statement that was waiting for another connection may run there since. Raises MalformedPacket.
+        """
         kept = kept_from(replies)
         if on_primary:
             seen.insert_id = kept.insert_id
             if self._state.wrote:
                 self._state.insert_id = kept.insert_id
-        if last:
+        if last and self.ran.server == server:
             self.kept = kept
-            if self.ran.warnings == server:
-                self.ran.warnings, self.warned = "", kept
+        if last and self.ran.warnings == server:
+            self.ran.warnings, self.warned = "", kept
         self.ran.rows_told(server, kept.found_rows)
 
     def retold(self, request: Request) -> Request | bytes | Err:

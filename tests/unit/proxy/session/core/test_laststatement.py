@@ -382,3 +382,25 @@ def test_a_long_text_is_not_looked_at_for_tables() -> None:
     told.loses()
     told.runs(f"DO {'(' * 40_000}1{')' * 40_000}")
     assert told.asks() == PRIMARY
+
+
+def test_what_a_connection_tells_late_is_not_about_a_statement_that_was_sent_meanwhile() -> None:
+    told = Told(Vendor.MYSQL)
+    told.runs("SELECT a FROM t", REPLICA)
+    # It is asked, and answers when the UPDATE, which had to wait for its own connection, is on its way.
+    told.runs("UPDATE t SET a = 1")
+    told.last.keep([NUMBERS_ALONE], Seen(), REPLICA, False, last=True)
+    assert told.asks("SELECT ROW_COUNT()") == PRIMARY
+    assert told.last.kept is None
+    told.last.keep([rows((b"0", b"3", b"2"))], Seen(), PRIMARY, True, last=True)
+    assert told.last.kept is not None
+    assert (told.last.kept.row_count, told.last.ran.found_rows) == (3, 2)
+
+
+def test_warnings_told_late_are_kept_behind_a_statement_that_leaves_them() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA, warns=True)
+    told.runs("SET @a = 1")
+    told.loses(REPLICA)
+    assert told.asks() == "told"
+    assert told.asks("SELECT ROW_COUNT()") == PRIMARY
