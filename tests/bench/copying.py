@@ -60,7 +60,8 @@ def main(
         settings = _DEFAULTS[one] | {"innodb_buffer_pool_size": f"{pool}M"}
         with blank_cluster(one, 3, settings) as cluster:
             console.print(
-                f"{one}: {rows:,} rows in {_TABLES} tables, {fill(cluster.servers[0], rows) / 1e6:.0f} MB, buffer pools of {pool} MiB"
+                f"{one}: {rows:,} rows in {_TABLES} tables, {fill(cluster.servers[0], rows) / 1e6:.0f} MB, "
+                f"buffer pools of {pool} MiB"
             )
             _measure(cluster, parallel, rounds, console)
 
