@@ -15,6 +15,7 @@ import proxy
 from proxy.admin.figures import Figures
 from proxy.http.summing import counted, levels
 from proxy.workers.board import Board
+from proxy.workers.messages import RELEASE
 from proxy.workers.peer import Handler, Peer, PeerGone
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,18 @@ log = logging.getLogger(__name__)
 # The worker shall run what this process runs, wherever that came from, and nothing of its working directory.
 _LAST_WORDS: Final = 1.0
 _ROOT: Final = str(Path(proxy.__file__).parent.parent)
-_START: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from proxy.workers.worker import main; main()"
+# A worker's exit code when what is installed by now is not what this process runs.
+OTHER_RELEASE: Final = 78
+# Here, and not in the worker: of another release nothing can be relied on, also not that it would find out.
+_START: Final = f"""
+import sys
+from importlib.metadata import version
+sys.path.insert(0, sys.argv.pop(1))
+if version("manyreads") != sys.argv.pop(1):
+    sys.exit({OTHER_RELEASE})
+from proxy.workers.worker import main
+main()
+"""
 
 
 class Member:
@@ -54,7 +66,7 @@ class Member:
         with end, self._taken:
             await self.peer.open(own)
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-c", _START, _ROOT, *map(str, descriptors)),
+                *(sys.executable, "-P", "-c", _START, _ROOT, RELEASE, *map(str, descriptors)),
                 pass_fds=descriptors,
                 stdin=asyncio.subprocess.DEVNULL,
             )

@@ -15,7 +15,9 @@ from typing import Any, Final
 _HEADER: Final = struct.Struct("<IBII")
 # Bytes of one message: that of 10,000 sessions that are shown has 2 MiB.
 LONGEST: Final = 64 << 20
-_VERSION: Final = zlib.crc32(f"1 {version('manyreads')}".encode())
+# What was installed when this process began.
+RELEASE: Final = version("manyreads")
+_VERSION: Final = zlib.crc32(f"1 {RELEASE}".encode())
 
 
 class Sort(IntEnum):

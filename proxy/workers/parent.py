@@ -24,7 +24,8 @@ from proxy.sockets import listened
 from proxy.sql.own import Order
 from proxy.wire.secret import Secret
 from proxy.workers.board import Board, new_memory
-from proxy.workers.member import Member
+from proxy.workers.member import OTHER_RELEASE, Member
+from proxy.workers.messages import RELEASE
 from proxy.workers.peer import PeerGone
 from proxy.workers.publisher import Publisher
 from proxy.workers.words import Beginning, Found, Hit
@@ -44,6 +45,10 @@ _GRACE: Final = 5.0
 # When there are no more descriptors, or no worker takes clients, it is tried again after so many seconds.
 _RETRY: Final = 0.01
 _MOST_SECRETS: Final = 10_000
+_OTHER_RELEASE: Final = (
+    "worker %d cannot start: this process is manyreads %s, and another release is installed by now; remedy: restart "
+    "the proxy, or start the new release beside it with the same --takeover"
+)
 
 
 class Parent:
@@ -171,7 +176,9 @@ class Parent:
                 return
             self._restarts += 1
             pause = _FIRST_PAUSE if clock() - began >= _LONG_LIFE else pause
-            if code:
+            if code == OTHER_RELEASE:
+                log.error(_OTHER_RELEASE, slot, RELEASE)
+            elif code:
                 log.error("worker %d has ended (%d): its sessions are lost", slot, code)
             log.info("another worker %d starts in %g s", slot, pause)
             await asyncio.sleep(pause)
