@@ -212,7 +212,9 @@ def _replication(one: Examined, primary: Examined, max_lag: float) -> Finding:
     if not seen.io_running or not seen.sql_running:
         thread = "applier" if seen.io_running else "receiver"
         text = f"the replication {thread} does not run: {seen.error or 'no error given'}"
-        return _finding(one, "replication", Level.ERROR, text, "manyreads replication status tells what helps")
+        stopped = "manyreads replication startsync starts it again"
+        failed = "manyreads replication status tells what helps"
+        return _finding(one, "replication", Level.ERROR, text, failed if seen.error else stopped)
     source = primary.observation.identity if primary.observation is not None else ""
     if source and seen.source != source:
         return _finding(one, "replication", Level.ERROR, "it follows another server than the primary", set_up)

@@ -44,6 +44,9 @@ def show(findings: list[Finding], show_all: bool) -> None:
         if finding.remedy:
             console.print(Text(f"    {finding.remedy}"))
     counts = {level: sum(finding.level is level for finding in findings) for level in Level}
-    console.print(
-        f"{len(findings)} checks: {counts[Level.ERROR]} errors, {counts[Level.WARNING]} warnings", markup=False
-    )
+    told = (_several(len(findings), "check"), *(_several(counts[each], each) for each in (Level.ERROR, Level.WARNING)))
+    console.print("{}: {}, {}".format(*told), markup=False)
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

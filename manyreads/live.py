@@ -54,8 +54,9 @@ class _Source:
                 found: dict[str, Any] = json.load(answer)
                 return found
         except urllib.error.HTTPError as error:
-            problem = error.read().decode("utf-8", "replace").strip() or error.reason
+            problem, remedy = error.read().decode("utf-8", "replace").strip() or error.reason, ""
         except OSError as error:
             problem = str(getattr(error, "reason", error))
-        typer.echo(f"manyreads: {self._request.full_url}: {problem}", err=True)
+            remedy = "\n  remedy: run the proxy with --http HOST:PORT, and name that address with --url"
+        typer.echo(f"manyreads: {self._request.full_url}: {problem}{remedy}", err=True)
         raise typer.Exit(2)

@@ -28,6 +28,14 @@ _FROM_FILES: Final = tuple(key for key in KEYS if f"{key}_file" in KEYS)
 _TABLES: Final[dict[str, type[BaseModel]]] = {"accounts": ConfiguredAccount, "rules": ConfiguredRule}
 # Values of these types are words of a list, of which one may have been meant.
 _WORDS: Final = ("enum", "literal_error")
+# What pydantic says of these is about its own work.
+_PROBLEMS: Final = {
+    "float_parsing": "must be a number, without a unit",
+    "float_type": "must be a number, without a unit",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "missing": "is missing",
+}
 _WHERE_LINE: Final = re.compile(r":(\d+)$")
 _TOML_LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 
@@ -97,8 +105,8 @@ def load(file: Path | None, variables: Mapping[str, str], flags: Mapping[str, An
     try:
         settings = Settings.model_validate(merged.values)
     except ValidationError as error:
-        details = error.errors(include_url=False)
-        raise SettingsError(sorted([*faults, *(_fault(each, merged) for each in details)], key=_line)) from None
+        faults += _faults(error.errors(include_url=False), merged)
+        raise SettingsError(sorted(faults, key=_line)) from None
     if faults:
         raise SettingsError(faults)
     return Loaded(settings, {key: merged.place((key,)) for key in merged.values})
@@ -173,9 +181,13 @@ def _read_secrets(merged: _Values) -> Iterator[Fault]:
             yield Fault(place, f"{key}_file", str(error))
 
 
-def _fault(error: ErrorDetails, merged: _Values) -> Fault:
-    path = _written(error["loc"])
-    return Fault(merged.place(path), ".".join(map(str, path)), _problem(error, path))
+def _faults(errors: Iterable[ErrorDetails], merged: _Values) -> list[Fault]:
+    """One for each key: a value that may be of several kinds has an error for each of them."""
+    problems: dict[KeyPath, list[str]] = {}
+    for error in errors:
+        path = _written(error["loc"])
+        problems.setdefault(path, []).append(_problem(error, path))
+    return [Fault(merged.place(path), ".".join(map(str, path)), " or ".join(told)) for path, told in problems.items()]
 
 
 def _line(fault: Fault) -> int:
@@ -186,10 +198,14 @@ def _line(fault: Fault) -> int:
 
 def _written(path: KeyPath) -> KeyPath:
     """The path without the names that pydantic adds for the members of a union."""
-    return path if path and path[0] in _TABLES else path[:2]
+    if path and path[0] in _TABLES:
+        return path
+    return path[:2] if len(path) > 1 and isinstance(path[1], int) else path[:1]
 
 
 def _problem(error: ErrorDetails, path: KeyPath) -> str:
+    if error["type"] in _PROBLEMS:
+        return _PROBLEMS[error["type"]]
     text = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
     text = text.replace("Value should have", "must have", 1)
     if error["type"] == "extra_forbidden":

@@ -161,7 +161,7 @@ def test_an_unknown_key_of_an_account_is_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_key_of_an_account_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"manyreads.toml:1: accounts\.0\.password: Field required"):
+    with pytest.raises(ConfigError, match=r"manyreads.toml:1: accounts\.0\.password: is missing"):
         load_settings(written(tmp_path, '[[accounts]]\nuser = "u"\n'), {}, {})
 
 

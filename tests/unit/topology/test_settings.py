@@ -49,8 +49,8 @@ consistency = "globl"
 user = "x"
 """
     assert faults(written(tmp_path, text), {"MANYREADS_MAX_CONNECTIONS": "many"}, {"probe_interval": "soon"}) == [
-        "--probe-interval: probe_interval: must be a valid number, unable to parse string as a number",
-        "MANYREADS_MAX_CONNECTIONS: max_connections: must be a valid integer, unable to parse string as an integer",
+        "--probe-interval: probe_interval: must be a number, without a unit",
+        "MANYREADS_MAX_CONNECTIONS: max_connections: must be a whole number",
         "m.toml:2: max_lagg: there is no such key; did you mean 'max_lag'?",
         "m.toml:3: tls: must be 'off', 'preferred' or 'required'; did you mean 'preferred'?",
         "m.toml:5: readers.1: the URL of the server begins with 'h'; write mysql://user:password@host:port",
@@ -59,8 +59,19 @@ user = "x"
         "m.toml:14: rules.1.target: must be 'primary' or 'replica'; did you mean 'replica'?",
         "m.toml:15: rules.1.consistency: must be 'eventual', 'session', 'monotonic', 'global' or 'strict'; "
         "did you mean 'global'?",
-        "m.toml:16: accounts.0.password: Field required",
+        "m.toml:16: accounts.0.password: is missing",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("0", "must be 'auto' or must be greater than or equal to 1"),
+        ("'some'", "must be 'auto' or must be a whole number"),
+    ],
+)
+def test_a_value_of_several_kinds_has_one_fault(tmp_path: Path, value: str, problem: str) -> None:
+    assert faults(written(tmp_path, f"workers = {value}\n")) == [f"m.toml:1: workers: {problem}"]
 
 
 def test_a_line_that_is_not_toml_is_told(tmp_path: Path) -> None:
