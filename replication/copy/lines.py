@@ -39,8 +39,13 @@ def select_lines(vendor: Vendor, chunk: Chunk, *, escaped: bool) -> str:
 
 
 def is_plain(lines: bytes, rows: int, nulls: int, columns: int) -> bool:
-    """Whether lines that were not escaped can be told apart: all backslashes, tabs and newlines in them are ours."""
-    return lines.count(b"\t") == rows * (columns - 1) and lines.count(b"\n") == rows - 1 and lines.count(b"\\") == nulls
+    """Whether lines that were not escaped can be told apart: all backslashes, tabs and newlines in them are ours.
+
+    Ours are there in any case, so that there is none besides if there are as many of the three together.
+    """
+    ours = rows * (columns - 1) + rows - 1 + nulls
+    # One pass over them, in half the time of three counts.
+    return len(lines) - len(lines.translate(None, b"\t\n\\")) == ours
 
 
 def load_lines(vendor: Vendor, table: Table) -> str:
