@@ -8,6 +8,7 @@ from tests.support.clusters import blank_cluster, start_replication
 
 SIZE = 4 << 20
 ROWS = "SELECT seq, REPEAT('x', 2000) FROM mysql.seq_1_to_10000"
+PACE = "SELECT @@innodb_io_capacity, @@innodb_io_capacity_max"
 
 
 def test_it_is_larger_meanwhile_and_has_its_size_again() -> None:
@@ -20,10 +21,13 @@ def test_it_is_larger_meanwhile_and_has_its_size_again() -> None:
             run(connection, "CREATE TABLE app.item (id INT PRIMARY KEY, text VARCHAR(2000)) ENGINE = InnoDB")
             run(connection, f"INSERT INTO app.item {ROWS}")
             run(connection, "ANALYZE TABLE app.item")
+        with direct(cluster, replica, password=replica.password) as connection:
+            before = run(connection, PACE)
         start_replication(cluster)
         with direct(cluster, replica) as connection:
             assert run(connection, "SELECT COUNT(*) FROM app.item") == ((10_000,),)
             assert run(connection, "SELECT @@innodb_log_file_size") == ((SIZE,),)
+            assert run(connection, PACE) == before
         found = re.findall(r"Resized log to ([\d.]+)MiB", replica.error_log.read_text())
         assert float(found[0]) > 16
         assert float(found[-1]) == 4
