@@ -4,20 +4,22 @@ import asyncio
 import contextlib
 import logging
 import signal
+from typing import TYPE_CHECKING
 
 from proxy.building import context_of, last_spans, monitor_of, spans_of
 from proxy.declared import Declared
 from proxy.doors import Doors
-from proxy.http.metrics import Metrics
 from proxy.listener import Listener
 from proxy.notify import Notifier
 from proxy.origin import Origin
 from proxy.reload import Reloader, rules, warn_of_weights
 from proxy.session.shared.alone import Alone
 from proxy.session.shared.context import Context
-from proxy.workers.parent import Parent
 from topology.config import Settings
 from topology.monitor import Monitor
+
+if TYPE_CHECKING:
+    from proxy.workers.parent import Parent
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +35,10 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
         # With workers it is they who have sessions.
         spans = spans_of(settings) if settings.processes == 1 else None
         context = await context_of(settings, monitor, tasks, rules(settings, replicas), spans)
-        parent = Parent(context, monitor) if settings.processes > 1 else None
+        parent = _parent(context, monitor) if settings.processes > 1 else None
         if parent is None:
             context.colleagues = Alone(context, monitor)
-            doors = Doors(context, Listener(context), Metrics(context).exposition, origin.variables, hangup)
+            doors = Doors(context, Listener(context), None, origin.variables, hangup)
             reloader = Reloader(context, monitor, origin, notifier)
         else:
             doors = Doors(context, parent, parent.exposition, origin.variables, hangup)
@@ -51,6 +53,13 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
         for task in watching:
             task.cancel()
     log.info("stopped")
+
+
+def _parent(context: Context, monitor: Monitor) -> "Parent":
+    # Here and not above: a single process has no need of it, and would start later.
+    from proxy.workers.parent import Parent
+
+    return Parent(context, monitor)
 
 
 async def _serve(

@@ -36,14 +36,14 @@ class Entrance(Protocol):
 class Doors:
     """The ports for clients and for HTTP, of a process with these `variables`; `hangup` has the settings read again.
 
-    `entrance` is where clients come in, `metrics` gives those of Prometheus.
+    `entrance` is where clients come in, `metrics` gives those of Prometheus when they are not this process's alone.
     """
 
     def __init__(
         self,
         context: Context,
         entrance: Entrance,
-        metrics: Callable[[], Awaitable[bytes]],
+        metrics: Callable[[], Awaitable[bytes]] | None,
         variables: Mapping[str, str],
         hangup: asyncio.Event,
     ) -> None:
@@ -90,11 +90,12 @@ class Doors:
 
     async def _open_http(self, host: str, port: int, inherited: list[socket.socket]) -> None:
         # Costs some MiB and a moment, which most do without.
+        from proxy.http.metrics import Metrics
         from proxy.http.service import serving
 
         sockets = self._http_sockets = self._fitting(inherited, port) or [bound(host, port, "--http")]
         address, number = await self._http.enter_async_context(
-            serving(self._context, self._hangup, self._metrics, sockets)
+            serving(self._context, self._hangup, self._metrics or Metrics(self._context).exposition, sockets)
         )
         scheme = "https" if self._context.settings.http_tls else "http"
         log.info("dashboard, metrics and health on %s://%s:%d/", scheme, address, number)

@@ -27,12 +27,15 @@ _ROOT: Final = str(Path(proxy.__file__).parent.parent)
 OTHER_RELEASE: Final = 78
 # Here, and not in the worker: of another release nothing can be relied on, also not that it would find out.
 _START: Final = f"""
-import sys
+import gc, sys
 from importlib.metadata import version
 sys.path.insert(0, sys.argv.pop(1))
 if version("manyreads") != sys.argv.pop(1):
     sys.exit({OTHER_RELEASE})
+gc.disable()
 from proxy.workers.worker import main
+gc.freeze()
+gc.enable()
 main()
 """
 
