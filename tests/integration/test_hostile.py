@@ -148,7 +148,7 @@ def place(shared_cluster: Cluster) -> Iterator[Place]:
         run(admin, f"GRANT SELECT, INSERT, DELETE ON {SCHEMA}.* TO {LOGIN.user}@'%'")
         try:
             # What ended sessions leave for others is closed soon, so that a leak can be told from it.
-            with running_proxy(shared_cluster, "--server-connection-idle", "1") as proxy:
+            with running_proxy(shared_cluster, "--server-connection-idle", "1", forked=False) as proxy:
                 recordings = tuple((script, recorded(proxy, script)) for script in SCRIPTS)
                 yield Place(shared_cluster, proxy, admin, recordings)
         finally:

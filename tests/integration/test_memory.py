@@ -42,7 +42,7 @@ GIBIBYTE_OF_ROWS = f"SELECT REPEAT('x', {MEBIBYTE}) FROM many"
 @pytest.fixture(scope="module")
 def proxy(shared_cluster: Cluster) -> Iterator[ProxyProcess]:
     """A proxy of its own, that has warmed up. It waits long for a server's answer to a probe: one is frozen here."""
-    with running_proxy(shared_cluster, "--probe-timeout", "60") as proxy:
+    with running_proxy(shared_cluster, "--probe-timeout", "60", forked=False) as proxy:
         with connect(shared_cluster, proxy) as connection:
             run(connection, f"CREATE DATABASE {SCHEMA}")
             connection.select_db(SCHEMA)
@@ -80,7 +80,7 @@ def logged_in(
 @pytest.fixture
 def fresh_proxy(shared_cluster: Cluster, proxy: ProxyProcess) -> Iterator[ProxyProcess]:
     """For what would find room in memory that was used before."""
-    with running_proxy(shared_cluster) as fresh:
+    with running_proxy(shared_cluster, forked=False) as fresh:
         with logged_in(shared_cluster, fresh) as client:
             client.query("SELECT id FROM many WHERE id = 1")
         yield fresh

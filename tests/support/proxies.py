@@ -5,17 +5,20 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from replication.sandbox import Cluster
+from tests.support.forked import ForkedProcess
 from tests.support.waiting import DEADLINE, wait_until
 
 ROOT = Path(__file__).parents[2]
 # Where compiled packages are (tests/support/wheels.py), to run them in the place of this checkout's.
 COMPILED: str | None = os.environ.get("MANYREADS_COMPILED")
+# Where many tests run, one after the other, most start a proxy that is forked (`tests.support.forked`).
+_MANY = "PYTEST_XDIST_WORKER" in os.environ
 _SERVING = re.compile(r"serving on ([\d.]+):(\d+)")
 
 
@@ -23,7 +26,7 @@ _SERVING = re.compile(r"serving on ([\d.]+):(\d+)")
 class ProxyProcess:
     """A running proxy, and the file that its log goes to."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | ForkedProcess
     log_file: Path
 
     @property
@@ -81,35 +84,63 @@ class ProxyProcess:
 
 @contextmanager
 def running_proxy(
-    cluster: Cluster, *arguments: str, packages: str | None = COMPILED, module: str = "proxy"
+    cluster: Cluster,
+    *arguments: str,
+    packages: str | None = COMPILED,
+    module: str = "proxy",
+    forked: bool = True,
 ) -> Iterator[ProxyProcess]:
     """A proxy for the cluster on a free port, when it accepts clients and has found every server healthy."""
     command = ["--environment", str(cluster.environment_file), *arguments]
-    with started_proxy(*command, packages=packages, module=module) as proxy:
+    with started_proxy(*command, packages=packages, module=module, forked=forked) as proxy:
         proxy.wait_for_log("serving on")
         proxy.wait_for_log("-> healthy", len(cluster.servers))
         yield proxy
 
 
 @contextmanager
-def started_proxy(*arguments: str, packages: str | None = COMPILED, module: str = "proxy") -> Iterator[ProxyProcess]:
+def started_proxy(
+    *arguments: str, packages: str | None = COMPILED, module: str = "proxy", forked: bool = True
+) -> Iterator[ProxyProcess]:
     """`python -m proxy` with these arguments, on a free port unless they name one; not waited for.
 
-    From the directory `packages` if that is given, and another `module` than `proxy` for one that begins it.
+    From the directory `packages` if that is given, and another `module` than `proxy` for one that begins it. Not
+    `forked` it has its memory to itself from the beginning.
     """
     with tempfile.TemporaryDirectory(prefix="many-") as directory:
         log_file = Path(directory) / "proxy.log"
+        log_file.touch()
         listen = () if "--listen" in arguments else ("--listen", "127.0.0.1:0")
         state = () if "--state-directory" in arguments else ("--state-directory", str(Path(directory) / "state"))
-        # Without -P the modules of the working directory come first.
-        python = [sys.executable, "-P"] if packages else [sys.executable]
-        command = [*python, "-m", module, *listen, *state, *arguments]
-        variables = {**os.environ, "PYTHONPATH": str(Path(packages).resolve())} if packages else None
-        with (
-            log_file.open("wb") as log,
-            subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log) as process,
-        ):
+        own = (*listen, *state, *arguments)
+        start: AbstractContextManager[ForkedProcess | subprocess.Popen[bytes]]
+        if _MANY and forked and packages is None and module == "proxy":
+            start = _forked(own, log_file)
+        else:
+            start = _executed(own, log_file, packages, module)
+        with start as process:
             try:
                 yield ProxyProcess(process, log_file)
             finally:
                 process.kill()
+                process.wait()
+
+
+@contextmanager
+def _forked(arguments: Sequence[str], log_file: Path) -> Iterator[ForkedProcess]:
+    yield ForkedProcess(arguments, ROOT, os.environ, log_file)
+
+
+@contextmanager
+def _executed(
+    arguments: Sequence[str], log_file: Path, packages: str | None, module: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    # Without -P the modules of the working directory come first.
+    python = [sys.executable, "-P"] if packages else [sys.executable]
+    command = [*python, "-m", module, *arguments]
+    variables = {**os.environ, "PYTHONPATH": str(Path(packages).resolve())} if packages else None
+    with (
+        log_file.open("wb") as log,
+        subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log) as process,
+    ):
+        yield process
