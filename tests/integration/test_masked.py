@@ -104,7 +104,7 @@ def reads_go_to(
 
 
 def plain_reads(talk: Recorder) -> None:
-    for _ in range(6):
+    for _ in range(24):
         talk.query("SELECT id FROM item")
 
 
@@ -136,7 +136,7 @@ def read_only(talk: Recorder) -> None:
 
 def executions_without_attributes(talk: Recorder) -> None:
     number = talk.prepare("SELECT id, ? AS a, ? AS b FROM item WHERE id < ? ORDER BY id")
-    for types in (True, False, False):
+    for types in (True, *(False,) * 23):
         talk.execute(number, [(253, b"\2ab"), (6, None), (3, b"\4\0\0\0")], types=types)
 
 
@@ -145,7 +145,7 @@ def test_query_attributes_go_where_they_are_known(shared_cluster: Cluster) -> No
         pytest.skip("MariaDB has no query attributes")
     primary, flag = shared_cluster.servers[0], c.CLIENT_QUERY_ATTRIBUTES
     both, second = {"dbread1", "dbread2"}, {"dbread2"}
-    scripts = ((plain_reads, both, 1), (executions_without_attributes, both, 1), (attributed_reads, second, 8))
+    scripts = ((plain_reads, both, 8), (executions_without_attributes, both, 8), (attributed_reads, second, 8))
     with masking_proxy(shared_cluster, 0, flag, 0) as proxy:
         for script, wanted, least in scripts:
             wait_until(partial(reads_go_to, shared_cluster, proxy, flag, script, wanted, least), script.__name__)
