@@ -45,18 +45,21 @@ async def larger_log(server: Server, facts: ServerFacts, size: int, begin: Begin
         return
     client = await connect(server)
     slower = [variable for variable in _PACE if int(facts.variables[variable]) < _FAST]
-    for variable in slower:
-        await set_globally(client, variable, str(_FAST))
     # Without room for a larger log there is the one that there was.
-    growing = asyncio.create_task(set_globally(client, _SIZE, str(wanted)))
+    larger = dict.fromkeys(slower, str(_FAST)) | {_SIZE: str(wanted)}
+    growing = asyncio.create_task(_set(client, larger))
     try:
         yield
     finally:
-        begin(_shrink(client, growing, {name: facts.variables[name] for name in (_SIZE, *reversed(slower))}))
+        begin(_shrink(client, growing, {name: facts.variables[name] for name in reversed(larger)}))
+
+
+async def _set(client: SqlClient, values: Mapping[str, str]) -> None:
+    for variable, value in values.items():
+        await set_globally(client, variable, value)
 
 
 async def _shrink(client: SqlClient, growing: asyncio.Task[None], own: Mapping[str, str]) -> None:
     await growing
-    for variable, value in own.items():
-        await set_globally(client, variable, value)
+    await _set(client, own)
     client.close()

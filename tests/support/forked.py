@@ -1,4 +1,4 @@
-"""Proxies that are forked from a process which has imported them already: a start takes a tenth of the CPU time.
+"""Proxies that are forked from a process which has imported them already, which is most of the CPU time of a start.
 
 What they run is what `python -m proxy` runs, with arguments, environment and working directory of their own.
 """
