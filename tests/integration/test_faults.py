@@ -74,9 +74,9 @@ def serves_reads(cluster: Cluster, client: Connection) -> dict[str, bool]:
 
 
 def is_down(proxy: ProxyProcess, server: LocalServer) -> bool:
-    """Whether the last that the proxy logged of a server is that it is out of use."""
-    lines = [line for line in proxy.log.splitlines() if f"monitor: {server.name} " in line]
-    return bool(lines) and "-> healthy" not in lines[-1]
+    """Whether the last change of a server's health that the proxy logged put it out of use."""
+    changes = [line for line in proxy.log.splitlines() if f"monitor: {server.name} " in line and " -> " in line]
+    return bool(changes) and "-> healthy" not in changes[-1]
 
 
 def wait_until_back(proxy: ProxyProcess, server: LocalServer) -> None:

@@ -85,11 +85,17 @@ def session(shared_cluster: Cluster, proxy: ProxyProcess) -> Iterator[Open]:
 
 @pytest.fixture
 def cut(shared_cluster: Cluster, relay: Relay, proxy: ProxyProcess) -> Iterator[Cut]:
-    """Cuts all connections to the primary, and waits until the proxy has noticed."""
-    with connect(shared_cluster, proxy) as looking:
+    with cutting(shared_cluster, relay, proxy) as cut:
+        yield cut
+
+
+@contextlib.contextmanager
+def cutting(cluster: Cluster, relay: Relay, proxy: ProxyProcess) -> Iterator[Cut]:
+    """Cuts all connections to the primary, and waits until this proxy has noticed."""
+    with connect(cluster, proxy) as looking:
 
         def cut() -> None:
-            relay.switch(shared_cluster.servers[0].port, resetting=True)
+            relay.switch(cluster.servers[0].port, resetting=True)
             wait_until(lambda: not connected(looking), "no session has a connection to the primary")
 
         yield cut
@@ -370,14 +376,13 @@ def test_prepared_statements(shared_cluster: Cluster, proxy: ProxyProcess, sessi
     assert rows(shared_cluster) == [3, 4, 10, 20]
 
 
-def test_reads_on_a_replica_that_went_to_the_primary(
-    shared_cluster: Cluster, relay: Relay, session: Open, cut: Cut
-) -> None:
+def test_reads_on_a_replica_that_went_to_the_primary(shared_cluster: Cluster, relay: Relay, session: Open) -> None:
     session()
     with (
         behind(
             shared_cluster, relay, "--transaction-reads", "optimistic", users=shared_cluster.servers[0].user
         ) as other,
+        cutting(shared_cluster, relay, other) as cut,
         connect(shared_cluster, other, autocommit=False) as client,
         connect(shared_cluster, other, autocommit=False, user=USER, password=PASSWORD) as not_named,
     ):
