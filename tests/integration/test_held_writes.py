@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -190,6 +191,33 @@ def test_what_is_held_and_for_how_long(cluster: Cluster, proxy: ProxyProcess) ->
         thread.join()
         run(operator, "PROXY PAUSE WRITES FOR 0.5 SECONDS")
         run(other, "UPDATE app.counts SET v = v WHERE id = 1")
+
+
+def test_questions_about_the_statement_before(cluster: Cluster) -> None:
+    """They do not wait; what writes by the answer does, and what it asks about goes to another session meanwhile."""
+    with (
+        running_proxy(cluster, "--server-connections", "1") as proxy,
+        connect(cluster, proxy) as operator,
+        connect(cluster, proxy) as client,
+        ThreadPoolExecutor() as others,
+    ):
+        run(client, "UPDATE app.counts SET v = v + 1 WHERE id < 3")
+        run(operator, "PROXY PAUSE WRITES FOR 60 SECONDS")
+        assert run(client, "SELECT ROW_COUNT()") == ((3,),)
+        assert run(client, "SELECT ROW_COUNT()") == ((-1,),)
+        run(operator, "PROXY RESUME WRITES")
+        run(client, "UPDATE app.counts SET v = v - 1 WHERE id < 3")
+        run(operator, "PROXY PAUSE WRITES FOR 60 SECONDS")
+        write = others.submit(run, client, "INSERT INTO app.lists VALUES (100, ROW_COUNT())")
+        # Long enough to have reached the proxy; if it has not, this shows less.
+        assert not wait([write], 0.5).done
+        for _ in range(3):
+            with connect(cluster, proxy) as reader:
+                assert run(reader, "SELECT /* manyreads: primary */ COUNT(*) FROM app.counts") == ((CLIENTS,),)
+        run(operator, "PROXY RESUME WRITES")
+        assert write.result(30) == ()
+        assert run(operator, "SELECT n FROM app.lists WHERE id = 100") == ((3,),)
+        run(operator, "DELETE FROM app.lists WHERE id = 100")
 
 
 def test_only_who_may_holds_writes(cluster: Cluster, proxy: ProxyProcess) -> None:

@@ -173,6 +173,8 @@ class Runner:
             self._postponed = functools.partial(self.start, request)
             return
         if request.statement.asks or self._machine.state.insert_id_lost:
+            if self._waiting.holds_question(request, self._machine, self.start):
+                return
             told = self._machine.last.retold(request)
             if not isinstance(told, Request):
                 self.answer(request, told)

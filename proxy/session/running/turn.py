@@ -2,7 +2,7 @@
 
 from proxy.backend.connection import BackendConnection
 from proxy.session.core.request import Request
-from proxy.sql.statement import READ
+from proxy.session.shared.gate import begins_nothing
 from proxy.wire.exchange import Exchange
 from topology.servers import Role
 
@@ -25,11 +25,11 @@ class Turn:
 
     @property
     def at_primary(self) -> bool:
-        """Whether the request is with the primary, and no plain read."""
+        """Whether the request is with the primary, and may begin something there."""
         link, request = self.link, self.request
         if link is None or request is None:
             return False
-        return link.server.role is Role.PRIMARY and request.statement.kind is not READ
+        return link.server.role is Role.PRIMARY and not begins_nothing(request.statement)
 
     def begin(self, request: Request) -> None:
         """The next request; the one before must be over."""

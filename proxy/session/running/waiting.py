@@ -59,14 +59,29 @@ class Waiting:
             return Admission.PASSES
         admission = self._gate.ask(request, machine.state, commits=machine.commits(request), anew=anew)
         if admission is Admission.WAITS:
-            self._turn.unsent()
-            self._held = request
-            self._gate.wait(request, self._passes)
+            self._hold(request, self._again)
         return admission
 
-    def _passes(self, request: Request) -> None:
+    def holds_question(self, request: Request, machine: Machine, again: Callable[[Request], None]) -> bool:
+        """Whether a request that asks about the statement before waits at the gate already, in front of being looked
+        at: what it asks about may go meanwhile."""
+        if not self._gate.shut:
+            return False
+        admission = self._gate.ask(request, machine.state, commits=machine.commits(request))
+        if admission is not Admission.WAITS:
+            return False
+        self._turn.begin(request)
+        self._hold(request, again)
+        return True
+
+    def _hold(self, request: Request, again: Callable[[Request], None]) -> None:
+        self._turn.unsent()
+        self._held = request
+        self._gate.wait(request, functools.partial(self._passes, again))
+
+    def _passes(self, again: Callable[[Request], None], request: Request) -> None:
         self._held = None
-        self._again(request)
+        again(request)
 
     def for_moment(self, request: Request, delay: float) -> None:
         """For `delay` seconds."""

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from proxy.routing.state import SessionState
 from proxy.session.core.request import Request
-from proxy.sql.statement import READ
+from proxy.sql.statement import DIAGNOSTIC, READ, SESSION, Statement
 from proxy.sql.transactions import TABLE_LOCKS
 from proxy.wire import constants as c
 from proxy.wire.replies import Err
@@ -26,6 +26,12 @@ class Admission(IntEnum):
 def in_progress(state: SessionState) -> bool:
     """Whether a session is in the middle of something that has to end on the server where it began."""
     return bool(state.status & c.SERVER_STATUS_IN_TRANS) or TABLE_LOCKS in state.pins.reasons()
+
+
+def begins_nothing(statement: Statement) -> bool:
+    """Whether a statement outside of a transaction leaves the primary as it is: it reads, asks about the statement before,
+    or sets what is the session's and can be repeated on another primary."""
+    return statement.kind in (READ, SESSION) or (statement.kind is DIAGNOSTIC and not statement.effects)
 
 
 class Gate:
@@ -99,7 +105,7 @@ class Gate:
         if (
             not held
             or (in_progress(state) and not anew)
-            or (request.statement.kind is READ and not state.in_transaction)
+            or (begins_nothing(request.statement) and not state.in_transaction)
         ):
             return Admission.PASSES
         return Admission.WAITS

@@ -11,6 +11,7 @@ from proxy.routing.policy import Target, route_to
 from proxy.routing.state import SessionState
 from proxy.session.core.request import Request
 from proxy.session.shared.gate import Admission, Gate
+from proxy.sql.effects import SetUserVariable
 from proxy.sql.statement import Kind, Statement, primary
 from proxy.wire import constants as c
 from proxy.wire.exchange import Reply
@@ -22,6 +23,9 @@ WITHIN = c.SERVER_STATUS_AUTOCOMMIT | c.SERVER_STATUS_IN_TRANS
 READ = Statement(Kind.READ, "read")
 WRITE = primary("write")
 BEGIN = Statement(Kind.TRANSACTION, "transaction")
+SET = Statement(Kind.SESSION, "set")
+QUESTION = Statement(Kind.DIAGNOSTIC, "diagnostic")
+QUESTION_KEPT = Statement(Kind.DIAGNOSTIC, "diagnostic", (SetUserVariable("a"),))
 
 
 def request(statement: Statement) -> Request:
@@ -53,6 +57,9 @@ def within_loop(test: Callable[[Gate], None], patience: float = 60.0) -> None:
         (WRITE, IDLE, Admission.WAITS),
         (BEGIN, IDLE, Admission.WAITS),
         (READ, IDLE, Admission.PASSES),
+        (SET, IDLE, Admission.PASSES),
+        (QUESTION, IDLE, Admission.PASSES),
+        (QUESTION_KEPT, IDLE, Admission.WAITS),
         (READ, 0, Admission.WAITS),  # with autocommit off it would begin a transaction
         (WRITE, WITHIN, Admission.PASSES),
         (BEGIN, WITHIN, Admission.PASSES),
