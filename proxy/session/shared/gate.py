@@ -29,7 +29,7 @@ def in_progress(state: SessionState) -> bool:
 
 
 def begins_nothing(statement: Statement) -> bool:
-    """Whether a statement outside of a transaction leaves the primary as it is: it reads, asks about the statement before,
+    """Whether a statement outside of a transaction leaves the primary as it is: it reads, asks about the one before it,
     or sets what is the session's and can be repeated on another primary."""
     return statement.kind in (READ, SESSION) or (statement.kind is DIAGNOSTIC and not statement.effects)
 
