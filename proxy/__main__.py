@@ -68,15 +68,18 @@ def main(
 @app.command()
 @with_settings
 def check(
+    context: typer.Context,
     flags: Flags,
-    file: Annotated[
-        Path | None, typer.Argument(help="TOML file with settings.", envvar="MANYREADS_CONFIG", metavar="[FILE]")
-    ] = None,
+    file: Annotated[Path | None, typer.Argument(help="The same as --config.", metavar="[FILE]")] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Tell everything that is wrong with the settings, without starting; exits with 2 if something is."""
     from proxy.check import findings
 
-    found = findings(file, process_environment(), flags)
+    source = context.get_parameter_source("config")
+    if file is not None and source is not None and source.name == "COMMANDLINE":
+        raise typer.BadParameter(f"{file} and --config {config}: name one file")
+    found = findings(file or config, process_environment(), flags)
     for warning in found.warnings:
         print(f"warning: {warning}")
     for fault in found.faults:

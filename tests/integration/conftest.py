@@ -15,7 +15,10 @@ from tests.support.clients import Connection, connect, direct
 from tests.support.clusters import replicating_cluster
 from tests.support.instep import condition, in_step
 from tests.support.proxies import ProxyProcess, running_proxy
+from tests.support.pymysqltls import share_context
 from tests.support.waiting import wait_until
+
+share_context()
 
 
 @pytest.hookimpl(wrapper=True)
