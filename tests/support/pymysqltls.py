@@ -14,7 +14,7 @@ def share_context() -> None:
     make = Connection._create_ssl_ctx
     shared = make(Connection(defer_connect=True), {})
 
-    def context(connection: Connection[Any], options: Any) -> Any:
+    def context(connection: "Connection[Any]", options: Any) -> Any:
         return make(connection, options) if options else shared
 
     Connection._create_ssl_ctx = context
