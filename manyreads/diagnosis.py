@@ -34,6 +34,12 @@ _HARMLESS: Final = {
     "BEGIN; COMMIT; SET gtid_next = 'AUTOMATIC'",
     Vendor.MARIADB: "If not, forget them on the replica: STOP SLAVE, RESET MASTER, START SLAVE",
 }
+# What helps when a server lets nobody in.
+_LOGIN: Final = {
+    Role.PRIMARY: "check user and password of its URL",
+    Role.REPLICA: "check user and password of its URL; a server that is still blank gets the primary's accounts and "
+    "data by manyreads replication startsync",
+}
 _NUMBERS: Final = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -80,7 +86,7 @@ def _finding(one: Examined, check: str, wrong: Level | None, text: str, remedy: 
 
 def _of_server(one: Examined, settings: Settings) -> Findings:
     if one.error:
-        yield _finding(one, "login", Level.ERROR, one.error, one.remedy or "check user and password of its URL")
+        yield _finding(one, "login", Level.ERROR, one.error, one.remedy or _LOGIN[one.server.role])
         return
     yield _finding(one, "login", None, f"{one.version} lets {one.server.user} in")
     for check in (_clock, _gtid, _privileges):

@@ -143,6 +143,12 @@ def test_faults_of_a_replica(replica: Examined, check: str, level: Level) -> Non
     assert problems(replica=replica)["dbread1", check] == level
 
 
+def test_what_helps_who_is_not_let_in() -> None:
+    found = diagnosed([replace(PRIMARY, error="x"), replace(REPLICA, error="x")], load_settings(None, {}, {}))
+    primary, replica = (one.remedy for one in found if one.check == "login")
+    assert ("startsync" in primary, "startsync" in replica) == (False, True)
+
+
 def test_a_newer_replica_is_well_and_so_is_mariadbs_greeting() -> None:
     assert problems(replica=replace(REPLICA, version="9.8.0")) == {}
     older = told(replace(PRIMARY, vendor=Vendor.MARIADB, version="5.5.5-10.6.1-MariaDB"), gtid_strict_mode="ON")
