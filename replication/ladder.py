@@ -122,8 +122,10 @@ def remember(past: Past, state: State, now: float) -> Past:
         return Past(state, past.since if past.state is state else now, not_before=past.not_before)
     if past.state is state:
         return past
-    good_before = past.state in (None, State.HEALTHY, State.LAGGING, State.CATCHING_UP)
-    return replace(past, state=state, since=now, broken_since=now if good_before else past.broken_since)
+    if past.state in (None, State.HEALTHY, State.LAGGING, State.CATCHING_UP):
+        # A repair may have ended since that look: it was of what was wrong before.
+        return Past(state, now, now, not_before=past.not_before)
+    return replace(past, state=state, since=now)
 
 
 def tried(past: Past, rung: int, now: float) -> Past:

@@ -8,7 +8,7 @@ import typer
 
 from replication.sandbox import Flavor
 from tests.differential.run import Differential, Finding, Outcome
-from tests.support.clusters import replicating_cluster
+from tests.support.clusters import TRUSTING, replicating_cluster
 from tests.support.proxies import running_proxy
 
 
@@ -28,7 +28,7 @@ def main(
     failed = False
     for one in flavor or list(Flavor):
         print(f"{one}: --seed {chosen}", flush=True)
-        with replicating_cluster(one, 2) as cluster, running_proxy(cluster, *(proxy or ())) as running:
+        with replicating_cluster(one, 2, TRUSTING) as cluster, running_proxy(cluster, *(proxy or ())) as running:
             differential = Differential(cluster, running, chosen, sessions=sessions, places=places)
             outcome = differential.run(numbers, shrink, _show)
             failed = failed or bool(outcome.findings) or "Traceback" in running.log

@@ -17,7 +17,7 @@ from tests.differential.known import is_known
 from tests.differential.schema import DIALECTS, DIRECT, PROXIED, Administrator, login
 from tests.differential.sequences import sequence
 from tests.differential.steps import Side, Step
-from tests.support.clients import READS, Counters, direct, run
+from tests.support.clients import READS, Counters
 from tests.support.proxies import ProxyProcess
 from tests.support.recorder import Recorder
 from tests.support.wireclient import WireClient
@@ -111,7 +111,10 @@ class Place:
 
 
 class Differential:
-    """One run: sequences of `seed` on a cluster and through its proxy, in so many places at the same time."""
+    """One run: sequences of `seed` on a cluster and through its proxy, in so many places at the same time.
+
+    The servers let those make functions who have no right to all else (`log_bin_trust_function_creators`).
+    """
 
     def __init__(
         self, cluster: Cluster, proxy: ProxyProcess, seed: int, *, sessions: int = 20, places: int = 2
@@ -171,7 +174,6 @@ class Differential:
 
     @contextmanager
     def _administrator(self) -> Iterator[Administrator]:
-        self._everywhere("SET GLOBAL log_bin_trust_function_creators = 1")
         primary = self._cluster.servers[0]
         administrator = Administrator(self._proxy.host, self._proxy.port, primary.user, primary.password, self._vendor)
         try:
@@ -180,12 +182,6 @@ class Differential:
             administrator.drop_account()
         finally:
             administrator.close()
-            self._everywhere("SET GLOBAL log_bin_trust_function_creators = DEFAULT")
-
-    def _everywhere(self, text: str) -> None:
-        for server in self._cluster.servers:
-            with direct(self._cluster, server) as connection:
-                run(connection, text)
 
     @contextmanager
     def _opened(self) -> Iterator[list[Place]]:

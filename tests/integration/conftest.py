@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from replication.sandbox import Cluster, Flavor
 from tests.support.certificates import Authority
 from tests.support.clients import Connection, connect, direct
-from tests.support.clusters import replicating_cluster
+from tests.support.clusters import TRUSTING, replicating_cluster
 from tests.support.instep import condition, in_step
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.pymysqltls import share_context
@@ -47,7 +47,7 @@ def _shared_cluster(item: pytest.Item) -> Cluster | None:
 
 
 # Of every server and from its start, as one that a test restarts forgets what was set meanwhile.
-OPTIONS = {"max_allowed_packet": str(64 * 1024 * 1024), "max_connections": "400"}
+OPTIONS = {"max_allowed_packet": str(64 * 1024 * 1024), "max_connections": "400", **TRUSTING}
 
 
 @pytest.fixture(scope="session", params=list(Flavor))

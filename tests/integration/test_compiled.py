@@ -7,7 +7,7 @@ import pytest
 
 from replication.sandbox import Flavor
 from tests.differential.run import Differential
-from tests.support.clusters import replicating_cluster
+from tests.support.clusters import TRUSTING, replicating_cluster
 from tests.support.proxies import running_proxy
 from tests.support.wheels import compile_into, compiled_modules, output
 
@@ -37,7 +37,10 @@ def test_all_that_is_named_is_compiled(packages: Path) -> None:
 def test_sequences_are_answered_as_by_the_server(packages: Path) -> None:
     """One test for both vendors: tests of each would be dealt to two workers, and each of these would compile."""
     for flavor in Flavor:
-        with replicating_cluster(flavor) as cluster, running_proxy(cluster, packages=str(packages)) as proxy:
+        with (
+            replicating_cluster(flavor, options=TRUSTING) as cluster,
+            running_proxy(cluster, packages=str(packages)) as proxy,
+        ):
             outcome = Differential(cluster, proxy, SEED).run(range(SEQUENCES))
             assert not outcome.findings, "\n\n".join(map(str, outcome.findings))
             assert outcome.steps > 10 * SEQUENCES

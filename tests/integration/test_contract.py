@@ -12,7 +12,7 @@ import pytest
 from replication.sandbox import Cluster, Flavor
 from tests.differential.schema import DIRECT, PROXIED, USER, Administrator, login
 from tests.differential.steps import Kind, Side, Step, query
-from tests.support.clients import connect, direct, run
+from tests.support.clients import connect, run
 from tests.support.generallog import GeneralLog, general_logs
 from tests.support.proxies import ProxyProcess
 from tests.support.recorder import Recorder, differences
@@ -412,7 +412,6 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[Bench]:
     primary, vendor = shared_cluster.servers[0], Vendor(shared_cluster.flavor)
-    set_everywhere(shared_cluster, "1")
     ends = {DIRECT: (primary.host, primary.port), PROXIED: (shared_proxy.host, shared_proxy.port)}
     sides = {side: Administrator(*end, primary.user, primary.password, vendor) for side, end in ends.items()}
     sides[PROXIED].make_account()
@@ -437,13 +436,6 @@ def bench(shared_cluster: Cluster, shared_proxy: ProxyProcess) -> Iterator[Bench
         if side == PROXIED:
             administrator.drop_account()
         administrator.close()
-    set_everywhere(shared_cluster, "DEFAULT")
-
-
-def set_everywhere(cluster: Cluster, value: str) -> None:
-    for server in cluster.servers:
-        with direct(cluster, server) as connection:
-            run(connection, f"SET GLOBAL log_bin_trust_function_creators = {value}")
 
 
 def check(bench: Bench, case: Case) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from replication.sandbox import Cluster
 from tests.support.clients import Connection, connect, direct, run
-from tests.support.instep import in_step
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until
 
@@ -14,16 +13,8 @@ SCHEMA = "declared_test"
 FUNCTIONS = ("reads_only READS SQL DATA", "reckons NO SQL", "unsaid CONTAINS SQL", "changes MODIFIES SQL DATA")
 
 
-def everywhere(cluster: Cluster, text: str) -> None:
-    """Run it on each server itself."""
-    for server in cluster.servers:
-        with direct(cluster, server) as connection:
-            run(connection, text)
-
-
 @pytest.fixture(scope="module")
 def functions(shared_cluster: Cluster) -> Iterator[None]:
-    everywhere(shared_cluster, "SET GLOBAL log_bin_trust_function_creators = 1")
     with direct(shared_cluster, shared_cluster.servers[0]) as primary:
         run(primary, f"CREATE DATABASE {SCHEMA}")
         for declared in FUNCTIONS:
@@ -31,8 +22,6 @@ def functions(shared_cluster: Cluster) -> Iterator[None]:
             run(primary, f"CREATE FUNCTION {SCHEMA}.{name}() RETURNS INT {characteristic} RETURN 1")
         yield
         run(primary, f"DROP DATABASE {SCHEMA}")
-    wait_until(lambda: in_step(shared_cluster), "the replicas have no functions any more")
-    everywhere(shared_cluster, "SET GLOBAL log_bin_trust_function_creators = DEFAULT")
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one process", "two workers"])

@@ -38,7 +38,6 @@ ALL_TRACKED = (
     *("last_insert_id", "optimizer_switch", "default_storage_engine", "sql_auto_is_null", "rand_seed1"),
 )
 SETTINGS = {
-    "log_bin_trust_function_creators": "1",
     "session_track_state_change": "1",
     "session_track_transaction_info": "'CHARACTERISTICS'",
     "session_track_system_variables": f"'{','.join(ALL_TRACKED)}'",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from replication.sandbox import Cluster
-from tests.support.clients import READS, WRITES, Connection, Counters, connect, direct, own_writes, run
+from tests.support.clients import READS, WRITES, Connection, Counters, connect, own_writes, run
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until
 
@@ -142,13 +142,11 @@ def test_what_a_replica_refuses_as_a_write_runs_on_the_primary(
 ) -> None:
     """A view can call a function that writes; nothing in the text of a read of it tells."""
     own = on_replicas(shared_cluster)
-    functions_are_trusted(shared_cluster, "1")
     run(client, "CREATE TABLE seen (id INT)")
     run(
         client,
         "CREATE FUNCTION note_it() RETURNS INT MODIFIES SQL DATA BEGIN INSERT INTO seen VALUES (1); RETURN 7; END",
     )
-    functions_are_trusted(shared_cluster, "DEFAULT")
     run(client, "CREATE VIEW noting AS SELECT note_it() AS number")
     run(client, "CREATE USER noter@'%' IDENTIFIED BY 'noter'")
     run(client, f"GRANT ALL ON {SCHEMA}.* TO noter@'%'")
@@ -160,13 +158,6 @@ def test_what_a_replica_refuses_as_a_write_runs_on_the_primary(
             assert run(client, "SELECT COUNT(*) FROM seen") == ((number,),)
     run(client, "DROP USER noter@'%'")
     assert on_replicas(shared_cluster) == own
-
-
-def functions_are_trusted(cluster: Cluster, value: str) -> None:
-    """Or not: whether a function that writes may be made where a binary log is written."""
-    for server in cluster.servers:
-        with direct(cluster, server) as connection:
-            run(connection, f"SET GLOBAL log_bin_trust_function_creators = {value}")
 
 
 def test_a_function_that_only_reads_is_no_obstacle(client: Connection, shared_cluster: Cluster) -> None:

@@ -13,6 +13,10 @@ from replication.setup import Options, set_up
 from tests.support.once import directory_of_run
 from topology.environment import deployment, read_environment
 
+# For servers on which those define functions who have no right to all else. Replicas make anew what is defined, at a
+# time of their own: it is of no use to set that for a while.
+TRUSTING = {"log_bin_trust_function_creators": "ON"}
+
 
 @contextmanager
 def blank_cluster(flavor: Flavor, readers: int = 2, options: Mapping[str, str] | None = None) -> Iterator[Cluster]:

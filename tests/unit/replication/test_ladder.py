@@ -196,3 +196,11 @@ def test_time_in_trouble_counts_from_the_last_good_state() -> None:
     past = remember(tried(past, Rung.RESTART, 3), State.PURGED, 4)
     assert (past.since, past.broken_since, past.tries) == (4, 2, 1)
     assert remember(past, State.HEALTHY, 5).tries == 0
+
+
+def test_a_repair_that_ended_behind_a_good_look_is_not_held_against_what_breaks_next() -> None:
+    past = remember(remember(Past(), State.DIVERGED, 1), State.HEALTHY, 2)
+    past = remember(tried(past, Rung.FULL, 2.1), State.DIVERGED, 3)
+    assert (past.rung, past.tries, past.broken_since) == (0, 0, 3)
+    # It may be the same again, so that the pause stays.
+    assert past.not_before > 3
