@@ -270,3 +270,26 @@ def test_a_lost_replica(shared_cluster: Cluster) -> None:
         run(other, "START TRANSACTION READ ONLY")
         assert run(other, COUNT) == ((3,),)
         run(other, "COMMIT")
+
+
+def test_questions_that_need_both_servers(shared_cluster: Cluster, session: Open) -> None:
+    """The read runs on the primary, too; if others have written since, it is a conflict as for any read there."""
+    for written in (False, True):
+        client, other = session(), session()
+        run(client, f"INSERT INTO {SCHEMA}.item (name) VALUES ('four')")
+        (number,) = run(client, "SELECT LAST_INSERT_ID()")[0]
+        settle(shared_cluster, client)
+        counters = Counters(shared_cluster, READS)
+        run(client, "START TRANSACTION READ ONLY")
+        for _ in range(READS_AT_ONCE):
+            run(client, f"SELECT id FROM {SCHEMA}.item WHERE id <> {number}")
+        assert busy(counters) in (["dbread1"], ["dbread2"])
+        if written:
+            run(other, f"UPDATE {SCHEMA}.item SET name = 'five' WHERE id = {number}")
+            with pytest.raises(pymysql.OperationalError) as caught:
+                run(client, "SELECT FOUND_ROWS(), LAST_INSERT_ID()")
+            assert caught.value.args[0] == CONFLICT
+        else:
+            assert run(client, "SELECT FOUND_ROWS(), LAST_INSERT_ID()") == ((3, number),)
+        run(client, "COMMIT")
+        run(other, f"DELETE FROM {SCHEMA}.item WHERE id = {number}")

@@ -68,7 +68,7 @@ class LastRan:
             self.warnings, self.warned = name, False
         if request is not self._request:
             self._request, self._before = request, (self.rows, self.found_rows, self.rows_again)
-        if not on_replica or request.route.twin:
+        if not on_replica:
             self.again = ()
         elif request.statement.kind is READ:
             self.again = (request,) if _can_run_again(request) else ()

@@ -124,8 +124,11 @@ class Machine:
             request.prepared.statement = statement
 
     def leaves_twin(self, request: Request) -> bool:
-        """Whether a request would read in another snapshot than the reads before it, which had one on a replica."""
-        if request.route.target is REPLICA or not self.state.has_twin or not self.requests.binds(request):
+        """Whether a request would read in another snapshot than the reads before it, which had one on a replica: itself,
+        or because one of them runs again in front of it."""
+        if request.route.target is REPLICA or not self.state.has_twin:
+            return False
+        if not (request.again or self.requests.binds(request)):
             return False
         self.state.twins.barred = True
         return True

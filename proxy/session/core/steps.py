@@ -41,14 +41,16 @@ class Steps:
         """A COM_QUERY, as the connections of the session take it."""
         return frame(query_payload(text, attributes=self._attributes), 0)
 
-    def prelude(self, seen: Seen, request: Request) -> Prelude | None:
-        """What a connection has to be told before `request`; None when it is in step."""
+    def prelude(self, seen: Seen, request: Request, *, again: bool = False) -> Prelude | None:
+        """What a connection has to be told before `request`; None when it is in step. `again`: it ran elsewhere before,
+        and takes part in what is open here, not in a twin.
+        """
         state, has = self._state, self._repeatable
         if seen.resets != has.resets or seen.version != has.version or state.insert_id != seen.insert_id:
             step = self.next_setting(seen, request)
             if step is not None:
                 return step
-        if request.route.twin and seen.transaction != state.twins.number:
+        if request.route.twin and not again and seen.transaction != state.twins.number:
             begin = _LATER if state.begins_itself else _READ_ONLY_TWIN if state.reads_only else _TWIN
             return Prelude(self.query(begin), transaction=state.twins.number)
         if has.variables.known and (step := self._variables(seen)) is not None:
@@ -78,7 +80,7 @@ class Steps:
     def _again(self, seen: Seen, request: Request) -> Prelude:
         """What the session has read elsewhere, and the request asks about, is read here, too."""
         first = request.again[0]
-        if (step := self.prelude(seen, first)) is not None:
+        if (step := self.prelude(seen, first, again=True)) is not None:
             return step
         request.again = request.again[1:]
         return Prelude(self.packet_for(seen, first), first.reply, again=True, lenient=True)
