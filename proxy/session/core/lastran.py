@@ -78,6 +78,9 @@ class LastRan:
             self.again = (*self.again, request)
         if not request.statement.keeps_found_rows:
             self.rows, self.found_rows, self.rows_again = name, None, self.again
+        elif request.statement.writes:
+            # The read before it would find other rows.
+            self.rows_again = ()
 
     def began(self, name: str) -> None:
         """The session is reset on the server `name`: ROW_COUNT() and warnings are as after its login, FOUND_ROWS() is

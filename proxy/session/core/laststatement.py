@@ -44,6 +44,8 @@ _WITHOUT_TABLES: Final = frozenset(
     "do user-variable primary-function unknown set-expression set-global connection-variable next-transaction "
     "deallocate unlock xa".split()
 )
+# And those that do so if they are queries, not SHOW.
+_QUERIES_WITHOUT_TABLES: Final = frozenset({"server-local", "select-into"})
 # Of a query among them that uses some, outside of parentheses.
 _FROM: Final = re.compile(rb"\s*(?:SELECT|WITH)\b[^()]*?\bFROM\s+(?!DUAL\b)", re.IGNORECASE)
 _QUERY: Final = re.compile(rb"\s*(?:SELECT|WITH)\b", re.IGNORECASE)
@@ -131,7 +133,9 @@ class LastStatement:
             return self._on_the_primary(request, again)
         if split:
             return SPLIT
-        return LOST if self.ran.is_away(asks) else request
+        if not self.ran.is_away(asks):
+            return request
+        return SPLIT if asks == FOUND_ROWS else LOST
 
     def _signalled(self, request: Request, err: Err) -> Request | Err:
         """A question about an error of the proxy's own: the primary is told of it first."""
@@ -295,7 +299,14 @@ class LastStatement:
         if statement.kind is READ:
             # Of SHOW there are tables behind the scenes.
             return self._text(request).lstrip()[:4].upper() != b"SHOW"
-        return statement.kind is not PRIMARY or (statement.reason in _WITHOUT_TABLES and not self._has_tables(request))
+        return statement.kind is not PRIMARY or (self._can_do_without(request) and not self._has_tables(request))
+
+    def _can_do_without(self, request: Request) -> bool:
+        """Whether a statement for the primary uses no table, unless one is named in it."""
+        reason = request.statement.reason
+        if reason in _QUERIES_WITHOUT_TABLES:
+            return _QUERY.match(self._text(request)) is not None
+        return reason in _WITHOUT_TABLES
 
     def _has_tables(self, request: Request) -> bool:
         """Of queries for the primary it is not known from the statement's facts which tables they read."""

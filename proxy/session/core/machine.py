@@ -17,6 +17,8 @@ from proxy.session.core.statements import Limits, Statements
 from proxy.session.core.steps import Steps
 from proxy.session.core.wording import no_cursor
 from proxy.sql.cache import StatementCache
+from proxy.sql.classify import MULTI_STATEMENT
+from proxy.sql.effects import SetTransaction
 from proxy.sql.statement import TRANSACTION, Statement
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
@@ -124,7 +126,7 @@ class Machine:
             request.prepared.statement = statement
 
     def leaves_twin(self, request: Request) -> bool:
-        """Whether a request would read in another snapshot than the reads before it, which had one on a replica: itself,
+        """Whether a request would read in another snapshot than the reads before it, which had one on a replica, itself
         or because one of them runs again in front of it."""
         if request.route.target is REPLICA or not self.state.has_twin:
             return False
@@ -132,6 +134,13 @@ class Machine:
             return False
         self.state.twins.barred = True
         return True
+
+    def is_for_next(self, request: Request) -> bool:
+        """Whether a request sets what the next transaction is like, on a primary that has none open."""
+        if request.statement.reason == MULTI_STATEMENT or request.code not in (c.COM_QUERY, *EXECUTIONS):
+            return False
+        sets = (effect for effect in request.statement.effects if isinstance(effect, SetTransaction))
+        return not self.state.status & c.SERVER_STATUS_IN_TRANS and any(not effect.session for effect in sets)
 
     def twin_over(self, seen: Seen) -> Prelude | None:
         """The end of a transaction on a replica, if the one that it is the twin of is over, or goes on without it."""

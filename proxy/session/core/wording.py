@@ -93,6 +93,12 @@ def snapshot_lost(reason: str) -> Err:
     return Err(c.ER_LOCK_DEADLOCK, message, "40001")
 
 
+def in_progress() -> Err:
+    """In a server's words: characteristics are only for a transaction that has not begun."""
+    message = "Transaction characteristics can't be changed while a transaction is in progress"
+    return Err(c.ER_CANT_CHANGE_TX_CHARACTERISTICS, message, "25001")
+
+
 def reads_changed() -> Err:
     """What a transaction has read on a replica is not what the primary has; it was rolled back."""
     message = (

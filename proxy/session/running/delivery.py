@@ -185,11 +185,11 @@ class Delivery:
 
     def over(self) -> None:
         """The request is done with."""
-        link = self._turn.over()
+        exchange, link = self._turn.exchange, self._turn.over()
         if self._lost.outdated:
             self._lost.catch_up()
         if self._twin.open:
-            self._twin.request_over(link)
+            self._twin.request_over(link, exchange.status if exchange is not None else -1)
         self._client.request_over()
         self._servers.over(link)
 

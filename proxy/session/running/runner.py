@@ -186,8 +186,10 @@ class Runner:
         if self._twin.open or request.route.twin:
             self._context.monitor.freshness.catch_up()
         if self._twin.open:
-            # What can be promoted is in no conflict yet.
-            err = None if self._promotion.on else self._twin.conflict(request, self._context.monitor.freshness.written)
+            err = self._twin.too_late(request)
+            if err is None and not self._promotion.on:
+                # What can be promoted is in no conflict yet.
+                err = self._twin.conflict(request, self._context.monitor.freshness.written)
             if err is not None:
                 self._delivery.refuse(request, err)
                 return

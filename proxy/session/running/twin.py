@@ -5,8 +5,9 @@ from collections.abc import Callable
 from proxy.backend.connection import BackendConnection, Owner
 from proxy.session.core.machine import Machine
 from proxy.session.core.request import Request
-from proxy.session.core.wording import snapshot_lost
+from proxy.session.core.wording import in_progress, snapshot_lost
 from proxy.session.running.preludes import PreludeRun
+from proxy.wire import constants as c
 from proxy.wire.exchange import Exchange
 from proxy.wire.replies import Err
 
@@ -26,6 +27,7 @@ class Twin:
         self._link: BackendConnection | None = None
         self._written = 0
         self._shown = False
+        self._in_progress = False
 
     def wanted(self, written: int) -> None:
         """A read arrived that begins one, when so many writes had been acknowledged."""
@@ -34,7 +36,7 @@ class Twin:
     def begun(self, link: BackendConnection) -> None:
         """It began on `link`."""
         self.open = True
-        self._link, self._shown = link, False
+        self._link, self._shown, self._in_progress = link, False, False
         self._machine.state.twins.use()
 
     def conflict(self, request: Request, written: int) -> Err | None:
@@ -46,14 +48,23 @@ class Twin:
             return None
         return snapshot_lost(request.route.reason)
 
+    def too_late(self, request: Request) -> Err | None:
+        """The error for what can only be said before a transaction, if that has begun by itself on the replica and the
+        primary knows nothing of it."""
+        return in_progress() if self._in_progress and self._machine.is_for_next(request) else None
+
     def holds(self, link: BackendConnection) -> bool:
         """Whether the client has seen something of a snapshot that would be lost with `link`."""
         return link is self._link and self._shown and self._machine.twin_over(link.seen) is None
 
-    def request_over(self, link: BackendConnection | None) -> None:
-        """A request is over, which ran on `link`: end the twin if its transaction is."""
+    def request_over(self, link: BackendConnection | None, status: int = -1) -> None:
+        """A request is over, which ran on `link` and was told the `status`, unless that is negative: end the twin if
+        its transaction is."""
         assert self._link is not None
-        self._shown = self._shown or link is self._link
+        if link is self._link:
+            self._shown = True
+            if status >= 0:
+                self._in_progress = bool(status & c.SERVER_STATUS_IN_TRANS)
         end = self._machine.twin_over(self._link.seen)
         if end is None or not self._link.at_rest:
             return

@@ -41,6 +41,15 @@ def test_a_read_can_run_again_with_the_questions_about_it(told: Told) -> None:
     assert not told.ran.again
 
 
+def test_a_read_does_not_run_again_behind_a_write(told: Told) -> None:
+    read = told.runs(READ, REPLICA)
+    told.runs("SET @a = 1", PRIMARY)
+    assert told.ran.rows_again == (read,)
+    told.runs("INSERT INTO t VALUES (1)", PRIMARY)
+    assert told.ran.rows == REPLICA
+    assert not told.ran.rows_again
+
+
 def test_the_common_case_is_the_same(told: Told) -> None:
     read = told.request(READ)
     told.ran.read(read, REPLICA)

@@ -81,6 +81,11 @@ class Told(Session):
         ("DO NEXTVAL(s)", PRIMARY),
         ("SELECT LAST_INSERT_ID(), (SELECT MAX(a) FROM t)", "told"),
         ("SELECT LAST_INSERT_ID() FROM DUAL", "told"),
+        ("SELECT @@identity, @@last_insert_id", "told"),
+        ("SELECT 1 INTO @a", "told"),
+        ("SELECT a INTO @a FROM t", PRIMARY),
+        ("SELECT user FROM mysql.user", PRIMARY),
+        ("SHOW STATUS LIKE 'Uptime'", ""),
         ("UPDATE t SET a = 1", PRIMARY),
     ],
 )
