@@ -4,7 +4,7 @@ import pytest
 
 from proxy.routing.policy import Target
 from proxy.routing.state import Seen
-from proxy.session.core.diagnostics import LOST
+from proxy.session.core.diagnostics import LOST, SPLIT
 from proxy.session.core.ownerror import signal
 from proxy.session.core.request import Request
 from proxy.wire import constants as c
@@ -320,7 +320,7 @@ def test_what_only_a_replica_knows_is_not_told_by_the_primary() -> None:
     told.runs("SET NAMES latin1")
     told.runs(f"SELECT '{'x' * 70_000}' FROM t", REPLICA)
     assert told.asks("SELECT ROW_COUNT()") == REPLICA
-    assert told.asks("SELECT ROW_COUNT(); DO 1") == told.asks("SET @a = FOUND_ROWS()") == ""
+    assert (told.asks("SELECT ROW_COUNT(); DO 1"), told.asks("SET @a = FOUND_ROWS()")) == ("", str(SPLIT))
 
 
 def test_a_command_that_fails_leaves_the_rows_that_were_found() -> None:
