@@ -187,8 +187,8 @@ class Runner:
             self._context.monitor.freshness.catch_up()
         if self._twin.open:
             err = self._twin.too_late(request)
-            if err is None and not self._promotion.on:
-                # What can be promoted is in no conflict yet.
+            if err is None and (request.again or not self._promotion.on):
+                # What can be promoted is in no conflict yet, but for what runs again right now.
                 err = self._twin.conflict(request, self._context.monitor.freshness.written)
             if err is not None:
                 self._delivery.refuse(request, err)
