@@ -18,8 +18,8 @@ COMPILED = {
     "proxy/session": "bulk client presence",
     "proxy/session/core": "diagnostics inbox lastran laststatement machine outcomes passage phases prepared "
     "remedies request requests sentence statements steps transactionlog wholereply",
-    "proxy/session/running": "delivery lending links losses metadata preludes promotion recovery repetition replay "
-    "runner sending servers turn twin visibility waiting",
+    "proxy/session/running": "delivery entry lending links losses metadata preludes promotion recovery repetition "
+    "replay runner sending servers turn twin visibility waiting",
     "proxy/session/shared": "counting",
     "proxy/sql": "cache effects lexer meaning statement tally",
     "proxy/wire": "definitions errors exchange framing openings replygrammar rowdigest",

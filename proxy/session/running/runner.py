@@ -11,7 +11,6 @@ from time import perf_counter
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import Identity
 from proxy.errors import ServerLost, ServerRefused
-from proxy.routing.policy import IN_TRANSACTION
 from proxy.routing.told import Told
 from proxy.session.core.machine import Machine
 from proxy.session.core.prepared import renumbered
@@ -23,6 +22,7 @@ from proxy.session.core.wording import no_replica
 from proxy.session.running.common import Common
 from proxy.session.running.deadline import Deadline
 from proxy.session.running.delivery import Delivery
+from proxy.session.running.entry import Entry
 from proxy.session.running.insight import Insight
 from proxy.session.running.killer import Killer
 from proxy.session.running.lending import Lending
@@ -106,6 +106,7 @@ class Runner:
         self.insight = Insight(common, deadline, replay)
         self._promotion = Promotion(common, self, self._seen_reads, kept)
         recovery = Recovery(context, machine, name, self)
+        self._entry = Entry(common, self._promotion, self.answer, self.start)
         self._losses = Losses(common, self._promotion, replay, self)
         ledger = Ledger(context.usage(identity.user), context.journal, whose(context, identity, name), context.book)
         self._delivery = Delivery(common, recovery, self._losses, ledger)
@@ -172,29 +173,12 @@ class Runner:
             request.delayed = request.delayed or perf_counter()
             self._postponed = functools.partial(self.start, request)
             return
-        if request.statement.asks or self._machine.state.insert_id_lost:
-            if self._waiting.holds_question(request, self._machine, self.start):
-                return
-            told = self._machine.last.retold(request)
-            if not isinstance(told, Request):
-                self.answer(request, told)
-                return
+        if (request.statement.asks or self._machine.state.insert_id_lost) and self._entry.answers(request):
+            return
         if not request.plain:
             self._machine.last.keep_apart(request)
-        if request.route.twin and self._promotion.on and not self._promotion.keeps(request):
-            request.route = IN_TRANSACTION
-        if self._twin.open or request.route.twin:
-            self._context.monitor.freshness.catch_up()
-        if self._twin.open:
-            err = self._twin.too_late(request)
-            if err is None and (request.again or not self._promotion.on):
-                # What can be promoted is in no conflict yet, but for what runs again right now.
-                err = self._twin.conflict(request, self._context.monitor.freshness.written)
-            if err is not None:
-                self._delivery.refuse(request, err)
-                return
-        elif request.route.twin:
-            self._twin.wanted(self._context.monitor.freshness.written)
+        if (request.route.twin or self._twin.open) and self._entry.refuses(request):
+            return
         if self._servers.unfit:
             request.avoid = self._servers.unfit
         self._turn.begin(request)
