@@ -14,9 +14,13 @@ from tests.support.proxies import ProxyProcess
 from tests.support.wireclient import WireClient, first_error, text_rows
 
 _SCHEMA: Final = f"{OTHERS}_a"
-# In seconds, between two statements of one session: writes make replicas wait, so that few reads would leave the
-# primary if there were many.
-_LONGEST_PAUSE: Final = 0.2
+# In seconds, between two visits of one session: writes make replicas wait, so that few reads would leave the primary if
+# there were many.
+_LONGEST_PAUSE: Final = 0.4
+# The same within a visit, where it may keep its connection from the others, who are to wait for that, but not most of
+# the time; and for one visit in so many.
+_WITHIN: Final = 0.02
+_SLOW: Final = 10
 
 
 class Others:
@@ -55,6 +59,7 @@ class Others:
             while not self._over.is_set():
                 with self._session(number, random) as session:
                     for _ in range(random.randint(3, 30)):
+                        session.rest()
                         random.choice(_VISITS)(session)
         except Over:
             return
@@ -86,11 +91,20 @@ class Session:
         self.random = random
         self.tag = number * 1000
         self.statements = 0
+        self._pause = 0.0
+
+    def rest(self) -> None:
+        """A while between two visits. Raises Over at the end."""
+        self._wait(_LONGEST_PAUSE)
+        self._pause = _LONGEST_PAUSE if self.random.randrange(_SLOW) == 0 else _WITHIN
+
+    def _wait(self, longest: float) -> None:
+        if self._over.wait(self.random.random() * longest):
+            raise Over
 
     def run(self, text: str) -> list[tuple[bytes | None, ...]]:
         """Run a statement after a short while; its rows. Raises AssertionError for an error, Over at the end."""
-        if self._over.wait(self.random.random() * _LONGEST_PAUSE):
-            raise Over
+        self._wait(self._pause)
         self.statements += 1
         packets = self._client.query(text)
         error = first_error(packets)

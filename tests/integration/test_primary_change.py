@@ -77,7 +77,7 @@ class Writer(threading.Thread):
         self._number = first
         self._over = threading.Event()
         self.written: list[int] = []
-        self.errors: list[str] = []
+        self.errors: list[pymysql.MySQLError] = []
 
     def run(self) -> None:
         client = self._open()
@@ -87,7 +87,7 @@ class Writer(threading.Thread):
                 run(client, f"INSERT INTO app.t VALUES ({self._number})")
                 self.written.append(self._number)
             except pymysql.MySQLError as error:
-                self.errors.append(str(error))
+                self.errors.append(error)
                 client = self._open()
         client.close()
 
@@ -135,8 +135,8 @@ def test_the_primary_moves_to_another_server(cluster: Cluster, proxy: ProxyProce
             found = {row[0] for row in run(client, "SELECT id FROM app.t")}
         assert {1, 2, 3, 9, *writer.written} <= found
         assert 4 not in found
-    # Without being told, only what the old primary was asked while it closed may fail.
-    assert len(writer.errors) <= 1, writer.errors
+    # Without being told, only what the old primary was asked while it closed may fail: how often it was, nobody knows.
+    assert {error.args[0] for error in writer.errors} <= {2013, 1290, 1836}, writer.errors
     wait_until(lambda: set(states(cluster, proxy).values()) == {"healthy"}, "all are healthy", lambda: proxy.log)
 
 

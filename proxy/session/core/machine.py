@@ -1,6 +1,7 @@
 """The session without any I/O: its state, and the parts that take commands and replies in."""
 
 from dataclasses import replace
+from typing import Final
 
 from proxy.routing.forms import Forms
 from proxy.routing.policy import REPLICA
@@ -24,6 +25,8 @@ from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.replies import Err
 from topology.servers import Vendor
+
+_RUNS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 
 
 class Machine:
@@ -137,7 +140,7 @@ class Machine:
 
     def is_for_next(self, request: Request) -> bool:
         """Whether a request sets what the next transaction is like, on a primary that has none open."""
-        if request.statement.reason == MULTI_STATEMENT or request.code not in (c.COM_QUERY, *EXECUTIONS):
+        if request.statement.reason == MULTI_STATEMENT or request.code not in _RUNS:
             return False
         sets = (effect for effect in request.statement.effects if isinstance(effect, SetTransaction))
         return not self.state.status & c.SERVER_STATUS_IN_TRANS and any(not effect.session for effect in sets)
