@@ -27,10 +27,11 @@ from proxy.session.core.transactionflags import with_flags
 from proxy.session.core.wholereply import WholeReply
 from proxy.session.core.wording import insert_id_lost
 from proxy.sql.classify import MULTI_STATEMENT
+from proxy.sql.effects import Prepare
 from proxy.sql.lexer import DEFAULT_QUOTING
 from proxy.sql.meaning import DEFAULT_MEANING
 from proxy.sql.questions import FOUND_ROWS, WARNINGS
-from proxy.sql.statement import DIAGNOSTIC, PRIMARY, READ
+from proxy.sql.statement import DIAGNOSTIC, PRIMARY, READ, Statement
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.framing import payload_length
@@ -331,4 +332,12 @@ class LastStatement:
         # What is locked are rows of tables.
         without = statement.kind is PRIMARY and statement.reason != "locking-read"
         unknown = self._mariadb and without and not statement.reads and not statement.written
-        return unknown and not self._has_tables(request)
+        return unknown and not self._has_tables(request) and not _opens_tables(statement)
+
+
+def _opens_tables(statement: Statement) -> bool:
+    """Whether a statement certainly uses a table that its facts do not name: HANDLER and LOCK TABLES, and PREPARE of
+    what reads or writes some (observed on MariaDB 10.11)."""
+    prepared = (effect.statement for effect in statement.effects if isinstance(effect, Prepare))
+    named = any(inner is not None and (inner.reads or inner.written) for inner in prepared)
+    return named or statement.reason in ("handler", "lock")

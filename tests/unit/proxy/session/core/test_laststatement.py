@@ -86,6 +86,11 @@ class Told(Session):
         ("SELECT a INTO @a FROM t", PRIMARY),
         ("SELECT user FROM mysql.user", PRIMARY),
         ("SHOW STATUS LIKE 'Uptime'", ""),
+        ("HANDLER h CLOSE", PRIMARY),
+        ("LOCK TABLES t READ", PRIMARY),
+        ("PREPARE p FROM 'SELECT a FROM t'", PRIMARY),
+        ("PREPARE p FROM 'INSERT INTO t VALUES (1)'", PRIMARY),
+        ("PREPARE p FROM 'SET @a = 1'", ""),
         ("UPDATE t SET a = 1", PRIMARY),
     ],
 )
