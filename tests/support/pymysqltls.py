@@ -1,7 +1,8 @@
 """One TLS context for all of PyMySQL's connections of a test run.
 
 Without TLS options PyMySQL (1.2) makes a context for each connection, in which OpenSSL reads all authorities that the
-system trusts: 30 to 60 ms of CPU time for certificates that are then not verified, a third of what the tests took.
+system trusts, for certificates that are then not verified: 127 ms each where many tests ran side by side on two cores,
+3 ms without those authorities.
 """
 
 from typing import Any

@@ -51,7 +51,8 @@ class Twin:
     def too_late(self, request: Request) -> Err | None:
         """The error for what can only be said before a transaction, if that has begun by itself on the replica and the
         primary knows nothing of it."""
-        return in_progress() if self._in_progress and self._machine.is_for_next(request) else None
+        within = self._in_progress and self._link is not None and self.holds(self._link)
+        return in_progress() if within and self._machine.is_for_next(request) else None
 
     def holds(self, link: BackendConnection) -> bool:
         """Whether the client has seen something of a snapshot that would be lost with `link`."""
