@@ -135,6 +135,11 @@ def tried(past: Past, rung: int, now: float) -> Past:
     return replace(past, rung=rung, tries=tries, not_before=now + pause)
 
 
+def mended(past: Past, rung: int, now: float) -> Past:
+    """The past of a replica that a repair has just brought in step: what breaks next is another matter."""
+    return Past(State.CATCHING_UP, now, not_before=tried(past, rung, now).not_before)
+
+
 def given_up(past: Past, rung: int, now: float) -> Past:
     """The past of a replica to which a repair does not apply: the next rung's turn comes."""
     return replace(past, rung=rung, tries=_TRIES_ON_A_RUNG, not_before=now + _FIRST_PAUSE)

@@ -10,18 +10,34 @@ from datetime import UTC, datetime
 from replication.actions import Action
 from replication.errors import ExitCode, Purged, Refused
 from replication.heartbeat import beat
-from replication.ladder import Past, Policy, Repair, Rung, Situation, Step, Watched, given_up, plan, remember, tried
+from replication.ladder import (
+    Past,
+    Policy,
+    Repair,
+    Rung,
+    Situation,
+    Step,
+    Watched,
+    given_up,
+    mended,
+    plan,
+    remember,
+    tried,
+)
 from replication.lag import LagMeter
 from replication.look import Looker
 from replication.report import Reporter, compared_text, progress_text
 from replication.seen import PrimarySeen, Seen
-from replication.setup import Options, Result, set_up
+from replication.setup import Options, ReplicaResult, Result, set_up
 from replication.states import Limits, State, Verdict, is_last_healthy, judge
 from replication.verification import Comparison, verify
 from replication.verification import Options as Comparing
 from topology.environment import Deployment
 from topology.errors import ManyreadsError, ServerError
 from topology.sqlclient import SqlClient
+
+# A past, a rung and now; what the past is then.
+_Remember = Callable[[Past, int, float], Past]
 
 log = logging.getLogger(__name__)
 
@@ -229,13 +245,13 @@ class Watcher:
     async def _mend(self, step: Step) -> None:
         for name in step.names:
             self._tell(Event(name, f"repair begins: {step.reason}"))
-        useless: frozenset[str] = frozenset()
+        pasts: dict[str, _Remember] = dict.fromkeys(step.names, tried)
         told = Told(self._tell, self._progress)
         try:
             others = self.report.replicas if self.report else ()
             result = await carry_out(step, self._deployment, self._looker, others, self._options, told)
             self._tell_result(result)
-            useless = frozenset(each.name for each in result.replicas if _does_not_apply(step, each.error))
+            pasts |= {each.name: _past_behind(step, each) for each in result.replicas}
         except ManyreadsError as error:
             self._failed(step.names, error)
         except Exception:
@@ -244,8 +260,7 @@ class Watcher:
         finally:
             now = asyncio.get_running_loop().time()
             for name in step.names:
-                after = given_up if name in useless else tried
-                self._history[name] = after(self._history.get(name, Past()), step.rung, now)
+                self._history[name] = pasts[name](self._history.get(name, Past()), step.rung, now)
                 self._progress.pop(name, None)
             self._repairing, self._repair = (), None
 
@@ -330,9 +345,12 @@ def _set_up_options(step: Step, looker: Looker, watched: Sequence[Watched], opti
     )
 
 
-def _does_not_apply(step: Step, error: ManyreadsError | None) -> bool:
-    """Whether there is no use in trying the same again."""
-    return isinstance(error, Refused if step.rung == Rung.CHUNKS else Purged)
+def _past_behind(step: Step, each: ReplicaResult) -> _Remember:
+    """What is remembered of a replica behind a step that ended so."""
+    if each.error is None:
+        return tried if each.action == Action.LEAVE else mended
+    # There is no use in trying the same again.
+    return given_up if isinstance(each.error, Refused if step.rung == Rung.CHUNKS else Purged) else tried
 
 
 async def _lead(client: SqlClient) -> bool:

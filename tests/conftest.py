@@ -1,5 +1,6 @@
 """Tests side by side (pytest-xdist): how many workers, which of them runs what, and what they make only once."""
 
+import gc
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from xdist.workermanage import WorkerController
 
 from tests.support.once import ONCE
 from tests.support.scheduling import next_unit, unit, worker_count
+from tests.support.telling import Telling
 
 _GIBIBYTE = 2**30
 
@@ -28,6 +30,19 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ[ONCE] = tempfile.mkdtemp(prefix="many-")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Only the process that shows the run has a terminal."""
+    plugins = session.config.pluginmanager
+    if (terminal := plugins.get_plugin("terminalreporter")) is not None:
+        plugins.register(Telling(terminal))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay for good: the collector need not look at them over and over."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

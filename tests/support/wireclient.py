@@ -70,7 +70,8 @@ class WireClient(AbstractContextManager["WireClient"]):
         self.socket.bind((source, 0))
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = b""
+        # What was received, and how much of it is read.
+        self._buffer, self._at = b"", 0
         self.capabilities = 0
         self.connection_id = 0
 
@@ -219,17 +220,22 @@ class WireClient(AbstractContextManager["WireClient"]):
         return True
 
     def _read(self, count: int) -> bytes:
-        pieces = [self._buffer]
-        have = len(self._buffer)
+        if self._at + count > len(self._buffer):
+            self._receive(count)
+        self._at += count
+        return self._buffer[self._at - count : self._at]
+
+    def _receive(self, count: int) -> None:
+        """At least so many bytes are to be read."""
+        pieces = [self._buffer[self._at :]]
+        have = len(pieces[0])
         while have < count:
             piece = self.socket.recv(1 << 20)
             if not piece:
                 raise ConnectionResetError("the server closed the connection")
             pieces.append(piece)
             have += len(piece)
-        data = b"".join(pieces)
-        self._buffer = data[count:]
-        return data[:count]
+        self._buffer, self._at = b"".join(pieces), 0
 
 
 def query(sql: str | bytes) -> bytes:

@@ -15,6 +15,7 @@ from replication.ladder import (
     Watched,
     climb,
     given_up,
+    mended,
     plan,
     remember,
     tried,
@@ -196,6 +197,13 @@ def test_time_in_trouble_counts_from_the_last_good_state() -> None:
     past = remember(tried(past, Rung.RESTART, 3), State.PURGED, 4)
     assert (past.since, past.broken_since, past.tries) == (4, 2, 1)
     assert remember(past, State.HEALTHY, 5).tries == 0
+
+
+def test_what_breaks_right_behind_a_repair_that_helped_is_another_matter() -> None:
+    past = mended(given_up(remember(Past(), State.DIVERGED, 1), Rung.CHUNKS, 2), Rung.FULL, 3)
+    past = remember(remember(past, State.BROKEN_RETRY, 3.1), State.DIVERGED, 3.2)
+    assert (past.rung, past.tries, past.broken_since) == (0, 0, 3.1)
+    assert past.not_before > 3
 
 
 def test_a_repair_that_ended_behind_a_good_look_is_not_held_against_what_breaks_next() -> None:
