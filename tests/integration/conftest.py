@@ -16,6 +16,7 @@ from tests.support.clusters import TRUSTING, replicating_cluster
 from tests.support.instep import condition, in_step
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.pymysqltls import share_context
+from tests.support.telling import REPLICAS
 from tests.support.waiting import wait_until
 
 share_context()
@@ -31,7 +32,7 @@ def pytest_runtest_makereport(
     """A test that failed may have the replicas of the common servers to blame."""
     report = yield
     if report.failed and (cluster := _shared_cluster(item)) is not None:
-        report.sections.append(("replicas", condition(cluster)))
+        report.sections.append((REPLICAS, condition(cluster)))
     return report
 
 

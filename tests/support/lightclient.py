@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from typing import Self
 
+from proxy.wire import constants as c
 from proxy.wire.capabilities import layout_of
 from proxy.wire.clientlogin import ClientLogin, Safety
 from proxy.wire.exchange import Exchange, Reply
@@ -42,7 +43,8 @@ class LightClient:
         if (error := first_error([packet])) is not None:
             raise Refused(error)
         greeting = parse_greeting(packet[1])
-        self._capabilities = login.capabilities & greeting.capabilities
+        self._capabilities = login.capabilities | (c.CLIENT_CONNECT_WITH_DB if login.database else 0)
+        self._capabilities &= greeting.capabilities
         state = ClientLogin(
             secret_of(login.password.encode()), greeting.nonce, greeting.plugin, os.urandom(32), Safety(private=True)
         )
@@ -52,6 +54,7 @@ class LightClient:
             collation_id=UTF8MB4,
             user=login.user,
             auth=state.first_answer(),
+            database=login.database,
             plugin=state.plugin,
         )
         self._writer.write(frame(response_payload(response), 1))

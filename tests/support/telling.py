@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+# The section of a report that says how the common servers were.
+REPLICAS = "replicas"
 _LONGEST = 4000
 
 
@@ -27,4 +29,5 @@ def told(report: pytest.TestReport, seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     crash = getattr(report.longrepr, "reprcrash", None)
     why = str(report.longrepr if crash is None else f"{crash.path}:{crash.lineno}: {crash.message}")
-    return f"{minutes}:{rest:02} {report.when} of {report.nodeid} failed: {why[:_LONGEST]}"
+    line = f"{minutes}:{rest:02} {report.when} of {report.nodeid} failed: {why[:_LONGEST]}"
+    return "\n".join((line, *(text for name, text in report.sections if name == REPLICAS)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.telling import told
+from tests.support.telling import REPLICAS, told
 
 _BROKEN = """
 import os, pytest
@@ -23,6 +23,8 @@ def test_ends_it(): os._exit(1)
 def test_a_line_names_when_what_and_why() -> None:
     report = pytest.TestReport("tests/test_x.py::test_a", ("", 0, ""), {}, "failed", "it broke", "setup")
     assert told(report, 754.6) == "12:34 setup of tests/test_x.py::test_a failed: it broke"
+    report.sections.append((REPLICAS, "dbread1: stopped"))
+    assert told(report, 754.6).splitlines()[1:] == ["dbread1: stopped"]
 
 
 def test_a_run_that_is_killed_has_told_what_failed_before(tmp_path: Path) -> None:
