@@ -21,8 +21,8 @@ from tests.support.waiting import wait_until
 
 share_context()
 
-# The vendors whose common servers are out of step for good, in this process.
-_OUT_OF_STEP: set[Flavor] = set()
+# The environment files of common servers that are out of step for good.
+_OUT_OF_STEP: set[Path] = set()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -42,12 +42,12 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     that come after have not done it, and need not wait for it in vain."""
     yield
     cluster = _shared_cluster(item)
-    if cluster is None or nextitem is None or nextitem.path == item.path or cluster.flavor in _OUT_OF_STEP:
+    if cluster is None or nextitem is None or nextitem.path == item.path or cluster.environment_file in _OUT_OF_STEP:
         return
     if cluster.servers[0].running():
-        _OUT_OF_STEP.add(cluster.flavor)
+        _OUT_OF_STEP.add(cluster.environment_file)
         wait_until(lambda: in_step(cluster), "the replicas are in step again", lambda: condition(cluster))
-        _OUT_OF_STEP.remove(cluster.flavor)
+        _OUT_OF_STEP.remove(cluster.environment_file)
 
 
 def _shared_cluster(item: pytest.Item) -> Cluster | None:
