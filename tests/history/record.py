@@ -46,13 +46,17 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error that a client got. `began` is when it sent the statement, or the first one of the transaction."""
+    """An error that a client got. `began` is when it sent the statement, or the first one of the transaction.
+
+    `client` is what the proxy's log calls the client, empty before it was connected.
+    """
 
     session: int
     what: str
     error: str
     began: float
     ended: float
+    client: str = ""
 
     def __str__(self) -> str:
         return f"session {self.session}: {self.what} of {self.began:.3f}, {self.ended - self.began:.3f} s: {self.error}"

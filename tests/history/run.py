@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,11 +18,15 @@ from tests.support.waiting import wait_until
 
 CLIENTS = 50
 PAUSE = 0.05
+_LONGEST_LOG = 100
 
 
 @dataclass(slots=True)
 class Result:
-    """`violations` of what is promised, `errors` that nothing excuses, `troubles` of the test itself."""
+    """`violations` of what is promised, `errors` that nothing excuses, `troubles` of the test itself.
+
+    `log` is what the proxy's log says of the clients with such errors, and of servers.
+    """
 
     seed: int
     seconds: float
@@ -30,6 +34,7 @@ class Result:
     violations: list[str] = field(default_factory=list)
     errors: list[Failure] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
@@ -51,7 +56,7 @@ class Result:
     def details(self, most: int = 30) -> str:
         """All that is wrong, with what was done at the time."""
         parts = [*self.violations[:most], *map(str, self.errors[:most]), *self.troubles[:most]]
-        return "\n".join([str(self), *parts, "faults:", *map(str, self.history.faults)])
+        return "\n".join([str(self), *parts, "faults:", *map(str, self.history.faults), "log:", *self.log])
 
 
 Script = Callable[[Faults], Awaitable[None]]
@@ -86,7 +91,7 @@ def play(
     """
     workload = Workload(proxy.host, proxy.port, site.login, seed, pause)
     faults = Faults(site, proxy, workload.history.faults)
-    began = time.monotonic()
+    began, logged = time.monotonic(), len(proxy.log)
     try:
         asyncio.run(_play(workload, faults, script, clients))
     finally:
@@ -96,7 +101,14 @@ def play(
     history.final = site.contents(site.primary)
     result = Result(seed, taken, history, violations(history), unexcused(history.failures, history.faults))
     result.troubles = [*faults.troubles, *_unequal(site, history), *_bugs(proxy)]
+    result.log = _about(proxy.log[logged:], {failure.client for failure in result.errors})
     return result
+
+
+def _about(log: str, clients: Set[str]) -> list[str]:
+    """The last lines that are about these clients, or about none."""
+    lines = [line for line in log.splitlines() if "client " not in line or any(f"{name}:" in line for name in clients)]
+    return lines[-_LONGEST_LOG:]
 
 
 async def _play(workload: Workload, faults: Faults, script: Script, clients: int) -> None:

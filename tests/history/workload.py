@@ -74,9 +74,9 @@ class Workload:
         """Between two steps of a client."""
         await asyncio.sleep(self.chance.random() * 2 * self._pause)
 
-    def failed(self, session: int, what: str, error: BaseException, began: float) -> None:
+    def failed(self, session: int, what: str, error: BaseException, began: float, client: str = "") -> None:
         """Keep an error."""
-        self.history.failures.append(Failure(session, what, str(error) or repr(error), began, _now()))
+        self.history.failures.append(Failure(session, what, str(error) or repr(error), began, _now(), client))
 
     def any_list(self) -> int:
         """One of the lists whose turn it is."""
@@ -166,7 +166,7 @@ class _Session:
             async with asyncio.timeout(HANG):
                 self._rows = await self._client.run(text)
         except (Refused, *_BROKEN) as error:
-            self._of.failed(self._session, text, error, began)
+            self._of.failed(self._session, text, error, began, self._client.name)
             return error
         return None
 

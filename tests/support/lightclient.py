@@ -38,6 +38,12 @@ class LightClient:
             raise
         return client
 
+    @property
+    def name(self) -> str:
+        """What the proxy's log calls it."""
+        host, port = self._writer.get_extra_info("sockname")
+        return f"client {host}:{port}"
+
     async def _log_in(self, login: Login) -> None:
         packet = await self._packet()
         if (error := first_error([packet])) is not None:

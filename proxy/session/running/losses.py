@@ -3,7 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import server_lost
@@ -27,6 +27,8 @@ from proxy.wire.replies import Err, err_payload
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
+
+_BEREFT: Final = "Lost connection to MySQL server {}, and the session's state with it; the statement did not run"
 
 
 class Attempts(Protocol):
@@ -55,7 +57,8 @@ class Attempts(Protocol):
 class Losses:
     """One session's.
 
-    `outdated` is set while a connection leads to a server that is not what it was, and is still at work.
+    `outdated` is set while a connection leads to a server that is not what it was, and is still at work; `bereft` from
+    when state of the session was lost with the primary's connection.
     """
 
     def __init__(self, common: Common, promotion: Promotion, replay: Replay | None, attempts: Attempts) -> None:
@@ -72,6 +75,7 @@ class Losses:
         self._sentence = common.sentence
         self._attempts = attempts
         self.outdated = False
+        self.bereft = False
         self._name = common.name
 
     def abandon(self, server: Server) -> None:
@@ -133,6 +137,7 @@ class Losses:
             # A plain server would have closed on the client too.
             server = connection.server
             log.info("%s: %s closed its connection, and session state with it: %s", self._name, server, reason)
+            self.bereft = True
             self._client.state_lost(connection.farewell)
 
     def _takes_state(self, link: BackendConnection, reason: str, request: Request | None = None) -> bool:
@@ -140,6 +145,12 @@ class Losses:
         if not self._servers.is_primary(link.server) or self._machine.movable:
             return False
         return self._replay is None or not self._replay.saves(link, reason, request)
+
+    def refuse_bereft(self, server: Server) -> None:
+        """A command came before the session could be ended: run on another connection to the primary, a COMMIT would
+        succeed that has nothing to commit."""
+        log.warning("%s: a statement did not run on %s: it came when session state was lost", self._name, server)
+        self._client.lose(Err(c.CR_SERVER_LOST, _BEREFT.format(server)), 1)
 
     def not_taken(self, request: Request, link: BackendConnection, farewell: bytes) -> None:
         """The server had closed the connection before it read the request: its last words have the number 0."""

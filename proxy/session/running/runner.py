@@ -217,6 +217,9 @@ class Runner:
             self._postponed = functools.partial(self.dispatch, request)
             return
         if link is None:
+            if self._losses.bereft and self._servers.is_primary(server):
+                self._losses.refuse_bereft(server)
+                return
             request.delayed = request.delayed or perf_counter()
             self._turn.unsent()
             self._servers.open_for(request, server, self, functools.partial(self._opened, server, request))
