@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 from typing import Final
 
-from proxy.routing.told import Settings
+from proxy.routing.told import ROLE, ROLE_OF_SCHEMA, USE, Settings
 from proxy.sql.effects import SetNames, SetRole, SetTransaction, SetVariable
 from proxy.wire.constants import COM_INIT_DB
 from proxy.wire.framing import frame
 
-# The settings under which the default schema, the multi-statement option and the roles are kept; a reset leaves all
-# three, on both vendors.
-USE: Final = "use"
+# The setting under which the multi-statement option is kept.
 OPTION: Final = "option"
-ROLE: Final = "role"
-LASTING: Final = frozenset({USE, OPTION, ROLE})
+# What a reset leaves, on both vendors.
+LASTING: Final = frozenset({USE, OPTION, ROLE, ROLE_OF_SCHEMA})
 # The versions of a connection that was told nothing, not even what its login said, and of one behind its login.
 NOTHING: Final = 0
 LOGIN: Final = 2
@@ -105,7 +103,10 @@ class SettingLog:
         self._remember(_NAMES, item=f"{how} {effect.charset}{collation}")
 
     def role(self, effect: SetRole) -> None:
-        """The roles were set."""
+        """The roles were set; the default schema may be one that only those of before could choose."""
+        names = list(self._entries)
+        if USE in names and ROLE in names[: names.index(USE)]:
+            self._rename(ROLE, ROLE_OF_SCHEMA)
         self._remember(ROLE, text=_SET_ROLE + effect.roles)
 
     def transactions(self, effect: SetTransaction) -> None:
@@ -125,6 +126,7 @@ class SettingLog:
 
     def use(self, schema: bytes) -> None:
         """The default schema was set; `schema` in the character set of the client."""
+        self.forget(ROLE_OF_SCHEMA)
         self._remember(USE, packet=frame(bytes((COM_INIT_DB,)) + schema, 0))
 
     def option(self, packet: bytes) -> None:
@@ -178,6 +180,11 @@ class SettingLog:
             items.append(entry.item)
             last = entry.version
         return Setting(last, f"SET {', '.join(items)}") if items else None
+
+    def _rename(self, name: str, new: str) -> None:
+        """Have a setting under another name, in its place."""
+        self.forget(new)
+        self._entries = {new if key == name else key: entry for key, entry in self._entries.items()}
 
     def _remember(self, name: str, item: str = "", text: str = "", packet: bytes = b"") -> None:
         self.forget(name)

@@ -16,6 +16,11 @@ class Fit(IntEnum):
 
 # What is set by one name, and how, in the order in which it was set.
 Settings = tuple[tuple[str, object], ...]
+# The settings under which are kept: the default schema, the roles, and those with which the schema was chosen if they
+# are others by now.
+USE: Final = "use"
+ROLE: Final = "role"
+ROLE_OF_SCHEMA: Final = "role of the schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,19 @@ def fit(told: Told, wanted: Settings, resettable: bool) -> Fit:
     if told.bare and told.settings is not None:
         if told.settings == wanted:
             return Fit.SAME
-        if told_first(told.settings, wanted) >= 0:
+        first = told_first(told.settings, wanted)
+        if first > 0 or (first == 0 and not _chooses_with_roles(told, wanted)):
             return Fit.TELL
-    if not resettable or not told.lasting <= {name for name, _ in wanted}:
+    if not resettable or _chooses_with_roles(told, wanted) or not told.lasting <= {name for name, _ in wanted}:
         return Fit.UNFIT
     return Fit.RESET
+
+
+def _chooses_with_roles(told: Told, wanted: Settings) -> bool:
+    """Whether the default schema would be chosen with another session's roles, and those may not do that."""
+    names = [name for name, _ in wanted]
+    own = USE in names and not {ROLE, ROLE_OF_SCHEMA}.isdisjoint(names[: names.index(USE)])
+    return ROLE in told.lasting and USE in names and not own
 
 
 def told_first(told: Settings, wanted: Settings) -> int:

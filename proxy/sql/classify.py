@@ -14,6 +14,7 @@ from proxy.sql import changes, locking, own, prepares, questions, transactions
 from proxy.sql.builtins import builtins_of, readers_of
 from proxy.sql.comments import ServerVersion, Unreadable, uncomment
 from proxy.sql.effects import UNTOLD, Effect, Hold, Pin, Prepare, SetUserVariable, UseSchema
+from proxy.sql.keptwarnings import keep_warnings, keeps_warnings
 from proxy.sql.lexer import digest, split_statements, without_leading_comments
 from proxy.sql.mentions import NAMED_LOCK, into_variables, mentions, plain_lock_calls
 from proxy.sql.programs import joined
@@ -128,17 +129,20 @@ class Classifier:
         stripped = stripped.strip(_GARBAGE)
         key = digest(stripped)
         if b";" in key and len(parts := joined(split_statements(stripped))) > 1:
-            return several([self._one(part, digest(part)) for part in parts], mariadb=self._mariadb)
+            return several([self._one(part, digest(part)) for part in parts])
         return self._one(stripped, key)
 
     def _one(self, stripped: bytes, key: bytes) -> Verdict:
         text, shown = stripped.decode("utf-8", "replace"), key.decode("utf-8", "replace")
         verdict = self._judged(text, shown)
-        # Literals have no part in it.
-        asks, keeps_found_rows = questions.asked(shown), questions.keeps_found_rows(shown, mariadb=self._mariadb)
-        if not (asks or keeps_found_rows):
-            return verdict
-        return Verdict(replace(verdict.statement, asks=asks, keeps_found_rows=keeps_found_rows), verdict.alone)
+        statement = replace(
+            verdict.statement,
+            # Literals have no part in it.
+            asks=questions.asked(shown),
+            keeps_found_rows=questions.keeps_found_rows(shown, mariadb=self._mariadb),
+            keeps_warnings=keeps_warnings(verdict.statement, shown, mariadb=self._mariadb),
+        )
+        return Verdict(statement, verdict.alone)
 
     def _inner(self, text: str) -> Statement:
         """The facts about a text that is a part of another one."""
@@ -262,14 +266,15 @@ class Classifier:
         return self._one(stripped, digest(stripped))
 
 
-def several(verdicts: list[Verdict], *, mariadb: bool) -> Verdict:
+def several(verdicts: list[Verdict]) -> Verdict:
     """The facts about a text of several statements."""
     statements = [verdict.statement for verdict in verdicts]
     alone = any(verdict.alone for verdict in verdicts)
     variables = _union(statement.variables for statement in statements)
     if all(statement.kind is Kind.READ for statement in statements):
         reads = _union(statement.reads for statement in statements)
-        return Verdict(Statement(Kind.READ, "read", reads=reads, variables=variables), alone)
+        read = Statement(Kind.READ, "read", reads=reads, variables=variables, keeps_warnings=keep_warnings(statements))
+        return Verdict(read, alone)
     statement = primary(
         MULTI_STATEMENT,
         *(_among_others(effect) for statement in statements for effect in statement.effects),
@@ -279,8 +284,13 @@ def several(verdicts: list[Verdict], *, mariadb: bool) -> Verdict:
         variables=variables,
     )
     keeps_found_rows = all(statement.keeps_found_rows for statement in statements)
-    asks = questions.asked_of_several(statements, mariadb=mariadb)
-    return Verdict(replace(statement, asks=asks, keeps_found_rows=keeps_found_rows), alone)
+    told = replace(
+        statement,
+        asks=questions.asked_of_several(statements),
+        keeps_found_rows=keeps_found_rows,
+        keeps_warnings=keep_warnings(statements),
+    )
+    return Verdict(told, alone)
 
 
 def _among_others(effect: Effect) -> Effect:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from proxy.sql.statement import SESSION, Statement
+from proxy.sql.statement import Statement
 
 ROW_COUNT: Final = 1
 FOUND_ROWS: Final = 2
@@ -30,7 +30,7 @@ _ROW_COUNT_ITEM: Final = re.compile(r"\bDIAGNOSTICS\b.*\bROW_COUNT\b", re.IGNORE
 # Behind EXPLAIN, CALL and EXECUTE it depends on what they run.
 _KEEPS_FOUND_ROWS: Final = re.compile(
     r"\s*(?:BEGIN(?!\s+NOT)|START\s+TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|XA|USE|LOCK|UNLOCK|PREPARE|DEALLOCATE"
-    r"|DROP|ALTER|RENAME|TRUNCATE|HANDLER|FLUSH|KILL|GRANT|REVOKE|OPTIMIZE|CHECK|CHECKSUM|REPAIR|ANALYZE\s+TABLE|HELP"
+    r"|SIGNAL|RESIGNAL|DROP|ALTER|RENAME|TRUNCATE|HANDLER|FLUSH|KILL|GRANT|REVOKE|OPTIMIZE|CHECK|CHECKSUM|REPAIR|ANALYZE\s+TABLE|HELP"
     r"|SHOW\s+(?:WARNINGS|ERRORS|CREATE|GRANTS|(?:FULL\s+)?PROCESSLIST|ENGINE|PRIVILEGES|PROFILES|BINARY|BINLOG|RELAYLOG"
     r"|MASTER|SLAVE|REPLICAS?)|GET\s+(?:CURRENT\s+)?DIAGNOSTICS"
     r"|DELETE\s+FROM\b(?!.*\b(?:SELECT|JOIN|USING)\b)"
@@ -39,10 +39,8 @@ _KEEPS_FOUND_ROWS: Final = re.compile(
     r"|CREATE\b(?!.*\bTABLE\b.*\b(?:SELECT|TABLE|VALUES\s*(?:ROW\s*)?\()))\b",
     re.IGNORECASE | re.DOTALL,
 )
-# Reasons of statements that only set values, beside those of a session.
-_SETTING: Final = frozenset({"user-variable", "connection-variable", "next-transaction", "set-global"})
-# There a subquery finds nothing that counts.
-_KEEPS_ON_MYSQL: Final = re.compile(r"\s*SET\b", re.IGNORECASE)
+# There the queries in these find nothing that counts.
+_KEEPS_ON_MYSQL: Final = re.compile(r"\s*(?:SET|CREATE)\b", re.IGNORECASE)
 _KEEPS_ON_MARIADB: Final = re.compile(
     r"\s*(?:DO\b|UPDATE\s+(?:LOW_PRIORITY\s+|IGNORE\s+)*[^\s,]+\s+SET\b)(?!.*\bSELECT\b)", re.IGNORECASE | re.DOTALL
 )
@@ -58,7 +56,7 @@ def asked(text: str) -> int:
     return asks | ROW_COUNT if asks & WARNINGS and _ROW_COUNT_ITEM.search(text) else asks
 
 
-def asked_of_several(statements: Iterable[Statement], *, mariadb: bool) -> int:
+def asked_of_several(statements: Iterable[Statement]) -> int:
     """Which of them a text of several statements asks for: about the one before it, and not about one of its own."""
     asks, before = NOTHING, ROW_COUNT | FOUND_ROWS | WARNINGS
     for statement in statements:
@@ -66,7 +64,7 @@ def asked_of_several(statements: Iterable[Statement], *, mariadb: bool) -> int:
         before &= ~ROW_COUNT
         if not statement.keeps_found_rows:
             before &= ~FOUND_ROWS
-        if not (mariadb and (statement.kind is SESSION or statement.reason in _SETTING)):
+        if not statement.keeps_warnings:
             before &= ~WARNINGS
     return asks
 

@@ -62,8 +62,9 @@ class Statement:
     order. `writes` tells whether data may have changed once it was answered, and `written` in which tables; `defines`
     that tables, triggers or views may be others then. `reads` are the tables that a read, or queries in a write, depend
     on, and `variables` the user variables that the statement asks for. `asks` is what it asks about the statement
-    before (`proxy.sql.questions`), and `keeps_found_rows` tells that FOUND_ROWS() is the same behind it. `tally` counts
-    the executions of its digest; statements are equal without regard to it.
+    before (`proxy.sql.questions`), and `keeps_found_rows` tells that FOUND_ROWS() is the same behind it; the same tells
+    `keeps_warnings` of warnings, None if it depends on what it runs (`proxy.sql.keptwarnings`). `tally` counts the
+    executions of its digest; statements are equal without regard to it.
     """
 
     kind: Kind
@@ -77,6 +78,7 @@ class Statement:
     hint: Hint = NO_HINT
     asks: int = 0
     keeps_found_rows: bool = False
+    keeps_warnings: bool | None = None
     tally: Tally = field(default=UNREMEMBERED, compare=False, repr=False)
 
 

@@ -19,7 +19,9 @@ _RETOLD: Final = re.compile(
     r"|SHOW (WARNINGS|ERRORS)( LIMIT \d+)?|SHOW COUNT\(\*\) (WARNINGS|ERRORS)"
 )
 # What finds rows, or may do so: an execution of what was prepared as well.
-_FINDS: Final = re.compile(r"SELECT (?!no_such|\* FROM no_such)|^(TABLE|VALUES) |SHOW|DESC|CALL|EXECUTE|INTO @")
+_FINDS: Final = re.compile(
+    r"SELECT (?!no_such|\* FROM no_such)|^(TABLE|VALUES) |SHOW (?!WARN|ERR)|DESC|CALL|EXECUTE|INTO @"
+)
 # Behind these nobody knows whether MariaDB still has the warnings of before.
 _MAY_USE_TABLES: Final = re.compile(r"CALL|EXECUTE|SHOW|FLUSH|twice|notes|INTO @|;|SET STATEMENT")
 # With the length of the message.
@@ -66,7 +68,8 @@ def _without_numbers(turn: Turn) -> list[bytes]:
 def _rows_behind_a_call(difference: Difference) -> bool:
     """FOUND_ROWS() behind a CALL, of which nobody knows whether it has found rows."""
     asking = [at for at, step in enumerate(difference.steps) if "FOUND_ROWS()" in step.text]
-    if not asking or (asking[-1] < len(difference.steps) - 1 and "@" not in difference.steps[-1].text):
+    asked = "FOUND_ROWS()" in _text(difference.steps) or "@" in difference.steps[-1].text
+    if not asking or (asking[-1] < len(difference.steps) - 1 and not asked):
         return False
     finding = [step.text for step in difference.steps[: asking[-1]] if _FINDS.search(step.text)]
     return bool(finding) and finding[-1].startswith("CALL")
@@ -78,7 +81,8 @@ def _of_a_procedure(difference: Difference) -> bool:
 
 
 def _rows_before_any_select(difference: Difference) -> bool:
-    """FOUND_ROWS() where no statement before has found rows, or a variable that was set to it there."""
+    """FOUND_ROWS() where no statement before has found rows, or a variable that was set to it there: MariaDB tells what
+    another connection has left, whose thread this one got."""
     *before, last = difference.steps
     if "FOUND_ROWS()" not in _text(difference.steps):
         set_to = next((at for at, step in enumerate(before) if "FOUND_ROWS()" in step.text), None)
@@ -148,15 +152,28 @@ def _behind_a_change_of_user(difference: Difference) -> bool:
     return changed and ("FOUND_ROWS()" in _text(difference.steps) or (bool(asked) and "@" in difference.steps[-1].text))
 
 
-def _default_autocommit(difference: Difference) -> bool:
-    """`SET autocommit = DEFAULT` ends a transaction but not its READ ONLY, of which nothing tells."""
+def _read_only_behind_autocommit(difference: Difference) -> bool:
+    """`SET autocommit` ends a transaction but not its READ ONLY, of which nothing tells: until the next transaction
+    writes are refused where it was set to its DEFAULT, and an XA transaction has the flag of a read-only one."""
     texts = [step.text for step in difference.steps]
     read_only = any("READ ONLY" in text for text in texts)
-    return read_only and any(re.search(r"autocommit.* = DEFAULT", text) for text in texts) and _is_refusal(difference)
+    set_at_all = any("autocommit" in text for text in texts)
+    by_default = any(re.search(r"autocommit.* = DEFAULT", text) for text in texts)
+    xa = texts[-1].startswith("XA")
+    return read_only and ((by_default and _is_refusal(difference)) or (set_at_all and xa and _only_flags(difference)))
 
 
 def _is_refusal(difference: Difference) -> bool:
     return b"READ ONLY transaction" in difference.wanted.packets[-1][1]
+
+
+def _only_flags(difference: Difference) -> bool:
+    """Whether nothing but status flags of an OK packet without numbers differs."""
+    return _without_flags(difference.wanted) == _without_flags(difference.got)
+
+
+def _without_flags(turn: Turn) -> list[bytes]:
+    return [payload[:3] + payload[5:] for _, payload in turn.packets]
 
 
 def _of_another_plan(difference: Difference) -> bool:
@@ -174,13 +191,13 @@ KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
     _number_in_a_list,
     _of_a_procedure,
     _behind_a_change_of_user,
-    _default_autocommit,
+    _read_only_behind_autocommit,
     _of_another_type,
     _of_another_plan,
     _never_set,
     _null_of_another_type,
-    _rows_before_any_select,
     _rows_behind_a_call,
+    _rows_before_any_select,
     _rows_beside_others,
     _rows_of_an_earlier_union,
     _set_by_a_trigger,

@@ -158,7 +158,7 @@ of_variables = any_of(*_OF_VARIABLES)
 
 def schema(draw: Draw) -> Iterator[Step]:
     """Another default schema, by text or by command; or none at all."""
-    name = draw.one(("~a", "~b", "~b", "~none", "information_schema", "df_of_role"))
+    name = draw.one(("~a", "~b", "~b", "~none", "information_schema", "of_role_~"))
     yield Step(Kind.INIT_DB, name) if draw.chance(0.5) else query(f"USE {draw.one((name, f'`{name}`'))}")
 
 

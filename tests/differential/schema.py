@@ -1,4 +1,5 @@
-"""What the sequences are about: an account, and two schemas for each side of each place where sequences run."""
+"""What the sequences are about: an account, and three schemas for each side of each place where sequences run, one of
+which only a role may use."""
 
 from typing import Final
 
@@ -17,10 +18,7 @@ _ACCOUNT: Final = (
     *(f"GRANT ALL ON `{prefix}%`.* TO {USER}@'%'" for prefix in (DIRECT, PROXIED, OTHERS)),
     f"GRANT SELECT ON sys.* TO {USER}@'%'",
     "CREATE ROLE df_role",
-    "CREATE DATABASE df_of_role",
-    "CREATE TABLE df_of_role.item (id INT)",
-    "INSERT INTO df_of_role.item VALUES (1)",
-    "GRANT ALL ON df_of_role.* TO df_role",
+    "GRANT ALL ON `of_role_%`.* TO df_role",
     f"GRANT df_role TO {USER}@'%'",
 )
 _SCHEMA: Final = (
@@ -31,6 +29,8 @@ _SCHEMA: Final = (
     "CREATE TABLE noted (id INT PRIMARY KEY AUTO_INCREMENT, note VARCHAR(5), UNIQUE (note))",
     "CREATE TABLE counted (id INT PRIMARY KEY AUTO_INCREMENT, n INT)",
     "CREATE TABLE {b}.item (id INT PRIMARY KEY AUTO_INCREMENT, value VARCHAR(40), n INT)",
+    "CREATE DATABASE {r}",
+    "CREATE TABLE {r}.item (id INT)",
     "CREATE VIEW shown AS SELECT id, value FROM item",
     "CREATE TRIGGER counts BEFORE INSERT ON counted FOR EACH ROW SET @seen = IFNULL(@seen, 0) + 1",
     "CREATE FUNCTION twice(x INT) RETURNS INT DETERMINISTIC NO SQL RETURN 2 * x",
@@ -54,11 +54,12 @@ _MADE: Final = (
     "DROP PROCEDURE IF EXISTS {a}.own",
     "DROP DATABASE IF EXISTS {c}",
 )
-_TABLES: Final = ("{a}.item", "{a}.noted", "{a}.counted", "{b}.item")
+_TABLES: Final = ("{a}.item", "{a}.noted", "{a}.counted", "{b}.item", "{r}.item")
 _ROWS: Final = (
     "INSERT INTO {a}.item (id, value, n) VALUES (1, 'one', 1), (2, NULL, NULL), (3, 'three', 3)",
     "INSERT INTO {a}.noted (id, note) VALUES (1, 'aaa'), (2, 'bbb')",
     "INSERT INTO {b}.item (id, value, n) VALUES (1, 'other', 10)",
+    "INSERT INTO {r}.item VALUES (1)",
 )
 
 
@@ -91,13 +92,13 @@ class Administrator:
 
     def drop_account(self) -> None:
         """No account, no role."""
-        self.run(f"DROP USER IF EXISTS {USER}@'%'", "DROP ROLE IF EXISTS df_role", "DROP DATABASE IF EXISTS df_of_role")
+        self.run(f"DROP USER IF EXISTS {USER}@'%'", "DROP ROLE IF EXISTS df_role")
 
     def make_schemas(self, prefix: str) -> None:
-        """The two schemas of a side, with everything in them but rows."""
+        """The schemas of a side, with everything in them but rows."""
         self.drop_schemas(prefix)
         for text in _SCHEMA:
-            self.run(text.replace("{a}", f"{prefix}a").replace("{b}", f"{prefix}b"))
+            self.run(text.format(**_names(prefix)))
         if self._vendor is Vendor.MARIADB:
             self.run("CREATE SEQUENCE sq")
 
@@ -107,11 +108,16 @@ class Administrator:
         emptied = [f"{'TRUNCATE TABLE' if anew else 'DELETE FROM'} {table}" for table in _TABLES]
         restarted = [f"ALTER SEQUENCE {prefix}a.sq RESTART 1"] if anew and self._vendor is Vendor.MARIADB else []
         texts = [*(_MADE if anew else ()), *emptied, *_ROWS, *restarted]
-        self.run(*(text.format(a=f"{prefix}a", b=f"{prefix}b", c=f"{prefix}c") for text in texts))
+        self.run(*(text.format(**_names(prefix)) for text in texts))
 
     def drop_schemas(self, prefix: str) -> None:
         """No schemas."""
-        self.run(*(f"DROP DATABASE IF EXISTS {prefix}{name}" for name in "abc"))
+        self.run(*(f"DROP DATABASE IF EXISTS {name}" for name in _names(prefix).values()))
+
+
+def _names(prefix: str) -> dict[str, str]:
+    """What stands in the place of letters in the texts above."""
+    return {"a": f"{prefix}a", "b": f"{prefix}b", "c": f"{prefix}c", "r": f"of_role_{prefix}"}
 
 
 def login(schema: str, flags: int) -> Login:

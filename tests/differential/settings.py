@@ -146,7 +146,7 @@ def _depends_on_mode(draw: Draw) -> str:
 depends_on_mode = any_of(*_IN_MODES)
 roles = any_of(
     *("SET ROLE df_role", "SET ROLE NONE", "SET ROLE 'df_role'", "SET ROLE no_such_role", "SET ROLE ALL"),
-    *("SELECT CURRENT_ROLE()", "SELECT * FROM df_of_role.item", "SET ROLE DEFAULT"),
+    *("SELECT CURRENT_ROLE()", "SELECT * FROM of_role_~.item", "SET ROLE DEFAULT"),
 )
 set_statement = any_of(
     "SET STATEMENT sql_select_limit = 1 FOR SELECT id FROM item ORDER BY id",

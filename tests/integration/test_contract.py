@@ -256,7 +256,7 @@ ROWS: Final[dict[str, tuple[Case, ...]]] = {
         to(PRIMARY, "SET time_zone = '+01:00'"),
         to(PRIMARY, "SET NAMES latin1"),
         to(PRIMARY, "SET ROLE df_role"),
-        to(REPLICA, "SELECT id FROM df_of_role.item", "SET ROLE df_role"),
+        to(REPLICA, "SELECT id FROM of_role_~.item", "SET ROLE df_role"),
         to(REPLICA, "SELECT DATABASE(), id FROM item", "USE ~b"),
         to(REPLICA, "SELECT @a, @@time_zone, DATABASE()", "SET @a = 5, time_zone = '-02:00'", "USE ~b"),
     ),

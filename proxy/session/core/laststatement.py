@@ -27,11 +27,10 @@ from proxy.session.core.transactionflags import with_flags
 from proxy.session.core.wholereply import WholeReply
 from proxy.session.core.wording import insert_id_lost
 from proxy.sql.classify import MULTI_STATEMENT
-from proxy.sql.effects import Prepare
 from proxy.sql.lexer import DEFAULT_QUOTING
 from proxy.sql.meaning import DEFAULT_MEANING
 from proxy.sql.questions import FOUND_ROWS, WARNINGS
-from proxy.sql.statement import DIAGNOSTIC, PRIMARY, READ, Statement
+from proxy.sql.statement import DIAGNOSTIC
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS
 from proxy.wire.framing import payload_length
@@ -40,23 +39,6 @@ from topology.servers import Vendor
 
 _AGAIN: Final = route_to(Target.PRIMARY, "diagnostic")
 _OK: Final = bytes((c.OK_HEADER,))
-# Of the statements for the primary, those that use no table, or only in a subquery.
-_WITHOUT_TABLES: Final = frozenset(
-    "do user-variable primary-function unknown set-expression set-global connection-variable next-transaction "
-    "deallocate unlock xa".split()
-)
-# And those that do so if they are queries, not SHOW.
-_QUERIES_WITHOUT_TABLES: Final = frozenset({"server-local", "select-into"})
-# Of a query among them that uses some, outside of parentheses.
-_FROM: Final = re.compile(rb"\s*(?:SELECT|WITH)\b[^()]*?\bFROM\s+(?!DUAL\b)", re.IGNORECASE)
-_QUERY: Final = re.compile(rb"\s*(?:SELECT|WITH)\b", re.IGNORECASE)
-# A longer text is taken for one that uses some: looking at it would hold up all sessions.
-_LONGEST: Final = 64 * 1024
-_INNERMOST: Final = re.compile(rb"\([^()]*\)")
-_DEEPEST: Final = 32
-_LISTING: Final = re.compile(rb"\s*(?:SHOW|GET)\b", re.IGNORECASE)
-# On MariaDB they are tables.
-_SEQUENCE: Final = re.compile(rb"\bVALUE\s+FOR\b|\b(?:NEXT|LAST|SET)VAL\s*\(", re.IGNORECASE)
 _TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
 # Commands that leave ROW_COUNT() as it is.
 _SILENT: Final = frozenset({c.COM_STMT_PREPARE, c.COM_FIELD_LIST})
@@ -205,7 +187,8 @@ class LastStatement:
         readable = reading.quoting is DEFAULT_QUOTING and (text.isascii() or reading == DEFAULT_MEANING)
         # In a text of several, the others ask about those before them.
         alone = request.code == c.COM_QUERY and request.statement.reason != MULTI_STATEMENT
-        if not (alone and readable and kept.listed and (told := with_numbers(text, kept))):
+        known = kept.listed or request.statement.asks == FOUND_ROWS
+        if not (alone and readable and known and (told := with_numbers(text, kept))):
             return LOST
         request.packet = self._steps.query(told)
         return request
@@ -253,7 +236,11 @@ class LastStatement:
             self.ran.primary = server
         if request.code not in _SILENT:
             self.kept, self.ran.server, self.ran.again = None, server, ()
-        if request.code == c.COM_STMT_PREPARE and not self._keeps_warnings(request):
+        if request.code == c.COM_FIELD_LIST and not self._mariadb:
+            # It warns of itself: it is deprecated.
+            self.warned = None
+            self.ran.left_warnings(server)
+        if request.code == c.COM_STMT_PREPARE and not request.statement.keeps_warnings:
             self.ran.warnings, self.ran.warned, self.warned = server, False, None
             if self.kept is not None:
                 self.kept = without_warnings(self.kept)
@@ -278,66 +265,13 @@ class LastStatement:
         """A statement runs on the server of that name: from now on the session may ask about it."""
         self.kept = kept = request.kept
         if kept is None:
-            keeps = self._keeps_warnings(request)
-            if not keeps and self.ran.has_warnings_beside(server) and self._may_keep_warnings(request):
+            keeps = request.statement.keeps_warnings
+            if keeps is None and self._mariadb and self.ran.has_warnings_beside(server):
                 self.ran.warnings, self.warned, keeps = "", UNKNOWN, True
-            self.ran.sent(request, server, on_replica=on_replica, keeps_warnings=keeps)
+            self.ran.sent(request, server, on_replica=on_replica, keeps_warnings=bool(keeps))
             return
         if not self.ran.warnings:
             self.warned = kept
         if not request.statement.keeps_found_rows:
             # It is a SELECT, or SHOW COUNT, wherever the rows before it were found.
             self.ran.rows, self.ran.rows_again, self.ran.found_rows = "", (), kept.found_rows
-
-    def _keeps_warnings(self, request: Request) -> bool:
-        """Whether the warnings of the statement before are there after this one, too, unless it leaves some itself."""
-        statement = request.statement
-        if not self._mariadb:
-            # SHOW WARNINGS, SHOW COUNT(*) ERRORS and the like, GET DIAGNOSTICS; not SELECT @@warning_count.
-            return statement.kind is DIAGNOSTIC and _LISTING.match(self._text(request)) is not None
-        if statement.reads or statement.reads is None or statement.written:
-            return False
-        if statement.kind is READ:
-            # Of SHOW there are tables behind the scenes.
-            return self._text(request).lstrip()[:4].upper() != b"SHOW"
-        return statement.kind is not PRIMARY or (self._can_do_without(request) and not self._has_tables(request))
-
-    def _can_do_without(self, request: Request) -> bool:
-        """Whether a statement for the primary uses no table, unless one is named in it."""
-        reason = request.statement.reason
-        if reason in _QUERIES_WITHOUT_TABLES:
-            return _QUERY.match(self._text(request)) is not None
-        return reason in _WITHOUT_TABLES
-
-    def _has_tables(self, request: Request) -> bool:
-        """Of queries for the primary it is not known from the statement's facts which tables they read."""
-        text = self._text(request)
-        if len(text) > _LONGEST or _SEQUENCE.search(text) is not None:
-            return True
-        if _QUERY.match(text) is None:
-            return False
-        for _ in range(_DEEPEST):
-            text, count = _INNERMOST.subn(b" ", text)
-            if not count:
-                break
-        return _FROM.match(text) is not None
-
-    def _text(self, request: Request) -> bytes:
-        """A statement's text, or that of one to be prepared."""
-        return request.packet[5:] if request.code == c.COM_STMT_PREPARE else self._requests.text(request)
-
-    def _may_keep_warnings(self, request: Request) -> bool:
-        """Whether that depends on what it runs."""
-        statement = request.statement
-        # What is locked are rows of tables.
-        without = statement.kind is PRIMARY and statement.reason != "locking-read"
-        unknown = self._mariadb and without and not statement.reads and not statement.written
-        return unknown and not self._has_tables(request) and not _opens_tables(statement)
-
-
-def _opens_tables(statement: Statement) -> bool:
-    """Whether a statement certainly uses a table that its facts do not name: HANDLER and LOCK TABLES, and PREPARE of
-    what reads or writes some (observed on MariaDB 10.11)."""
-    prepared = (effect.statement for effect in statement.effects if isinstance(effect, Prepare))
-    named = any(inner is not None and (inner.reads or inner.written) for inner in prepared)
-    return named or statement.reason in ("handler", "lock")

@@ -65,6 +65,21 @@ def test_roles_and_transactions() -> None:
     ]
 
 
+def test_the_schema_is_chosen_with_the_roles_that_it_was_chosen_with() -> None:
+    log = SettingLog()
+    log.role(SetRole("a"))
+    log.use(b"of_a")
+    log.role(SetRole("b"))
+    log.role(SetRole("NONE"))
+    assert replayed(log) == [b"\x03SET ROLE a", b"\x02of_a", b"\x03SET ROLE NONE"]
+    assert log.roles == ""
+    log.clear()
+    assert replayed(log) == [b"\x03SET ROLE a", b"\x02of_a", b"\x03SET ROLE NONE"]
+    log.role(SetRole("c"))
+    log.use(b"of_c")
+    assert replayed(log) == [b"\x03SET ROLE c", b"\x02of_c"]
+
+
 def test_a_value_that_is_not_known_any_more_is_not_told() -> None:
     log = SettingLog()
     log.variable(SetVariable("a", "1"))

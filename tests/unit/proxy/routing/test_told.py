@@ -6,6 +6,8 @@ from proxy.routing.told import Fit, Settings, Told, fit, told_first
 
 USE_A, USE_B = ("use", b"a"), ("use", b"b")
 LATIN, UTF8 = ("names", "NAMES latin1"), ("names", "NAMES utf8mb4")
+ROLE_A, ROLE_B, ROLE_OF = ("role", "SET ROLE a"), ("role", "SET ROLE b"), ("role of the schema", "SET ROLE b")
+ROLED = frozenset({"use", "role"})
 ZONE = ("time_zone", "@@session.time_zone = '+00:00'")
 
 
@@ -36,6 +38,14 @@ def test_how_many_need_not_be_told_again(told: Settings, wanted: Settings, expec
         (Told(None), (), Fit.RESET),
         (Told((USE_A,), frozenset({"use"})), (), Fit.UNFIT),
         (Told(None, frozenset({"role"})), (USE_A,), Fit.UNFIT),
+        (Told((USE_A, ROLE_A), ROLED), (USE_A, ROLE_A, ZONE), Fit.TELL),
+        # The roles of another session may not choose the schema.
+        (Told((USE_B, ROLE_B), ROLED), (USE_A, ROLE_A), Fit.UNFIT),
+        (Told(None, ROLED), (USE_A, ROLE_A), Fit.UNFIT),
+        (Told((USE_B, ROLE_B), ROLED), (ROLE_A, USE_A), Fit.TELL),
+        (Told((USE_B, ROLE_B), ROLED), (ROLE_OF, USE_A, ROLE_A), Fit.TELL),
+        (Told(None, ROLED), (ROLE_A, USE_A), Fit.RESET),
+        (Told((ROLE_B,), frozenset({"role"})), (ROLE_A,), Fit.TELL),
     ],
 )
 def test_how_near_a_connection_is(told: Told, wanted: Settings, expected: Fit) -> None:

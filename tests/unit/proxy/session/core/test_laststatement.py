@@ -91,6 +91,9 @@ class Told(Session):
         ("PREPARE p FROM 'SELECT a FROM t'", PRIMARY),
         ("PREPARE p FROM 'INSERT INTO t VALUES (1)'", PRIMARY),
         ("PREPARE p FROM 'SET @a = 1'", ""),
+        ("PREPARE p FROM 'SELECT 1'", "told"),
+        ("CREATE DATABASE d", "told"),
+        ("UPDATE t JOIN u USING (a) SET t.b = 1", PRIMARY),
         ("UPDATE t SET a = 1", PRIMARY),
     ],
 )
@@ -386,12 +389,29 @@ def test_a_command_behind_a_read_is_asked_about_where_it_ran() -> None:
     assert told.asks("SELECT FOUND_ROWS()") == REPLICA
 
 
-def test_a_long_text_is_not_looked_at_for_tables() -> None:
+def test_of_a_text_that_is_not_parsed_it_is_not_known_what_it_leaves() -> None:
     told = Told()
     told.runs("SIGNAL SQLSTATE '01000'", warns=True)
     told.loses()
     told.runs(f"DO {'(' * 40_000}1{')' * 40_000}")
-    assert told.asks() == PRIMARY
+    assert told.asks() == ""
+
+
+def test_mysql_warns_of_a_field_list() -> None:
+    told = Told(Vendor.MYSQL)
+    told.runs("SELECT a FROM t", REPLICA)
+    told.commands(c.COM_FIELD_LIST)
+    assert (told.asks(), told.asks("SELECT ROW_COUNT()")) == (PRIMARY, REPLICA)
+
+
+def test_nothing_was_found_before_anything_was_read() -> None:
+    told = Told()
+    retold = told.last.retold(told.request(query("SELECT FOUND_ROWS()")))
+    assert isinstance(retold, Request)
+    assert retold.whole is not None
+    used = told.last.retold(told.request(query("SET @a = FOUND_ROWS()")))
+    assert isinstance(used, Request)
+    assert b"(0 + 0 * FOUND_ROWS())" in used.packet
 
 
 def test_what_a_connection_tells_late_is_not_about_a_statement_that_was_sent_meanwhile() -> None:
