@@ -359,6 +359,15 @@ class ClientSession(asyncio.Protocol):
         if self.phase is IDLE:
             self._leave()
 
+    def refuse_waiting(self, err: Err) -> None:
+        """Called by the runner."""
+        if self.phase is not WORKING and self.phase is not STREAMING:
+            return
+        if self._farewell:
+            self._leave()
+        else:
+            self.lose(err, 1)
+
     def _leave(self) -> None:
         """Close, with the primary's last words if there are any."""
         self._write(self._farewell)

@@ -131,7 +131,8 @@ def test_sums_are_what_clients_counted(metered: Metered) -> None:
         measured = [value for (name, _), value in grown.items() if name == f"manyreads_{part}_seconds_count"]
         assert sum(measured) == given
     assert after["manyreads_served_seconds_sum", ("dbwrite",)] > 0
-    assert sum(value for (name, _), value in grown.items() if name == "manyreads_own_seconds_count") in range(1, 5)
+    # One in sixteen, and the first one of each time that what was noted is added up.
+    assert 0 < sum(value for (name, _), value in grown.items() if name == "manyreads_own_seconds_count") <= given
     assert grown["manyreads_server_bytes_total", ("dbwrite", "sent")] > 20 * len("INSERT INTO metered.item VALUES (1)")
     assert grown["manyreads_server_bytes_total", ("dbwrite", "received")] > 0
     assert grown["manyreads_writes_acknowledged_total", ()] >= 23

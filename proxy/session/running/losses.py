@@ -3,7 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
 from proxy.backend.connection import BackendConnection
 from proxy.backend.login import server_lost
@@ -27,8 +27,6 @@ from proxy.wire.replies import Err, err_payload
 from topology.servers import Server
 
 log = logging.getLogger(__name__)
-
-_BEREFT: Final = "Lost connection to MySQL server {}, and the session's state with it; the statement did not run"
 
 
 class Attempts(Protocol):
@@ -139,6 +137,9 @@ class Losses:
             log.info("%s: %s closed its connection, and session state with it: %s", self._name, server, reason)
             self.bereft = True
             self._client.state_lost(connection.farewell)
+            if self._turn.link is None:
+                # Run on another connection, a COMMIT would succeed that has nothing to commit.
+                self._client.refuse_waiting(_not_run(server))
 
     def _takes_state(self, link: BackendConnection, reason: str, request: Request | None = None) -> bool:
         """Whether state of the session is lost with a connection on which nothing ran."""
@@ -147,10 +148,8 @@ class Losses:
         return self._replay is None or not self._replay.saves(link, reason, request)
 
     def refuse_bereft(self, server: Server) -> None:
-        """A command came before the session could be ended: run on another connection to the primary, a COMMIT would
-        succeed that has nothing to commit."""
-        log.warning("%s: a statement did not run on %s: it came when session state was lost", self._name, server)
-        self._client.lose(Err(c.CR_SERVER_LOST, _BEREFT.format(server)), 1)
+        """Another server had a command, but cannot do it, and the primary would do it without what was lost there."""
+        self._client.lose(_not_run(server), 1)
 
     def not_taken(self, request: Request, link: BackendConnection, farewell: bytes) -> None:
         """The server had closed the connection before it read the request: its last words have the number 0."""
@@ -218,3 +217,8 @@ class Losses:
             # Other connections to a server that went away may be lost without being known to be.
             self._attempts.dispatch_later(request, UNTIL_SEEN)
         return True
+
+
+def _not_run(server: Server) -> Err:
+    message = f"Lost connection to MySQL server {server}, and the session's state with it; the statement did not run"
+    return Err(c.CR_SERVER_LOST, message)

@@ -38,6 +38,9 @@ class Client(Protocol):
     def state_lost(self, farewell: bytes) -> None:
         """The session cannot go on: state of it is gone. `farewell` is what its server had to say, if anything."""
 
+    def refuse_waiting(self, err: Err) -> None:
+        """State of the session is gone: a command that no server has seen, if there is one, is not for any other."""
+
     def pause_client(self) -> None:
         """The server takes no more bytes for now."""
 
