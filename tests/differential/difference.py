@@ -29,9 +29,19 @@ class Difference:
         return error.message if error is not None else ""
 
     @property
+    def in_definitions(self) -> bool:
+        """Whether columns' definitions differ, and both replies have as many."""
+        wanted, got = _definitions(self.wanted), _definitions(self.got)
+        return wanted != got and len(wanted) == len(got)
+
+    @property
     def only_in_definitions(self) -> bool:
         """Whether nothing but columns' definitions differs."""
         return _without_definitions(self.wanted) == _without_definitions(self.got)
+
+
+def _definitions(turn: Turn) -> list[Packet]:
+    return [packet for packet in turn.packets if packet[1][:4] == _DEFINITION]
 
 
 def _without_definitions(turn: Turn) -> list[Packet]:

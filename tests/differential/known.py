@@ -20,7 +20,7 @@ _RETOLD: Final = re.compile(
 )
 # What finds rows, or may do so: an execution of what was prepared as well.
 _FINDS: Final = re.compile(
-    r"SELECT (?!no_such|\* FROM no_such)|^(TABLE|VALUES) |SHOW (?!WARN|ERR)|DESC|CALL|EXECUTE|INTO @"
+    r"SELECT (?!no_such|\* FROM no_such)|^(TABLE|VALUES) |SHOW (?!WARN|ERR)|DESC|CALL|EXECUTE(?! IMMEDIATE 'SET)|INTO @"
 )
 # Behind these nobody knows whether MariaDB still has the warnings of before.
 _MAY_USE_TABLES: Final = re.compile(r"CALL|EXECUTE|SHOW|FLUSH|twice|notes|INTO @|;|SET STATEMENT")
@@ -50,10 +50,13 @@ def _of_a_connection_that_went(difference: Difference) -> bool:
 
 def _list_of_several_commands(difference: Difference) -> bool:
     """On MySQL an error of a command on a prepared statement is added to the warnings of the statement before; if it is
-    the proxy's own, it is told without them."""
-    command = difference.steps[-2:-1]
-    asked = bool(_LISTED.search(_text(difference.steps)))
-    return asked and bool(command) and command[0].kind in _OF_STATEMENTS and len(difference.steps) > 2
+    the proxy's own, it is told without them. Or a variable that was set to their number."""
+    steps = difference.steps
+    listed = [at for at in range(1, len(steps) + 1) if _LISTED.search(_text(steps[:at]))]
+    if not listed or (listed[-1] < len(steps) and "@" not in steps[-1].text):
+        return False
+    command = steps[listed[-1] - 2 : listed[-1] - 1]
+    return bool(command) and command[0].kind in _OF_STATEMENTS and listed[-1] > 2
 
 
 def _number_in_a_list(difference: Difference) -> bool:
@@ -153,14 +156,15 @@ def _behind_a_change_of_user(difference: Difference) -> bool:
 
 
 def _read_only_behind_autocommit(difference: Difference) -> bool:
-    """`SET autocommit` ends a transaction but not its READ ONLY, of which nothing tells: until the next transaction
-    writes are refused where it was set to its DEFAULT, and an XA transaction has the flag of a read-only one."""
+    """`SET autocommit` ends a transaction but not its READ ONLY, of which nothing tells: until the end of the next
+    transaction writes are refused where it was set to its DEFAULT, and that transaction has the flag of a read-only
+    one."""
     texts = [step.text for step in difference.steps]
     read_only = any("READ ONLY" in text for text in texts)
     set_at_all = any("autocommit" in text for text in texts)
     by_default = any(re.search(r"autocommit.* = DEFAULT", text) for text in texts)
-    xa = texts[-1].startswith("XA")
-    return read_only and ((by_default and _is_refusal(difference)) or (set_at_all and xa and _only_flags(difference)))
+    begun = set_at_all and texts[-1].startswith(("XA", "BEGIN", "START")) and _only_flags(difference)
+    return read_only and (begun or (by_default and _is_refusal(difference)))
 
 
 def _is_refusal(difference: Difference) -> bool:
@@ -183,6 +187,15 @@ def _of_another_plan(difference: Difference) -> bool:
     return limited and bool(tables) and difference.only_in_definitions
 
 
+def _types_of_variables(difference: Difference) -> bool:
+    """What is executed once more of a prepared statement with user variables: on MySQL they keep the types that they
+    had when it was first executed on the connection."""
+    last = difference.steps[-1]
+    executed = [step for step in difference.steps if step.kind is Kind.EXECUTE and step.handle == last.handle]
+    again = last.kind is Kind.EXECUTE and len(executed) > 1
+    return again and "@" in _text(difference.steps) and difference.in_definitions
+
+
 KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
     _of_two_snapshots,
     _next_number,
@@ -192,6 +205,7 @@ KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
     _of_a_procedure,
     _behind_a_change_of_user,
     _read_only_behind_autocommit,
+    _types_of_variables,
     _of_another_type,
     _of_another_plan,
     _never_set,

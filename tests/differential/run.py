@@ -113,7 +113,8 @@ class Place:
 class Differential:
     """One run: sequences of `seed` on a cluster and through its proxy, in so many places at the same time.
 
-    The servers let those make functions who have no right to all else (`log_bin_trust_function_creators`).
+    The servers let those make functions who have no right to all else (`log_bin_trust_function_creators`). `outcome` is
+    what a run has found so far.
     """
 
     def __init__(
@@ -126,10 +127,12 @@ class Differential:
         self._places = places
         self._vendor = Vendor(cluster.flavor)
         self._lock = threading.Lock()
+        self._broken_off = False
+        self.outcome = Outcome()
 
     def run(self, numbers: range, shrink: int = 5, progress: Callable[[Finding], None] | None = None) -> Outcome:
         """Play the sequences of these numbers; the first `shrink` that differ are shortened."""
-        outcome = Outcome()
+        outcome = self.outcome = Outcome()
         counters, begin = Counters(self._cluster, READS), time.monotonic()
         with self._administrator() as administrator, Others(self._proxy, administrator, self._sessions) as others:
             left = iter(numbers)
@@ -139,14 +142,17 @@ class Differential:
                     self._one(place, number, outcome, shrink, progress)
 
             with self._opened() as places, ThreadPoolExecutor(len(places)) as pool:
-                list(pool.map(work, places))
-        outcome.seconds, outcome.reads = time.monotonic() - begin, counters.difference()
+                try:
+                    list(pool.map(work, places))
+                finally:
+                    self._broken_off, outcome.seconds = True, time.monotonic() - begin
+        outcome.reads = counters.difference()
         outcome.others = others.statements
         return outcome
 
     def _next(self, numbers: Iterator[int]) -> int | None:
         with self._lock:
-            return next(numbers, None)
+            return None if self._broken_off else next(numbers, None)
 
     def _one(
         self, place: Place, number: int, outcome: Outcome, shrink: int, progress: Callable[[Finding], None] | None

@@ -72,7 +72,7 @@ class LastRan:
         if not on_replica:
             self.again = ()
         elif request.statement.kind is READ:
-            self.again = (request,) if _can_run_again(request) else ()
+            self.again = self._read_again(request)
         elif request.statement.kind is not DIAGNOSTIC or len(self.again) > _MOST_QUESTIONS:
             self.again = ()
         elif self.again:
@@ -82,6 +82,15 @@ class LastRan:
         elif request.statement.writes:
             # The read before it would find other rows.
             self.rows_again = ()
+
+    def _read_again(self, request: Request) -> tuple[Request, ...]:
+        """The reads after which another server knows what a replica knows behind `request`: with those before it, as
+        long as the warnings of one of them are still there."""
+        if not _can_run_again(request):
+            return ()
+        if not self.warned or self.warnings in ("", self.primary):
+            return (request,)
+        return (*self.again, request) if 0 < len(self.again) <= _MOST_QUESTIONS else ()
 
     def began(self, name: str) -> None:
         """The session is reset on the server `name`: ROW_COUNT() and warnings are as after its login, FOUND_ROWS() is

@@ -112,6 +112,10 @@ def test_what_leaves_them_on_mysql_only(text: str) -> None:
     assert not classified(text, MARIADB).keeps_found_rows
 
 
+def test_what_is_set_for_one_statement_does_not_tell_what_that_finds() -> None:
+    assert not classified("SET STATEMENT time_zone = '+09:00' FOR SELECT @@time_zone", MARIADB).keeps_found_rows
+
+
 @pytest.mark.parametrize("text", ["DO 1", "DO f()", "UPDATE t SET a = 1", "update ignore `t` set a = 1"])
 def test_what_leaves_them_on_mariadb_only(text: str) -> None:
     assert classified(text, MARIADB).keeps_found_rows

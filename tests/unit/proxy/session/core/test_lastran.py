@@ -50,6 +50,23 @@ def test_a_read_does_not_run_again_behind_a_write(told: Told) -> None:
     assert not told.ran.rows_again
 
 
+def test_a_read_without_a_table_runs_again_behind_the_one_that_warned(told: Told) -> None:
+    warned = told.runs("SELECT 1/0 FROM t", REPLICA)
+    told.ran.left_warnings(REPLICA)
+    last = told.runs("SELECT 1", OTHER, keeps_warnings=True)
+    assert told.ran.again == (warned, last)
+    for _ in range(4):
+        told.runs("SELECT 1", OTHER, keeps_warnings=True)
+    assert not told.ran.again
+
+
+def test_what_the_primary_has_warned_of_is_there(told: Told) -> None:
+    told.runs(WRITE, PRIMARY)
+    told.ran.left_warnings(PRIMARY)
+    last = told.runs("SELECT 1", REPLICA, keeps_warnings=True)
+    assert told.ran.again == (last,)
+
+
 def test_the_common_case_is_the_same(told: Told) -> None:
     read = told.request(READ)
     told.ran.read(read, REPLICA)
