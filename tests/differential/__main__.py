@@ -53,11 +53,12 @@ def _show(finding: Finding) -> None:
 
 def _summary(outcome: Outcome) -> str:
     on_replicas = sum(count for name, count in outcome.reads.items() if name != "dbwrite")
-    share = on_replicas / max(1, sum(outcome.reads.values()))
+    reads = sum(outcome.reads.values())
+    share = f"{on_replicas / reads:.0%}" if reads else "an unknown share"
     return (
-        f"{outcome.sequences} sequences of {outcome.steps} steps in {outcome.seconds:.0f} s beside {outcome.others} "
-        f"statements of others: {len(outcome.findings)} differ, {outcome.known} in a known way; "
-        f"{share:.0%} of all SELECTs ran on replicas"
+        f"{outcome.sequences} sequences of {outcome.steps} steps in {outcome.seconds:.0f} s "
+        f"beside {outcome.others or 'uncounted'} statements of others: "
+        f"{len(outcome.findings)} differ, {outcome.known} in a known way; {share} of all SELECTs ran on replicas"
     )
 
 

@@ -9,7 +9,7 @@ from tests.support.machines import PRIMARY, REPLICA, Session, query
 
 OTHER = "dbread2"
 READ, WRITE, ASKS = "SELECT a FROM t", "UPDATE t SET a = 1", "SELECT FOUND_ROWS()"
-NO_SUCH_TABLE, DIVISION_BY_ZERO = 1146, 1365
+NO_SUCH_TABLE, DIVISION_BY_ZERO, READ_ONLY_TRANSACTION = 1146, 1365, 1792
 
 
 class Told:
@@ -88,7 +88,12 @@ def test_each_question_has_a_server(told: Told) -> None:
 
 @pytest.mark.parametrize(
     ("errno", "mariadb", "rows"),
-    [(NO_SUCH_TABLE, True, REPLICA), (DIVISION_BY_ZERO, True, PRIMARY), (DIVISION_BY_ZERO, False, REPLICA)],
+    [
+        (NO_SUCH_TABLE, True, REPLICA),
+        (READ_ONLY_TRANSACTION, True, REPLICA),
+        (DIVISION_BY_ZERO, True, PRIMARY),
+        (DIVISION_BY_ZERO, False, REPLICA),
+    ],
 )
 def test_after_an_error(told: Told, errno: int, mariadb: bool, rows: str) -> None:
     first = told.runs(READ, REPLICA)
