@@ -182,8 +182,7 @@ class SettingLog:
         return Setting(last, f"SET {', '.join(items)}") if items else None
 
     def _rename(self, name: str, new: str) -> None:
-        """Have a setting under another name, in its place."""
-        self.forget(new)
+        """Have a setting under another name, of which there is none, in its place."""
         self._entries = {new if key == name else key: entry for key, entry in self._entries.items()}
 
     def _remember(self, name: str, item: str = "", text: str = "", packet: bytes = b"") -> None:

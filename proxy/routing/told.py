@@ -39,22 +39,24 @@ class Told:
 
 def fit(told: Told, wanted: Settings, resettable: bool) -> Fit:
     """How far a connection is from a session with the settings `wanted`; `resettable` tells whether a reset helps."""
+    first = _NOT_BY_TELLING
     if told.bare and told.settings is not None:
         if told.settings == wanted:
             return Fit.SAME
         first = told_first(told.settings, wanted)
-        if first > 0 or (first == 0 and not _chooses_with_roles(told, wanted)):
-            return Fit.TELL
-    if not resettable or _chooses_with_roles(told, wanted) or not told.lasting <= {name for name, _ in wanted}:
+    if first <= 0 and _chooses_with_roles(told, wanted):
         return Fit.UNFIT
-    return Fit.RESET
+    if first >= 0:
+        return Fit.TELL
+    return Fit.RESET if resettable and told.lasting <= {name for name, _ in wanted} else Fit.UNFIT
 
 
 def _chooses_with_roles(told: Told, wanted: Settings) -> bool:
     """Whether the default schema would be chosen with another session's roles, and those may not do that."""
+    if ROLE not in told.lasting:
+        return False
     names = [name for name, _ in wanted]
-    own = USE in names and not {ROLE, ROLE_OF_SCHEMA}.isdisjoint(names[: names.index(USE)])
-    return ROLE in told.lasting and USE in names and not own
+    return USE in names and {ROLE, ROLE_OF_SCHEMA}.isdisjoint(names[: names.index(USE)])
 
 
 def told_first(told: Settings, wanted: Settings) -> int:
