@@ -15,6 +15,7 @@ from proxy.origin import Origin
 from proxy.reload import Reloader, rules, warn_of_weights
 from proxy.session.shared.alone import Alone
 from proxy.session.shared.context import Context
+from topology.addresses import endpoint
 from topology.config import Settings
 from topology.monitor import Monitor
 
@@ -70,7 +71,7 @@ async def _serve(
     await reloader.search_once()
     await context.directory.refresh_quietly()
     offering = await doors.serve(stop)
-    log.info("serving on %s:%d: %s", host, port, monitor.deployment.summary)
+    log.info("serving on %s: %s", endpoint(host, port), monitor.deployment.summary)
     notifier.ready()
     await stop.wait()
     notifier.stopping()

@@ -11,7 +11,7 @@ from typing import Protocol
 from proxy.session.shared.context import Context
 from proxy.sockets import CLIENTS, HTTP, SERVING, Sockets, bound, listening, of_systemd, take_over
 from proxy.takeover import offer
-from topology.addresses import host_and_port
+from topology.addresses import endpoint, host_and_port
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class Doors:
             serving(self._context, self._hangup, self._metrics or Metrics(self._context).exposition, sockets)
         )
         scheme = "https" if self._context.settings.http_tls else "http"
-        log.info("dashboard, metrics and health on %s://%s:%d/", scheme, address, number)
+        log.info("dashboard, metrics and health on %s://%s/", scheme, endpoint(address, number))
 
     async def serve(self, stop: asyncio.Event) -> asyncio.Task[None] | None:
         """Accept clients; then whoever had the ports may go, and the next process may come, which sets `stop`."""

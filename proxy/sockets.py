@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from topology.addresses import endpoint
 from topology.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,8 @@ async def listened(host: str, port: int) -> list[socket.socket]:
 
 def cannot_listen(host: str, port: int, flag: str, error: OSError) -> ConfigError:
     """Why an address cannot be listened on."""
-    if error.errno == errno.EADDRINUSE:
-        return ConfigError(f"cannot listen on {host}:{port}: it is in use by another program", f"choose another {flag}")
-    return ConfigError(f"cannot listen on {host}:{port}: {error.strerror or error}", f"choose another {flag}")
+    why = "it is in use by another program" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+    return ConfigError(f"cannot listen on {endpoint(host, port)}: {why}", f"choose another {flag}")
 
 
 def of_systemd(variables: Mapping[str, str], process: int) -> Sockets:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -54,13 +55,16 @@ def _from_urls(writer: str, readers: Sequence[str]) -> Deployment:
 
 
 def host_and_port(flag: str, value: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
-    """Read HOST or HOST:PORT as it was given to `flag`."""
-    host, _, port = value.rpartition(":")
-    if not host:
-        return value, default_port
-    if not port.isdecimal() or not 0 <= int(port) < 65536:
-        raise ConfigError(f"{flag} {value!r} has no valid port", "write HOST:PORT")
-    return host.strip("[]"), int(port)
+    """Read HOST or HOST:PORT, an IPv6 address in brackets, as it was given to `flag`."""
+    wrong = ConfigError(f"{flag} {value!r} is no address", "write HOST:PORT, or [ADDRESS]:PORT with IPv6")
+    try:
+        parts = urlsplit(f"//{value}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise wrong from None
+    if not host or parts.netloc != value or parts.username is not None:
+        raise wrong
+    return host, default_port if port is None else port
 
 
 def optional_address(flag: str, value: str) -> tuple[str, int] | None:

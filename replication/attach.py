@@ -46,7 +46,7 @@ def _late(server: Server, channel: Channel) -> NotReady:
     if channel.error:
         return NotReady(
             f"{server} cannot follow yet: {channel.error}",
-            f"check that it reaches {channel.host}:{channel.port}, else name the primary's address as it sees it with "
+            f"check that it reaches {channel.address}, else name the primary's address as it sees it with "
             "--primary-address HOST:PORT",
         )
     return NotReady(f"{server} has not caught up in time", "it goes on by itself; run this again to see how far it is")

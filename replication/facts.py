@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from topology.addresses import endpoint
 from topology.replicastatus import without_values
 from topology.servers import Server, Vendor
 
@@ -61,6 +62,11 @@ class Channel:
     io_error: str = ""
     sql_errno: int = 0
     sql_error: str = ""
+
+    @property
+    def address(self) -> str:
+        """Of the server that it follows, as `host:port`."""
+        return endpoint(self.host, self.port)
 
     @property
     def running(self) -> bool:

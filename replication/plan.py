@@ -137,8 +137,8 @@ def _was_on_a_detour(target: ServerFacts, primary: ServerFacts) -> bool:
 
 def _foreign(target: ServerFacts, channel: Channel, primary: ServerFacts) -> Refused:
     return Refused(
-        f"{target.server} follows {channel.host}:{channel.port}, which is not {primary.server}",
-        f"if that is the same server, give --primary-address {channel.host}:{channel.port}; "
+        f"{target.server} follows {channel.address}, which is not {primary.server}",
+        f"if that is the same server, give --primary-address {channel.address}; "
         f"if it shall follow {primary.name} from now on and lose its data, run again with --force {target.name}",
     )
 

@@ -218,15 +218,15 @@ def _foreign(case: _Case) -> Decision | None:
     name = case.replica.server.name
     return (
         State.FOREIGN,
-        f"follows {stranger.host}:{stranger.port}, which is not {case.primary.server}",
+        f"follows {stranger.address}, which is not {case.primary.server}",
         f"take it out of the configuration, or let it lose its data with resync {name} --full --force {name}",
     )
 
 
 def _on_a_detour(case: _Case, lender: Channel) -> Decision:
     if case.primary.setting_up:
-        return State.CATCHING_UP, f"gets from {lender.host}:{lender.port} what the primary has purged", "wait"
-    reason = f"still follows {lender.host}:{lender.port}, where a run let it get what the primary has purged"
+        return State.CATCHING_UP, f"gets from {lender.address} what the primary has purged", "wait"
+    reason = f"still follows {lender.address}, where a run let it get what the primary has purged"
     return State.BROKEN_REPOINT, reason, "attach it again: run startsync"
 
 

@@ -93,7 +93,7 @@ def _checked(
     others = tuple(each for each in replicas if each is not candidate)
     if primary.channels:
         raise Refused(
-            f"{primary.server} is itself a replica of {primary.channels[0].host}:{primary.channels[0].port}",
+            f"{primary.server} is itself a replica of {primary.channels[0].address}",
             "only who is nobody's replica can be succeeded; name that server as the primary",
         )
     for each in (candidate, *others):

@@ -30,6 +30,7 @@ from replication.command import ending, run
 from replication.defaults import REPLICATION_USER
 from replication.ladder import Policy, Repair
 from replication.states import Limits
+from topology.addresses import endpoint
 from topology.environment import process_environment
 from topology.errors import ConfigError
 
@@ -150,7 +151,7 @@ async def _serve_and_watch(watcher: "Watcher", http: tuple[str, int] | None, tok
     from replication.http.service import serving
 
     async with serving(watcher, *http, token) as (host, port):
-        log.info("serving http://%s:%d/", host, port)
+        log.info("serving http://%s/", endpoint(host, port))
         await watcher.run()
 
 

@@ -86,6 +86,10 @@ def _secret(key: str, path: str) -> str:
 def _load(path: Path) -> dict[str, str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except PermissionError:
+        raise EnvironmentFileError(
+            f"cannot read {path}: it is not for user id {os.geteuid()}", "let that user read it (chown, chmod)"
+        ) from None
     except OSError as error:
         raise EnvironmentFileError(
             f"cannot read {path}: {error.strerror}", "name the right file with --environment FILE"

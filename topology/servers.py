@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from topology.addresses import endpoint
 from topology.errors import ConfigError
 from topology.shares import turns
 
@@ -89,7 +90,7 @@ class Server:
     @property
     def address(self) -> str:
         """`host:port`, the identity of a server: several services may share a host."""
-        return f"{self.host}:{self.port}"
+        return endpoint(self.host, self.port)
 
     def named(self, name: str) -> "Server":
         """The same under another name."""

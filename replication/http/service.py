@@ -12,6 +12,7 @@ from replication.http.metrics import exposition
 from replication.http.stream import Broadcast
 from replication.ladder import Watched
 from replication.watcher import Report, Watcher
+from topology.addresses import endpoint
 from topology.errors import ConfigError
 from topology.web import check_site, check_token, secure
 
@@ -27,7 +28,8 @@ async def serving(watcher: Watcher, host: str, port: int, token: str) -> AsyncIt
         try:
             await site.start()
         except OSError as error:
-            raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}", "name another: --http") from None
+            where = endpoint(host, port)
+            raise ConfigError(f"cannot listen on {where}: {error.strerror}", "name another: --http") from None
         address = runner.addresses[0]
         yield str(address[0]), int(address[1])
     finally:

@@ -42,6 +42,16 @@ def test_systemd_finds_it_well_confined(unit: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_the_port_is_the_same_whoever_opens_it(tmp_path: Path) -> None:
+    for name in ("manyreads-proxy.socket", "manyreads-proxy.service"):
+        (tmp_path / name).write_text((SYSTEMD / name).read_text().replace(INSTALLED, sys.executable))
+    command = unit_command("manyreads-proxy")
+    port = command[command.index("--listen") + 1]
+    assert unit_settings(SYSTEMD / "manyreads-proxy.socket")["ListenStream"] == [port]
+    done = analyze("verify", "--man=no", str(tmp_path / "manyreads-proxy.socket"))
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "manyreads" in line]) == (0, [])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_passwords_come_as_credentials(name: str) -> None:
     command = unit_command(name)

@@ -1,6 +1,8 @@
 """Finding the servers in dotCloud's environment."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,18 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str, problem:
     file.write_text(text)
     with pytest.raises(EnvironmentFileError, match=problem):
         read_environment({}, file)
+
+
+def test_a_file_for_another_user_is_no_wrong_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "environment.json"
+
+    def refused(*_: object, **__: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(EnvironmentFileError, match=f"not for user id {os.geteuid()}") as caught:
+        read_environment({}, file)
+    assert "let that user read it" in caught.value.remedy
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
