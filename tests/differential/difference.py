@@ -1,12 +1,17 @@
 """Where a sequence went another way through the proxy than on the server."""
 
 from dataclasses import dataclass
+from typing import Final
 
+from proxy.wire.primitives import Reader
 from tests.differential.steps import Step
 from tests.support.recorder import Turn, differences
 from tests.support.wireclient import Packet, first_error
 
-_DEFINITION = b"\x03def"
+_DEFINITION: Final = b"\x03def"
+_SHORTEST_OK: Final = 7
+# SERVER_QUERY_NO_GOOD_INDEX_USED and SERVER_QUERY_NO_INDEX_USED.
+_PLAN: Final = 0x0030
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,23 @@ class Difference:
     def only_in_definitions(self) -> bool:
         """Whether nothing but columns' definitions differs."""
         return _without_definitions(self.wanted) == _without_definitions(self.got)
+
+    @property
+    def only_in_use_of_indexes(self) -> bool:
+        """Whether nothing but what the OK at the end tells of the plan's use of indexes differs."""
+        wanted, got = self.wanted.packets, self.got.packets
+        ends = [_without_plan(packets[-1][1]) for packets in (wanted, got) if packets]
+        return wanted[:-1] == got[:-1] and len(ends) == 2 and ends[0] is not None and ends[0] == ends[1]
+
+
+def _without_plan(payload: bytes) -> tuple[object, ...] | None:
+    """The parts of an OK without those flags; None if it is none."""
+    if payload[:1] not in (b"\0", b"\xfe") or len(payload) < _SHORTEST_OK:
+        return None
+    reader = Reader(payload)
+    reader.take(1)
+    rows, insert_id, flags = reader.lenenc_int(), reader.lenenc_int(), reader.integer(2)
+    return payload[0], rows, insert_id, flags & ~_PLAN, reader.rest()
 
 
 def _definitions(turn: Turn) -> list[Packet]:

@@ -187,6 +187,12 @@ def _of_another_plan(difference: Difference) -> bool:
     return limited and bool(tables) and difference.only_in_definitions
 
 
+def _of_another_order(difference: Difference) -> bool:
+    """With few rows it is by chance of the tables' statistics which of two a server reads first, and whether through an
+    index."""
+    return "JOIN" in _text(difference.steps) and difference.only_in_use_of_indexes
+
+
 def _types_of_variables(difference: Difference) -> bool:
     """What is executed once more of a prepared statement with user variables: on MySQL they keep the types that they
     had when it was first executed on the connection."""
@@ -207,6 +213,7 @@ KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
     _read_only_behind_autocommit,
     _types_of_variables,
     _of_another_type,
+    _of_another_order,
     _of_another_plan,
     _never_set,
     _null_of_another_type,

@@ -61,6 +61,7 @@ def long(number: int) -> Value:
 # --- the rows of the table --------------------------------------------------------------------------------------------
 
 ITEMS: Final = "SELECT id FROM item ORDER BY id"
+WRONG_ARGUMENTS: Final = ("PREPARE p FROM 'SELECT id FROM item'", "EXECUTE p USING @a")
 ROLE: Final = "SELECT CURRENT_ROLE(), id FROM item"
 
 ROWS: Final[dict[str, tuple[Case, ...]]] = {
@@ -168,6 +169,7 @@ ROWS: Final[dict[str, tuple[Case, ...]]] = {
         to(REPLICA, "SELECT FOUND_ROWS()", FOUND, "SET @a = 1"),
         to(REPLICA, "SELECT FOUND_ROWS()", FOUND, "INSERT INTO noted (note) VALUES ('a')"),
         to(REPLICA, "SELECT FOUND_ROWS()", FOUND, "SELECT * FROM no_such_table"),
+        to(REPLICA, "SELECT FOUND_ROWS()", FOUND, *WRONG_ARGUMENTS),
         to(REPLICA, "SHOW WARNINGS", "SELECT 1/0 FROM item", "SELECT 1", "SELECT 2", vendor=MARIADB),
         # What two servers know is known to one after the read has run there, too.
         to(PRIMARY, "GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER", ITEMS),
@@ -176,6 +178,7 @@ ROWS: Final[dict[str, tuple[Case, ...]]] = {
         to(PRIMARY, "SELECT LAST_INSERT_ID(), FOUND_ROWS()", "INSERT INTO noted (note) VALUES ('a')", FOUND),
         to(PRIMARY, "SELECT LAST_INSERT_ID(), ROW_COUNT()", "UPDATE item SET n = 9", ITEMS),
         to(PRIMARY, "SELECT FOUND_ROWS() AS f, ROW_COUNT() AS r", FOUND, "SELECT * FROM no_such_table"),
+        to(PRIMARY, "SELECT FOUND_ROWS() AS f, ROW_COUNT() AS r", FOUND, *WRONG_ARGUMENTS),
         to(PRIMARY, "SELECT @@warning_count, id FROM item ORDER BY id", "SELECT 1/0 FROM item"),
         to(PRIMARY, "SET @n = FOUND_ROWS()", FOUND),
         to(PRIMARY, "SELECT @n", FOUND, "SET @n = FOUND_ROWS()"),

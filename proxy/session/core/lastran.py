@@ -16,13 +16,14 @@ _PROXY: Final = "\0"
 # Of a COM_STMT_EXECUTE: which kind of cursor is to be opened.
 _CURSOR: Final = c.HEADER_SIZE + 5
 # Errors that MariaDB finds when a statement has not begun: about the syntax, a schema, a table, a lock, a column, a
-# variable, a function, their number and types, collations that do not mix, and rights to them; what exists, or is not
-# there. Behind others, which are met in rows (1062, 1172, 1242, 1292, 1366, 1406, 1442), FOUND_ROWS() is another.
+# variable, a function, their number and types, arguments of EXECUTE, collations that do not mix, and rights to them;
+# what exists, or is not there. Behind others, which are met in rows (1062, 1172, 1242, 1292, 1366, 1406, 1442),
+# FOUND_ROWS() is another.
 _NOT_BEGUN: Final = frozenset(
-    {1044, 1046, 1049, 1050, 1051, 1052, 1054, 1060, 1064, 1065, 1066, 1086, 1091, 1096, 1099, 1100, 1104, 1109, 1111}
-    | {1126, 1136, 1142, 1143, 1146, 1193, 1221, 1222, 1231, 1234, 1238, 1241, 1243, 1253, 1267, 1270, 1271, 1284, 1289}
-    | {1304, 1305, 1350, 1351, 1360, 1370, 1372, 1373, 1396, 1397, 1399, 1539, 1575, 1582, 1630, 1644, 4015, 4078, 4090}
-    | {1792, 4124, 4161}
+    {1044, 1046, 1049, 1050, 1051, 1052, 1054, 1060, 1064, 1065, 1066, 1086, 1091, 1096, 1099, 1100, 1104, 1109}
+    | {1111, 1126, 1136, 1142, 1143, 1146, 1193, 1210, 1221, 1222, 1231, 1234, 1238, 1241, 1243, 1253, 1267, 1270}
+    | {1271, 1284, 1289, 1304, 1305, 1350, 1351, 1360, 1370, 1372, 1373, 1396, 1397, 1399, 1539, 1575, 1582, 1630}
+    | {1644, 1792, 4015, 4078, 4090, 4124, 4161}
 )
 
 
