@@ -18,7 +18,7 @@ _WITHOUT_TABLES: Final = frozenset(
     "do user-variable primary-function unknown set-expression set-global connection-variable next-transaction "
     "deallocate unlock xa".split()
 )
-# And those that do so if they are queries, not SHOW.
+# And those that do so if they are queries, or HELP, not SHOW. HELP reads its tables behind the session's back.
 _QUERIES_WITHOUT_TABLES: Final = frozenset({"server-local", "select-into"})
 # Those that are certain to use some though their facts name none; what is locked are rows of tables.
 _WITH_TABLES: Final = frozenset({"handler", "lock", "locking-read"})
@@ -35,6 +35,7 @@ _USING_TABLES: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _QUERY: Final = re.compile(r"\s*(?:SELECT|WITH)\b", re.IGNORECASE)
+_QUERY_OR_HELP: Final = re.compile(r"\s*(?:SELECT|WITH|HELP)\b", re.IGNORECASE)
 # Of a query, a table outside of parentheses; one that is deeper than so many is taken for one that uses some.
 _FROM: Final = re.compile(r"\s*(?:SELECT|WITH)\b[^()]*?\bFROM\s+(?!DUAL\b)", re.IGNORECASE)
 _INNERMOST: Final = re.compile(r"\([^()]*\)")
@@ -78,7 +79,8 @@ def _runs(statement: Statement, text: str) -> bool | None:
     prepared = [effect.statement for effect in statement.effects if isinstance(effect, Prepare)]
     if prepared:
         return _prepares(prepared[-1])
-    return True if reason in _WITHOUT_TABLES or (reason in _QUERIES_WITHOUT_TABLES and _QUERY.match(text)) else None
+    without = reason in _WITHOUT_TABLES or (reason in _QUERIES_WITHOUT_TABLES and _QUERY_OR_HELP.match(text))
+    return True if without else None
 
 
 def _prepares(inner: Statement | None) -> bool | None:

@@ -171,6 +171,7 @@ ROWS: Final[dict[str, tuple[Case, ...]]] = {
         to(REPLICA, "SELECT FOUND_ROWS()", FOUND, "SELECT * FROM no_such_table"),
         to(REPLICA, "SELECT FOUND_ROWS()", FOUND, *WRONG_ARGUMENTS),
         to(REPLICA, "SHOW WARNINGS", "SELECT 1/0 FROM item", "SELECT 1", "SELECT 2", vendor=MARIADB),
+        to(REPLICA, "SHOW WARNINGS", "SELECT 1/0 FROM item", "HELP 'no such thing'", vendor=MARIADB),
         # What two servers know is known to one after the read has run there, too.
         to(PRIMARY, "GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER", ITEMS),
         to(PRIMARY, "SELECT @a, @b", "SELECT 1/0 FROM item", "GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER"),

@@ -22,7 +22,7 @@ from tests.support.statements import MARIADB, MYSQL, classified
             "CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (HOST '')",
         ),
         *("PREPARE p FROM 'SELECT DATABASE()'", "PREPARE p FROM 'COMMIT'", "SELECT 1; SET @a = 1; SHOW WARNINGS"),
-        *("SELECT 1; SELECT 2", "DEALLOCATE PREPARE p"),
+        *("SELECT 1; SELECT 2", "DEALLOCATE PREPARE p", "HELP 'a'"),
     ],
 )
 def test_what_uses_no_table_leaves_them_on_mariadb(text: str) -> None:
