@@ -1,6 +1,7 @@
 """docker-compose.yml against the Compose specification, and what its services need of each other."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def test_servers_start_first_and_the_proxy_last(target: str) -> None:
         for needed, how in services()[name].get("depends_on", {}).items():
             assert how == {"condition": "service_healthy"}
             assert services()[needed]["healthcheck"]["test"][0] == "CMD"
+
+
+def test_all_that_the_image_is_made_of_is_sent_to_its_build() -> None:
+    lines = [line.split() for line in (ROOT / "Dockerfile").read_text().splitlines()]
+    copied = {path for line in lines if line[:1] == ["COPY"] and "--from" not in line[1] for path in line[1:-1]}
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    assert copied == sent == packages | {path for path in copied if (ROOT / path).is_file()}
+    assert {"pyproject.toml", "setup.py", project["project"]["readme"]} <= copied
 
 
 @pytest.mark.parametrize("target", SERVERS)
