@@ -39,6 +39,10 @@ _SETS_INSERT_ID: Final = frozenset({"function", "insert-id"})
 _NO_DEFAULT: Final = 1230
 _HALF_SET: Final = "set-unknown"
 _UNKNOWN_FUNCTION: Final = "unknown-function"
+# Of the expression behind PREPARE ... FROM (observed on MariaDB): 1970 always; ER_BAD_FIELD_ERROR and
+# ER_OPERAND_COLUMNS can also be of the text.
+_NO_SUBQUERY: Final = 1970
+_OF_EXPRESSION: Final = frozenset({1054, 1241})
 # ER_PARSE_ERROR, ER_UNKNOWN_STMT_HANDLER: not even begun
 _NOT_BEGUN: Final = frozenset({1064, 1243})
 
@@ -164,8 +168,7 @@ class SessionState:
             if errno == _NO_DEFAULT and isinstance(effect, e.SetVariable | e.SetNames):
                 self._half_set(effect, seen)
             elif isinstance(effect, e.Prepare):
-                # The error can be that of the text to be prepared, and what had the name before is gone then, too.
-                self.repeatable.named.forget(effect.name)
+                self._not_prepared(effect, errno)
                 if begun:
                     # It was one of several statements, and a later one may have failed.
                     self.pins.add(_TEXT_PREPARE, effect.name)
@@ -176,6 +179,12 @@ class SessionState:
         if statement.writes and not not_begun:
             self.insert_id = seen.insert_id = None
         self._judge()
+
+    def _not_prepared(self, effect: e.Prepare, errno: int) -> None:
+        """The error can be that of the text to be prepared, and what had the name before is gone then, too; but not if
+        there was no text: the expression was wrong."""
+        if errno != _NO_SUBQUERY and not (effect.textless and errno in _OF_EXPRESSION):
+            self.repeatable.named.forget(effect.name)
 
     def _half_set(self, effect: e.SetVariable | e.SetNames, seen: Seen) -> None:
         """One of several assignments failed when those before it had been made."""

@@ -128,10 +128,12 @@ class Renamed:
 @dataclass(frozen=True, slots=True)
 class Prepare:
     """PREPARE as text; `statement` is what the text is, None when it cannot be prepared again: it is not a literal, or
-    one of several statements, whose text does more."""
+    one of several statements, whose text does more. `textless` is an expression without a string or a variable, which
+    holds no statement that could have columns."""
 
     name: str
     statement: "Statement | None"
+    textless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

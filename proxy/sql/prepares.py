@@ -24,9 +24,10 @@ def prepare(words: Words, classify: Callable[[str], Statement], *, mariadb: bool
     if not mariadb and words.peek()[:1] not in _SOURCES:
         # An expression, of which MySQL knows nothing: what has the name keeps it, unlike behind an error in the text.
         return primary("prepare", writes=False)
+    textless = not any(word[:1] in _SOURCES for word in words.rest())
     text = string_value(words)
     if text is None or not words.over:
-        return primary("prepare", Prepare(name, None), writes=False, variables=_variables(words))
+        return primary("prepare", Prepare(name, None, textless), writes=False, variables=_variables(words))
     return primary("prepare", Prepare(name, classify(text)), writes=False)
 
 

@@ -164,6 +164,24 @@ def test_a_prepare_from_an_expression_leaves_it_where_that_is_no_syntax(server: 
     assert (session.state.repeatable.named.find("s") is not None) is kept
 
 
+@pytest.mark.parametrize(
+    ("source", "errno", "kept"),
+    [
+        ("nosuch", 1054, True),
+        ("`SELECT 1`", 1054, True),
+        ("(1, 2)", 1241, True),
+        ("CONCAT('SELECT a', (SELECT 1))", 1970, True),
+        ("CONCAT('SELECT ', 'a')", 1054, False),
+        ("@a", 1054, False),
+        ("NULL", 1064, False),
+    ],
+)
+def test_an_expression_that_is_wrong_leaves_it_on_mariadb(source: str, errno: int, kept: bool) -> None:
+    session = Session().run("PREPARE s FROM 'SELECT 1'")
+    session.state.failed(classified(f"PREPARE s FROM {source}", MARIADB), errno, False, session.seen)
+    assert (session.state.repeatable.named.find("s") is not None) is kept
+
+
 @pytest.mark.parametrize("text", ["COMMIT RELEASE", "ROLLBACK AND NO CHAIN RELEASE", "COMMIT WORK RELEASE"])
 def test_a_transaction_can_end_the_connection_with_it(text: str) -> None:
     assert Session().run(text).state.released
