@@ -18,7 +18,11 @@ _REPEATED = re.compile(rf"^(GRANT .* ON \*\.\* TO {_NAME}(?:@{_NAME})?)(?: IDENT
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account or role. `create` is empty for a MariaDB role; `default_roles` is a statement or empty."""
+    """One account or role. `create` is empty for a MariaDB role; `default_roles` is a statement or empty.
+
+    One that is `unused` is in the server's tables only: MariaDB neither shows nor lets in accounts of host names if it
+    runs with skip_name_resolve.
+    """
 
     user: str
     host: str
@@ -26,6 +30,7 @@ class Account:
     create: str = field(default="", repr=False)
     grants: tuple[str, ...] = ()
     default_roles: str = ""
+    unused: bool = False
 
     @property
     def name(self) -> str:
@@ -113,6 +118,8 @@ def _to_give(wanted: Account, present: Account | None) -> Account:
 
 
 def _differs(wanted: Account, present: Account, kept: str) -> bool:
+    if present.unused:
+        return True
     same = wanted.grants == present.grants and wanted.default_roles == present.default_roles
     return not same and wanted.name != kept and not wanted.is_public
 

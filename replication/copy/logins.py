@@ -17,6 +17,8 @@ from topology.servers import Vendor
 from topology.sqlclient import SqlClient
 
 _UNKNOWN_VARIABLE = 1193
+# ER_PASSWORD_NO_MATCH, of SHOW CREATE USER.
+_UNUSED = 1133
 
 Warn = Callable[[str], None]
 
@@ -47,7 +49,12 @@ async def _hex_hashes(client: SqlClient) -> None:
 
 async def _read_account(client: SqlClient, vendor: Vendor, user: str, host: str, *, is_role: bool) -> Account:
     who = text(user) if is_role else account(user, host)
-    create = "" if is_role else next(iter((await client.one(f"SHOW CREATE USER {who}")).values()))
+    try:
+        create = "" if is_role else next(iter((await client.one(f"SHOW CREATE USER {who}")).values()))
+    except StatementRefused as error:
+        if error.errno != _UNUSED:
+            raise
+        return Account(user, host, unused=True)
     public = is_role and user == "PUBLIC"
     rows = await client.query(f"SHOW GRANTS FOR {'PUBLIC' if public else who}")
     grants = [str(next(iter(row.values()))) for row in rows]
@@ -76,10 +83,11 @@ async def adopt(
 ) -> AccountChanges:
     """Turn the replica's accounts into `wanted`, except for grants on single objects.
 
-    An account called `spared` that is not wanted stays.
+    An account called `spared` that is not wanted stays, and those that the primary does not use are as they were.
     """
-    present = await read_accounts(client, vendor)
-    todo = changes(wanted, present, login.name, spared)
+    unused = {each.name for each in wanted if each.unused}
+    present = [each for each in await read_accounts(client, vendor) if each.name not in unused]
+    todo = changes([each for each in wanted if not each.unused], present, login.name, spared)
     for each in todo.dropped:
         await client.execute(f"DROP {'ROLE' if each.is_role else 'USER'} {each.name}")
     for each in todo.made:
@@ -92,6 +100,8 @@ async def adopt(
     if vendor is Vendor.MARIADB:
         await _give_up_roles(client, todo.made, login)
     _warn_of_excess(login, present, warn)
+    for who in sorted(unused):
+        warn(f"left {who} as it is there: the primary does not use this account, as it runs with skip_name_resolve")
     return todo
 
 

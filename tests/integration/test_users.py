@@ -7,6 +7,7 @@ import pymysql
 import pytest
 
 from replication.actions import Users
+from replication.report import SilentReporter
 from replication.sandbox import Cluster, Flavor, LocalServer
 from replication.setup import Options, set_up
 from tests.support.clusters import blank_cluster
@@ -30,6 +31,16 @@ def _may_log_in(server: LocalServer, user: str, password: str) -> bool:
             raise
         return False
     return True
+
+
+class Told(SilentReporter):
+    """Keeps what was warned of."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, server: str, message: str) -> None:
+        self.warnings.append(message)
 
 
 def _copied_by_its_own_login(cluster: Cluster, users: Users) -> None:
@@ -57,3 +68,29 @@ def test_accounts_become_the_primarys_as_far_as_wanted(flavor: Flavor, users: Us
         replica = cluster.servers[1]
         logins = {"app": "of the primary", "own": "secret", "stale": "secret"}
         assert {user for user, password in logins.items() if _may_log_in(replica, user, password)} == valid
+
+
+@pytest.mark.parametrize("flavor", list(Flavor))
+def test_accounts_of_names_that_the_primary_does_not_resolve_are_no_obstacle(flavor: Flavor) -> None:
+    """MariaDB with skip_name_resolve does not show them, once it has read its tables again; MySQL does."""
+    with blank_cluster(flavor, 1, {"skip_name_resolve": "ON"}) as cluster:
+        primary, replica = cluster.servers
+        unused = ("CREATE USER far@'db.example' IDENTIFIED BY 'secret'", "FLUSH PRIVILEGES")
+        _run(primary, "CREATE DATABASE shop", "CREATE USER app@'db.example'", *unused)
+        _run(primary, "DROP USER app@'db.example'", "CREATE USER app@'db.example' IDENTIFIED BY 'here'")
+        _run(replica, "CREATE USER app@'db.example'", *unused)
+        told = Told()
+        found = deployment(read_environment({}, cluster.environment_file))
+        result = asyncio.run(set_up(found, Options(), told))
+        assert result.exit_code == 0, [str(each.error) for each in result.replicas]
+        # The replica's root has the primary's password now.
+        assert _names(replica, primary.password) == _names(primary, primary.password)
+        left = [warning for warning in told.warnings if "left 'far'@'db.example' as it is there" in warning]
+        assert len(left) == (flavor is Flavor.MARIADB)
+
+
+def _names(server: LocalServer, password: str) -> set[tuple[str, ...]]:
+    login = {"host": server.host, "port": server.port, "user": server.user, "password": password}
+    with pymysql.connect(**login) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT User, Host FROM mysql.user")
+        return set(cursor.fetchall())

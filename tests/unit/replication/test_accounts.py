@@ -43,6 +43,12 @@ def test_the_account_in_use_is_never_dropped() -> None:
     assert excess(ROOT, more) == ("GRANT PROXY ON x TO y",)
 
 
+def test_one_that_the_replica_has_only_in_its_tables_is_made_anew() -> None:
+    todo = changes([ROOT, APP], [ROOT, Account("app", "%", unused=True)], ROOT.name)
+    assert ([each.name for each in todo.dropped], todo.made, todo.altered) == ([APP.name], (APP,), ())
+    assert todo.regranted == (APP,)
+
+
 def test_mariadb_repeats_the_password_in_a_grant() -> None:
     grant = "GRANT ALL PRIVILEGES ON *.* TO `a`@`%` IDENTIFIED BY PASSWORD '*HASH' WITH GRANT OPTION"
     shown = account_from(Vendor.MARIADB, "a", "%", is_role=False, create="CREATE USER `a`@`%`", grants=[grant])
