@@ -2,9 +2,12 @@
 
 import datetime
 import logging
+import os
 import socket
 import ssl
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -60,12 +63,26 @@ def _of_this_run(names: tuple[str, ...], now: datetime.datetime, authorities: Pa
 
     def make() -> ssl.SSLContext:
         # OpenSSL's Python interface reads certificates from files only.
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(pem)
-            file.flush()
-            return _context(Path(file.name), None, authorities)
+        with _passing_file(pem) as file:
+            return _context(file, None, authorities)
 
     return WatchedContext("the CA file for clients", [authorities] if authorities else [], make)
+
+
+@contextmanager
+def _passing_file(content: bytes) -> Iterator[Path]:
+    """A file with this content, which is on no disk where the system knows such: a key is in it, and a container's file
+    system may be read-only."""
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create("manyreads"), "wb") as memory:
+            memory.write(content)
+            memory.flush()
+            yield Path(f"/proc/self/fd/{memory.fileno()}")
+    else:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            yield Path(file.name)
 
 
 def _context(certificate: Path, key: Path | None, authorities: Path | None) -> ssl.SSLContext:

@@ -1,7 +1,9 @@
 """Which certificate clients meet: the given one, a kept one, or one of this run."""
 
 import logging
+import os
 import ssl
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,15 @@ def test_without_a_directory_it_is_made_for_the_run_and_said(
         assert shown_by(client_facing(settings).current())
     assert "made for this run only" in caplog.text
     assert not directory or "cannot keep a certificate in" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no files in memory")
+def test_one_of_this_run_needs_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose file system is read-only."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(FileNotFoundError):
+        tempfile.mkdtemp()
+    assert shown_by(client_facing(settings_of()).current())
 
 
 def test_old_versions_of_tls_are_not_spoken(tmp_path: Path) -> None:
