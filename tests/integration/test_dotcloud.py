@@ -20,6 +20,8 @@ from tests.support.dotcloud import build, environment, running, services, variab
 from tests.support.proxies import ProxyProcess
 from tests.support.waiting import wait_until
 
+# The first test waits for the build, which compiles.
+pytestmark = pytest.mark.timeout(600)
 ROUNDS = 6
 
 
@@ -31,7 +33,8 @@ def built() -> Iterator[Path]:
     try:
         yield build({"buildscript": script}, directory)
     finally:
-        shutil.rmtree(directory)
+        # Not a second error behind that of a build that was broken off, and may still be writing.
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @dataclass(frozen=True)
