@@ -75,3 +75,16 @@ def test_all_that_was_counted() -> None:
     cache = cache_of()
     one = cache.statement(b"SELECT 1")
     assert one.tally in cache.tallies()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("SELECT a FROM t PROCEDURE ANALYSE()", "word:PROCEDURE"),
+        ("SELECT a INTO @b FROM t", "word:INTO"),
+        ("SELECT a REPLACE b", "word:REPLACE"),
+        ("SELECT REPLACE(a, b, c), t.update, `INTO`, 'LOCK' FROM t", ""),
+    ],
+)
+def test_words_that_no_read_can_hold_are_found_behind_the_parsers_back(text: str, reason: str) -> None:
+    assert reason_of_words(text, MySQL().tokenize(text)) == reason
