@@ -11,8 +11,9 @@ from proxy.sql.mentions import NAMED_LOCK, plain_lock_calls
 from proxy.sql.own import show_proxy
 from proxy.sql.prepares import with_parameters
 from proxy.sql.reads import reason_of_words
+from proxy.sql.statement import PRIMARY
 from proxy.sql.variables import may_be_server_local
-from proxy.sql.words import Words
+from proxy.sql.words import Words, unquoted_name
 from tests.support.statements import cache_of, classified, facts
 
 
@@ -26,6 +27,15 @@ from tests.support.statements import cache_of, classified, facts
 )
 def test_what_a_large_text_may_leave_behind(begin: bytes, effects: tuple[object, ...]) -> None:
     assert classified(begin + b"x" * MAX_PARSED + b"')").effects == effects
+
+
+def test_of_a_large_text_that_begins_with_another_word_nothing_is_known() -> None:
+    large = classified(b"FROBNICATE '" + b"x" * MAX_PARSED + b"'")
+    assert (large.kind, large.reason, large.variables) == (PRIMARY, "too-large", None)
+
+
+def test_a_name_that_is_not_utf_8_is_none() -> None:
+    assert (unquoted_name("a\ufffd"), unquoted_name("`a\ufffd`"), unquoted_name("`a``b`")) == ("", "", "a`b")
 
 
 def test_a_kill_that_cannot_be_read_names_no_session() -> None:
