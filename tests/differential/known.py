@@ -97,9 +97,11 @@ def _rows_before_any_select(difference: Difference) -> bool:
 
 def _null_of_another_type(difference: Difference) -> bool:
     """A user variable that was set to NULL behind an expression, of whose type nothing is known, nor its collation."""
-    nulled = any(re.search(r"@`?\w+`? :?= NULL", step.text) for step in difference.steps[:-1])
-    asked = re.search(r"(COLLATION|CHARSET|COERCIBILITY)\(@", _text(difference.steps)) is not None
-    return nulled and "@" in _text(difference.steps) and (asked or difference.only_in_definitions)
+    text = _text(difference.steps)
+    nulled = {name for step in difference.steps[:-1] for name in re.findall(r"@`?(\w+)`? :?= NULL", step.text)}
+    asked = nulled & set(re.findall(r"(?:COLLATION|CHARSET|COERCIBILITY)\(@`?(\w+)", text))
+    told = bool(asked) and not difference.refusal
+    return bool(nulled) and "@" in text and (told or difference.only_in_definitions)
 
 
 def _never_set(difference: Difference) -> bool:
