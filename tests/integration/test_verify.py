@@ -223,7 +223,7 @@ def test_a_table_whose_triggers_would_change_the_rows_is_not_repaired(cluster: C
     code, found = verify(cluster, "--repair")
     assert code == ExitCode.REFUSED
     assert "`zoo`.`counted`" in found["error"]
-    assert replicating(cluster)
+    wait_until(lambda: replicating(cluster), "the replica goes on")
     row = run(cluster, "dbwrite", "SELECT v FROM zoo.counted WHERE id = 77")[0]
     damage(cluster, f"UPDATE zoo.counted SET v = {row['v']} WHERE id = 77")
 
@@ -270,7 +270,7 @@ def test_a_replica_that_cannot_be_held_so_long_goes_on(cluster: Cluster) -> None
     assert code == ExitCode.NOT_READY
     assert "held for more than 0.5 seconds" in found["error"]
     assert found["equal"] is None
-    assert replicating(cluster)
+    wait_until(lambda: replicating(cluster), "the replica goes on while it is late")
     delay(cluster, 0)
     wait_until(lambda: replicating(cluster), "the replica goes on")
 
