@@ -28,6 +28,7 @@ _TRANSACTION_FLAGS: Final = SERVER_STATUS_IN_TRANS | SERVER_STATUS_AUTOCOMMIT
 _NEXT_TRANSACTION: Final = "next-transaction"
 _ISOLATION: Final = "isolation"
 _ACCESS: Final = "access"
+_AUTOCOMMIT: Final = "autocommit"
 _TEXT_PREPARE: Final = "text-prepare"
 _NO_SCHEMA: Final = "dropped-schema"
 _KEPT_ROLE: Final = "kept-role"
@@ -59,8 +60,8 @@ class SessionState:
     """
 
     __slots__ = (
-        *("_status", "free", "insert_id", "insert_id_lost", "level", "pins", "reading", "released", "repeatable"),
-        "twins",
+        *("_left_access", "_status", "free", "insert_id", "insert_id_lost", "level", "pins", "reading", "released"),
+        *("repeatable", "twins"),
     )
 
     def __init__(self, schema: str, status: int, baseline: Baseline | None = None, *, optimistic: bool = False) -> None:
@@ -74,6 +75,7 @@ class SessionState:
         self.level: Level | None = None
         self.twins = Twins(baseline.isolation, optimistic=optimistic)
         self._status = status
+        self._left_access = False
         self._judge()
 
     @property
@@ -90,6 +92,8 @@ class SessionState:
     def status(self, status: int) -> None:
         if status == self._status:
             return
+        ended = self._status & SERVER_STATUS_IN_TRANS and not status & SERVER_STATUS_IN_TRANS
+        self._left_access = bool(ended) and self.twins.read_only(self._status) != self.twins.read_only(status)
         self.twins.status_changed(self._status, status)
         self._status = status
         self.reading.status_changed(status)
@@ -113,7 +117,7 @@ class SessionState:
     @property
     def begins_itself(self) -> bool:
         """Whether a transaction begins with a statement, on every connection that was told what the session has set."""
-        return not self._status & _TRANSACTION_FLAGS and self.repeatable.settings.knows("autocommit")
+        return not self._status & _TRANSACTION_FLAGS and self.repeatable.settings.knows(_AUTOCOMMIT)
 
     @property
     def pin(self) -> str:
@@ -159,6 +163,7 @@ class SessionState:
         if self.repeatable.settings.full:
             self.pins.add("many-settings")
         seen.version = self.repeatable.version
+        self._left_access = False
         self._judge()
 
     def failed(self, statement: Statement, errno: int, begun: bool, seen: Seen) -> None:
@@ -285,6 +290,9 @@ class SessionState:
 
     def _set_variable(self, effect: e.SetVariable, text: bytes, seen: Seen) -> None:
         self.repeatable.set_variable(effect)
+        if effect.name == _AUTOCOMMIT and self._left_access:
+            # It has ended a transaction, but left whether that may write to the next one (observed on both vendors).
+            self.pins.add(_NEXT_TRANSACTION, _ACCESS)
         if effect.value:
             self.pins.end(f"set-expression:{effect.name}")
         else:

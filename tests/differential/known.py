@@ -158,31 +158,6 @@ def _behind_a_change_of_user(difference: Difference) -> bool:
     return changed and ("FOUND_ROWS()" in _text(difference.steps) or (bool(asked) and "@" in difference.steps[-1].text))
 
 
-def _read_only_behind_autocommit(difference: Difference) -> bool:
-    """`SET autocommit` ends a transaction but not its READ ONLY, of which nothing tells: until the end of the next
-    transaction writes are refused where it was set to its DEFAULT, and that transaction has the flag of a read-only
-    one."""
-    texts = [step.text for step in difference.steps]
-    read_only = any("READ ONLY" in text for text in texts)
-    set_at_all = any("autocommit" in text for text in texts)
-    by_default = any(re.search(r"autocommit.* = DEFAULT", text) for text in texts)
-    begun = set_at_all and texts[-1].startswith(("XA", "BEGIN", "START")) and _only_flags(difference)
-    return read_only and (begun or (by_default and _is_refusal(difference)))
-
-
-def _is_refusal(difference: Difference) -> bool:
-    return b"READ ONLY transaction" in difference.wanted.packets[-1][1]
-
-
-def _only_flags(difference: Difference) -> bool:
-    """Whether nothing but status flags of an OK packet without numbers differs."""
-    return _without_flags(difference.wanted) == _without_flags(difference.got)
-
-
-def _without_flags(turn: Turn) -> list[bytes]:
-    return [payload[:3] + payload[5:] for _, payload in turn.packets]
-
-
 def _of_another_plan(difference: Difference) -> bool:
     """What MySQL says of the columns of SHOW TABLES depends on its plan, which with a limit is each server's own."""
     limited = any("sql_select_limit" in step.text for step in difference.steps[:-1])
@@ -213,7 +188,6 @@ KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
     _number_in_a_list,
     _of_a_procedure,
     _behind_a_change_of_user,
-    _read_only_behind_autocommit,
     _types_of_variables,
     _of_another_type,
     _of_another_order,

@@ -160,6 +160,21 @@ def test_open_transactions_keep_connections_and_others_wait_in_vain(session: Ope
     assert run(other, "SELECT 1 FROM DUAL FOR UPDATE") == ((1,),)
 
 
+def test_what_autocommit_leaves_of_a_read_only_transaction_is_its_sessions(session: Open) -> None:
+    left, *others = [low(session) for _ in range(1 + FEW)]
+    for text in ("START TRANSACTION READ ONLY", "SET autocommit = 0", "SET autocommit = 1"):
+        run(left, text)
+    for client in others[:-1]:
+        client.begin()
+        run(client, f"DELETE FROM {SCHEMA}.item WHERE id = 0")
+    with with_errno(TOO_MANY):
+        run(others[-1], f"DELETE FROM {SCHEMA}.item WHERE id = 0")
+    with with_errno(1792):
+        run(left, f"DELETE FROM {SCHEMA}.item WHERE id = 0")
+    run(left, "COMMIT")
+    run(others[-1], f"DELETE FROM {SCHEMA}.item WHERE id = 0")
+
+
 def test_who_waits_is_served_when_a_transaction_ends(session: Open) -> None:
     holders = [low(session) for _ in range(FEW)]
     other = low(session)

@@ -263,14 +263,15 @@ class LastStatement:
 
     def sent(self, request: Request, server: str, *, on_replica: bool) -> None:
         """A statement runs on the server of that name: from now on the session may ask about it."""
-        self.kept = kept = request.kept
+        before, kept = self.kept, request.kept
+        self.kept = kept
         if kept is None:
             keeps = request.statement.keeps_warnings
             if keeps is None and self._mariadb and self.ran.has_warnings_beside(server):
                 self.ran.warnings, self.warned, keeps = "", UNKNOWN, True
             self.ran.sent(request, server, on_replica=on_replica, keeps_warnings=bool(keeps))
             return
-        if not self.ran.warnings:
+        if not self.ran.warnings and (request.statement.asks & WARNINGS or self.warned is before):
             self.warned = kept
         if not request.statement.keeps_found_rows:
             # It is a SELECT, or SHOW COUNT, wherever the rows before it were found.

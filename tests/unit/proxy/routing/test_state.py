@@ -106,6 +106,46 @@ def test_pins(texts: list[str], pin: str) -> None:
     assert state.free is not bool(pin)
 
 
+READ_ONLY = 0x2000
+# What the primary's status is behind each statement, and why the session stays there in the end.
+ENDED_BY_AUTOCOMMIT = [
+    ([("START TRANSACTION READ ONLY", IN_TRANS | READ_ONLY), ("SET autocommit = 1", AUTOCOMMIT)], "next-transaction"),
+    ([("START TRANSACTION READ ONLY", IN_TRANS | READ_ONLY), ("SET autocommit = DEFAULT", 0)], "next-transaction"),
+    ([("START TRANSACTION", IN_TRANS), ("SET autocommit = 1", AUTOCOMMIT)], ""),
+    ([("START TRANSACTION READ ONLY", IN_TRANS | READ_ONLY), ("COMMIT", 0), ("SET autocommit = 1", AUTOCOMMIT)], ""),
+    (
+        [
+            ("SET SESSION TRANSACTION READ ONLY", 0),
+            ("SELECT a FROM t", IN_TRANS | READ_ONLY),
+            ("SET autocommit = 1", AUTOCOMMIT),
+        ],
+        "",
+    ),
+    (
+        [
+            ("SET SESSION TRANSACTION READ ONLY", 0),
+            ("START TRANSACTION READ WRITE", IN_TRANS),
+            ("SET autocommit = 1", AUTOCOMMIT),
+        ],
+        "next-transaction",
+    ),
+]
+
+
+@pytest.mark.parametrize(("steps", "pin"), ENDED_BY_AUTOCOMMIT)
+def test_autocommit_that_ends_a_transaction_leaves_its_access_to_the_next_one(
+    steps: list[tuple[str, int]], pin: str
+) -> None:
+    session = Session()
+    session.state.status = 0
+    for text, status in steps:
+        session.state.status = status
+        session.run(text)
+    assert session.state.pin == pin
+    session.run("COMMIT")
+    assert session.state.pin == ""
+
+
 def test_a_reset_does_not_bring_a_dropped_schema_back() -> None:
     state = Session("app").run("DROP DATABASE app").state
     state.reset()

@@ -144,6 +144,18 @@ def test_warnings_of_one_statement_and_a_count_of_another(text: str, answer: str
     assert told.asks(text) == answer
 
 
+def test_a_count_that_is_told_from_memory_leaves_the_warnings_of_the_statement_before() -> None:
+    told = Told()
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.loses()
+    told.runs("SELECT @@identity, @@last_insert_id")
+    told.last.keep([NUMBERS_ALONE], Seen(), PRIMARY, True, last=True)
+    asked = told.last.retold(told.request(query("SELECT ROW_COUNT()")))
+    assert isinstance(asked, Request)
+    told.last.sent(asked, PRIMARY, on_replica=False)
+    assert told.asks() == "told"
+
+
 def test_rows_that_another_server_has_found_are_not_those_of_a_connection_that_went() -> None:
     told = Told()
     read, failing = (told.request(query(text)) for text in ("SELECT a FROM t", "VALUES ROW(1, 2)"))
