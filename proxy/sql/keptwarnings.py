@@ -65,6 +65,8 @@ def keep_warnings(statements: Iterable[Statement]) -> bool | None:
 
 
 def _defines(statement: Statement, text: str) -> bool | None:
+    if statement.reason == "xa":
+        return True
     if statement.reason != "write":
         return False if statement.reason in _WITH_TABLES or _has_tables(text) else None
     if _DEFINING_NO_TABLE.match(text):

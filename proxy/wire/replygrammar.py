@@ -67,7 +67,7 @@ class ReplyGrammar:
     error that ended it (0 if none). `begun` turns True with the first packet that is not an error. `prepared` are the
     number, columns and parameters of a statement that was prepared. `file_wanted` turns True when the server asks for a
     file of the client's: the rest of the reply follows once it has that. `told` is what the server said of the
-    session's state, the last word on each part of it. `warned` tells whether SHOW WARNINGS has anything to show then.
+    session's state, the last word on each part of it. `warned` tells whether SHOW WARNINGS may have something to show.
 
     `rows` are how many rows it has so far, of all its results, and `affected` how many its statements say they changed.
 
@@ -188,7 +188,7 @@ class ReplyGrammar:
 
     def _end_columns(self, payload: bytes) -> None:
         self.status, warnings = _eof_status(payload)
-        self.warned = warnings > 0
+        self.warned = self.warned or warnings > 0
         if self.status & SERVER_STATUS_CURSOR_EXISTS:
             # The rows wait on the server until the client fetches them.
             self._finish()
@@ -215,7 +215,8 @@ class ReplyGrammar:
 
     def _end(self, status: int, warnings: int = 0) -> None:
         """A result is complete; `status` tells whether another one follows."""
-        self.warned = warnings > 0
+        # On MariaDB a later one of several statements can leave those of an earlier one, and tells of none.
+        self.warned = self.warned or warnings > 0
         more = status & SERVER_MORE_RESULTS_EXISTS
         if self.status >= SERVER_PS_OUT_PARAMS and self.status & SERVER_PS_OUT_PARAMS and self.at == ROWS:
             # An OK follows a procedure's OUT parameters. MySQL tells so in the EOF before them, not in the one behind;

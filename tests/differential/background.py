@@ -16,10 +16,11 @@ from tests.support.wireclient import WireClient, first_error, text_rows
 _SCHEMA: Final = f"{OTHERS}_a"
 # In seconds, between two visits of one session: writes make replicas wait, so that few reads would leave the primary if
 # there were many.
-_LONGEST_PAUSE: Final = 0.4
-# The same within a visit, where it may keep its connection from the others, who are to wait for that, but not most of
-# the time; and for one visit in so many.
-_WITHIN: Final = 0.02
+_LONGEST_PAUSE: Final = 0.8
+# The same between two statements of a visit, where it may keep its connection from the others, who are to wait for
+# that, but not most of the time; and for one visit in so many.
+_WITHIN: Final = 0.005
+_SLOWLY: Final = 0.1
 _SLOW: Final = 10
 
 
@@ -96,7 +97,7 @@ class Session:
     def rest(self) -> None:
         """A while between two visits. Raises Over at the end."""
         self._wait(_LONGEST_PAUSE)
-        self._pause = _LONGEST_PAUSE if self.random.randrange(_SLOW) == 0 else _WITHIN
+        self._pause = _SLOWLY if self.random.randrange(_SLOW) == 0 else _WITHIN
 
     def _wait(self, longest: float) -> None:
         if self._over.wait(self.random.random() * longest):

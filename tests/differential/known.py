@@ -13,6 +13,8 @@ from tests.support.recorder import Turn
 _LISTED: Final = re.compile(r"SHOW (COUNT|WARNINGS|ERRORS)|@@(warning|error)_count|GET DIAGNOSTICS")
 # Commands whose errors may be the proxy's.
 _OF_STATEMENTS: Final = frozenset({Kind.EXECUTE, Kind.FETCH, Kind.RESET})
+# Other commands whose errors, or warnings, MySQL adds to what is there.
+_ADDING: Final = frozenset({*_OF_STATEMENTS, Kind.INIT_DB, Kind.FIELD_LIST, Kind.OPTION})
 # What is answered from memory, whatever became of the connection.
 _RETOLD: Final = re.compile(
     r"SELECT (ROW_COUNT\(\)|FOUND_ROWS\(\)|LAST_INSERT_ID\(\)|@@(warning|error)_count|, )+"
@@ -56,7 +58,19 @@ def _list_of_several_commands(difference: Difference) -> bool:
     if not listed or (listed[-1] < len(steps) and "@" not in steps[-1].text):
         return False
     command = steps[listed[-1] - 2 : listed[-1] - 1]
-    return bool(command) and command[0].kind in _OF_STATEMENTS and listed[-1] > 2
+    return bool(command) and command[0].kind in _ADDING and listed[-1] > 2
+
+
+def _resignalled(difference: Difference) -> bool:
+    """MariaDB's RESIGNAL adds its error to the list that is there."""
+    steps = difference.steps
+    return bool(_LISTED.search(_text(steps))) and any(step.text.startswith("RESIGNAL") for step in steps[:-1])
+
+
+def _list_of_another_character_set(difference: Difference) -> bool:
+    """A list of warnings that MariaDB keeps while the character set of results is changed."""
+    changed = any(re.search(r"NAMES|CHARACTER SET|character_set_results", step.text) for step in difference.steps[:-1])
+    return changed and bool(re.match(r"SHOW (WARNINGS|ERRORS)", _text(difference.steps))) and difference.in_definitions
 
 
 def _number_in_a_list(difference: Difference) -> bool:
@@ -185,6 +199,8 @@ KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
     _next_number,
     _of_a_connection_that_went,
     _list_of_several_commands,
+    _resignalled,
+    _list_of_another_character_set,
     _number_in_a_list,
     _of_a_procedure,
     _behind_a_change_of_user,

@@ -63,8 +63,10 @@ SPLIT: Final = Err(
     "What FOUND_ROWS() gives is known to one server and the rest of this question to another, as other statements ran "
     "since that SELECT; ask in two statements",
 )
-# Leaves no warnings.
-NO_WARNINGS: Final = b"DO 0"
+# MySQL warns of it.
+_DEPRECATED: Final = re.compile(rb"\bFOUND_ROWS ?\( ?\)")
+# Leaves no warnings; without a table those of before would stay on MariaDB.
+NO_WARNINGS: Final = b"DO (SELECT 1 FROM (SELECT 1) AS t)"
 # The beginning of a row of three columns in the binary protocol, and the size of a warning's code in it.
 _NO_NULLS: Final = b"\0\0"
 _CODE_SIZE: Final = 4
@@ -96,6 +98,11 @@ UNKNOWN: Final = Kept(0, 0, 0, listed=False)
 def without_warnings(kept: Kept) -> Kept:
     """The same behind what has emptied the list of warnings."""
     return Kept(kept.insert_id, kept.row_count, kept.found_rows)
+
+
+def with_warnings(kept: Kept, warned: Kept) -> Kept:
+    """The numbers of one statement beside the warnings of another one before it."""
+    return replace(warned, insert_id=kept.insert_id, row_count=kept.row_count, found_rows=kept.found_rows)
 
 
 def next_question(replies: list[bytes], *, warned: bool) -> bytes | None:
@@ -172,6 +179,9 @@ def retell(text: bytes, kept: Kept, *, prepared: bool, mariadb: bool) -> Retold:
     kept than a server says.
     """
     words = b" ".join(text.rstrip(b" \t\r\n;").upper().split())
+    if not mariadb and (deprecated := len(_DEPRECATED.findall(words))):
+        # Before it looks at the rest.
+        kept = replace(kept, warning_count=deprecated, error_count=0, listed=True)
     if (values := _values(words, kept)) and (kept.listed or not _LISTED.search(words)):
         return Retold(values=values, kept=replace(kept, row_count=-1, found_rows=1) if mariadb else None)
     if not kept.listed:

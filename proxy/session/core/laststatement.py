@@ -16,6 +16,7 @@ from proxy.session.core.diagnostics import (
     next_question,
     retell,
     with_numbers,
+    with_warnings,
     without_warnings,
 )
 from proxy.session.core.lastran import LastRan
@@ -40,8 +41,6 @@ from topology.servers import Vendor
 _AGAIN: Final = route_to(Target.PRIMARY, "diagnostic")
 _OK: Final = bytes((c.OK_HEADER,))
 _TEXTS: Final = frozenset({c.COM_QUERY, *EXECUTIONS})
-# Commands that leave ROW_COUNT() as it is.
-_SILENT: Final = frozenset({c.COM_STMT_PREPARE, c.COM_FIELD_LIST})
 # Other commands that begin a new list of warnings, and those without a reply.
 _BEGINNING: Final = frozenset({c.COM_STMT_PREPARE, c.COM_RESET_CONNECTION, c.COM_STMT_CLOSE, c.COM_STMT_SEND_LONG_DATA})
 # LAST_INSERT_ID(), @@last_insert_id, @@identity
@@ -51,13 +50,15 @@ _ASKS: Final = re.compile(rb"last_insert_id|@@(?:\w+\.)?identity", re.IGNORECASE
 class LastStatement:
     """One session's. `kept` is what its connection has told before it went; None while that is there to be asked.
     `ran` tells where it ran. `warned` is the same about warnings, which some statements leave as they are. `_own` is
-    the last error that the proxy has answered a command with."""
+    the last error that the proxy has answered a command with, `_signalled_for` the question before which a server is
+    told of it."""
 
     def __init__(self, state: SessionState, steps: Steps, requests: Requests, vendor: Vendor) -> None:
         self.kept: Kept | None = None
         self.warned: Kept | None = None
         self.ran = LastRan()
         self._own: Err | None = None
+        self._signalled_for: Request | None = None
         self._state = state
         self._steps = steps
         self._requests = requests
@@ -99,9 +100,9 @@ class LastStatement:
         if not asks or request.code == c.COM_STMT_PREPARE:
             return request
         if self._own is not None and self.ran.is_own(asks):
-            return self._signalled(request, self._own)
+            return self._signal(request, self._own)
         beside = asks & WARNINGS != 0 and self._warned_before()
-        if beside and asks != WARNINGS:
+        if beside and asks != WARNINGS and not self._gone(asks):
             return LOST
         again = self.ran.rows_again if asks == FOUND_ROWS else () if beside else self.ran.again
         if self._gone(asks):
@@ -120,7 +121,7 @@ class LastStatement:
             return request
         return SPLIT if asks == FOUND_ROWS else LOST
 
-    def _signalled(self, request: Request, err: Err) -> Request | Err:
+    def _signal(self, request: Request, err: Err) -> Request | Err:
         """A question about an error of the proxy's own: the primary is told of it first."""
         if not self.ran.is_own(request.statement.asks, wholly=True):
             return LOST
@@ -128,7 +129,7 @@ class LastStatement:
             if self._gone(FOUND_ROWS) or (not self.ran.rows_again and self.ran.is_away(FOUND_ROWS)):
                 return LOST
             request.again = self.ran.rows_again
-        request.before = signal(err)
+        request.before, self._signalled_for = signal(err), request
         if request.route.target is LAST:
             request.route = _AGAIN
         return request
@@ -140,8 +141,10 @@ class LastStatement:
         return self._known(asks) is not None and not (asks == WARNINGS and self.ran.warnings)
 
     def _known(self, asks: int) -> Kept | None:
-        """What the connection has told that could answer."""
+        """What the connection has told that could answer, or several have."""
         kept = self.warned if asks == WARNINGS else self.kept
+        if asks & WARNINGS and self.kept is not None and self.warned is not None and self._warned_before():
+            kept = None if self.ran.warnings else with_warnings(self.kept, self.warned)
         if not asks & FOUND_ROWS:
             return kept
         if asks == FOUND_ROWS:
@@ -234,7 +237,7 @@ class LastStatement:
         """
         if on_primary:
             self.ran.primary = server
-        if request.code not in _SILENT:
+        if request.code != c.COM_STMT_PREPARE:
             self.kept, self.ran.server, self.ran.again = None, server, ()
         if request.code == c.COM_FIELD_LIST and not self._mariadb:
             # It warns of itself: it is deprecated.
@@ -251,9 +254,13 @@ class LastStatement:
         self._own = err
         self.ran.own()
 
-    def left_warnings(self, code: int, server: str) -> None:
+    def left_warnings(self, request: Request, server: str) -> None:
         """What has run on the server of that name has left warnings, or an error."""
-        if code not in _TEXTS:
+        if request.whole is not None and request.kept is not None:
+            # They are about the words in which the server was asked to repeat what is kept.
+            return
+        # If it was a question about what is kept, it asked for a condition that is not there, which makes it one.
+        if request.code not in _TEXTS or self.kept is not None:
             self.kept, self.ran.server, self.ran.again = None, server, ()
         self.ran.left_warnings(server)
 
@@ -265,12 +272,20 @@ class LastStatement:
         """A statement runs on the server of that name: from now on the session may ask about it."""
         before, kept = self.kept, request.kept
         self.kept = kept
+        if request is self._signalled_for:
+            self._signalled_for = None
+            self.ran.left_warnings(server)
         if kept is None:
             keeps = request.statement.keeps_warnings
-            if keeps is None and self._mariadb and self.ran.has_warnings_beside(server):
-                self.ran.warnings, self.warned, keeps = "", UNKNOWN, True
+            if keeps is None and self._mariadb:
+                if self.ran.has_warnings_beside(server):
+                    self.ran.warnings, self.warned = "", UNKNOWN
+                # If they are there the server is asked.
+                keeps = self.ran.warned
             self.ran.sent(request, server, on_replica=on_replica, keeps_warnings=bool(keeps))
             return
+        if not on_replica:
+            self.ran.primary = server
         if not self.ran.warnings and (request.statement.asks & WARNINGS or self.warned is before):
             self.warned = kept
         if not request.statement.keeps_found_rows:

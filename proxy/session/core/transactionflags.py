@@ -1,7 +1,8 @@
-"""Replies of a replica to a question that is asked in a transaction of the primary's connection. Pure.
+"""Replies of a replica to a question that is asked in a transaction of the primary's connection, and replies that are
+told once more. Pure.
 
-A server tells with each reply whether a transaction is open; the replica that ran the statement before, and is asked
-about it, knows nothing of the client's.
+A server tells with each reply whether a transaction is open, and how it reads texts; the replica that ran the statement
+before, and is asked about it, knows nothing of the client's transaction, and what is told once more is older.
 """
 
 from typing import Final
@@ -9,13 +10,19 @@ from typing import Final
 from proxy.wire import constants as c
 from proxy.wire.framing import PacketReader, frame
 
-_FLAGS: Final = c.SERVER_STATUS_IN_TRANS | c.SERVER_STATUS_IN_TRANS_READONLY | c.SERVER_STATUS_AUTOCOMMIT
+_FLAGS: Final = (
+    c.SERVER_STATUS_IN_TRANS
+    | c.SERVER_STATUS_IN_TRANS_READONLY
+    | c.SERVER_STATUS_AUTOCOMMIT
+    | c.SERVER_STATUS_NO_BACKSLASH_ESCAPES
+    | c.SERVER_STATUS_ANSI_QUOTES
+)
 # Of an EOF packet, and of the OK packet that takes its place, neither of which counts rows or has an insert id here.
 _STATUS_AT: Final = 3
 
 
 class TransactionFlags:
-    """Passes a reply on with what the flags in `status` tell of transactions."""
+    """Passes a reply on with what the flags in `status` tell of transactions and of `sql_mode`."""
 
     def __init__(self, status: int) -> None:
         self._flags = status & _FLAGS

@@ -101,7 +101,7 @@ class Delivery:
         self._ledger.count(request, link, exchange, on_primary)
         if exchange.warned:
             link.seen.warned = True
-            self._machine.last.left_warnings(request.code, link.server.name)
+            self._machine.last.left_warnings(request, link.server.name)
         if exchange.errno:
             self._machine.last.failed(request, exchange.errno, begun=exchange.begun)
         if on_primary or not request.plain:
@@ -141,7 +141,7 @@ class Delivery:
     def accept(self, request: Request, exchange: Exchange, link: BackendConnection, reply: bytes) -> None:
         """The error `reply` is for the client after all."""
         link.seen.warned = True
-        self._machine.last.left_warnings(request.code, link.server.name)
+        self._machine.last.left_warnings(request, link.server.name)
         self._machine.last.failed(request, exchange.errno, begun=exchange.begun)
         on_primary = self._servers.is_primary(link.server)
         self._ledger.count(request, link, exchange, on_primary)

@@ -311,6 +311,15 @@ def test_chunking_never_changes_the_outcome(case: Case, data: st.DataObject) -> 
     check(case, feed(case, chunks))
 
 
+@pytest.mark.parametrize(("counts", "warned"), [((0, 0), False), ((0, 1), True), ((1, 0), True)])
+def test_a_later_statement_may_leave_the_warnings_of_an_earlier_one(counts: tuple[int, int], warned: bool) -> None:
+    exchange = Exchange(Reply.RESULT, Layout(deprecate_eof=True))
+    for count, status in zip(counts, (AUTOCOMMIT | MORE, AUTOCOMMIT), strict=True):
+        exchange.feed(frame(ok(status)[:-2] + count.to_bytes(2, "little"), 1))
+    assert exchange.done
+    assert exchange.warned is warned
+
+
 def test_a_command_without_reply_is_done_at_once() -> None:
     exchange = Exchange(Reply.NONE, Layout())
     assert exchange.done

@@ -40,9 +40,12 @@ class Told(Session):
         if warns:
             self.last.ran.left_warnings(name)
 
-    def commands(self, code: int, rest: bytes = b"a") -> None:
+    def commands(self, code: int, rest: bytes = b"a", *, warns: bool = False) -> None:
         """A command on the primary that is no statement."""
-        self.last.commanded(self.request(frame(bytes((code,)) + rest, 0)), PRIMARY, on_primary=True)
+        request = self.request(frame(bytes((code,)) + rest, 0))
+        self.last.commanded(request, PRIMARY, on_primary=True)
+        if warns:
+            self.last.left_warnings(request, PRIMARY)
 
     def loses(self, name: str = PRIMARY) -> None:
         """The connection goes to another session, and says what it knows."""
@@ -93,6 +96,8 @@ class Told(Session):
         ("PREPARE p FROM 'SET @a = 1'", ""),
         ("PREPARE p FROM 'SELECT 1'", "told"),
         ("CREATE DATABASE d", "told"),
+        ("XA START 'a'", "told"),
+        ("XA COMMIT 'a' ONE PHASE", "told"),
         ("UPDATE t JOIN u USING (a) SET t.b = 1", PRIMARY),
         ("UPDATE t SET a = 1", PRIMARY),
     ],
@@ -110,6 +115,15 @@ def test_a_connection_that_is_there_knows_itself() -> None:
     told.runs("SIGNAL SQLSTATE '01000'", warns=True)
     told.runs("CALL p()")
     assert told.asks() == PRIMARY
+
+
+def test_of_what_may_have_left_the_warnings_the_connection_is_asked() -> None:
+    told = Told()
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.runs("CALL p()")
+    assert told.last.ran.warned
+    told.loses()
+    assert told.asks() == "told"
 
 
 def test_where_there_were_no_warnings_none_are_lost() -> None:
@@ -156,6 +170,54 @@ def test_a_count_that_is_told_from_memory_leaves_the_warnings_of_the_statement_b
     assert told.asks() == "told"
 
 
+def test_a_count_and_older_warnings_are_told_together_when_both_are_known() -> None:
+    told = Told()
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.loses()
+    told.runs("SET @a = 1")
+    told.last.keep([rows((b"0", b"5", b"1"))], Seen(), PRIMARY, True, last=True)
+    asked = told.last.retold(told.request(query("GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER")))
+    assert isinstance(asked, Request)
+    assert asked.packet.endswith(b"SET @a = 5, @b = CAST(1 AS UNSIGNED)")
+    told.last.sent(asked, PRIMARY, on_replica=False)
+    assert told.asks() == "told"
+
+
+def test_a_condition_that_is_not_there_becomes_one_where_it_was_asked_for() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA)
+    told.last.keep([NUMBERS_ALONE], Seen(), REPLICA, False, last=True)
+    asked = told.last.retold(told.request(query("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT")))
+    assert isinstance(asked, Request)
+    told.last.sent(asked, PRIMARY, on_replica=False)
+    told.last.left_warnings(asked, PRIMARY)
+    again = told.request(query("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT"))
+    assert told.last.retold(again) is again
+    assert not again.again
+
+
+def test_what_a_server_says_of_the_words_that_repeat_a_condition_is_not_listed() -> None:
+    told = Told(Vendor.MYSQL)
+    told.runs("SIGNAL SQLSTATE '01000'", warns=True)
+    told.loses()
+    asked = told.last.retold(told.request(query("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT")))
+    assert isinstance(asked, Request)
+    told.last.sent(asked, PRIMARY, on_replica=False)
+    told.last.left_warnings(asked, PRIMARY)
+    assert told.asks() == "told"
+
+
+def test_an_error_of_the_proxys_own_is_known_to_the_server_that_was_told_of_it() -> None:
+    told = Told()
+    told.last.refused(ERROR)
+    asked = told.request(query("SELECT @@error_count"))
+    assert told.last.retold(asked) is asked
+    told.last.sent(asked, PRIMARY, on_replica=False)
+    both = told.request(query("SELECT ROW_COUNT(), @@warning_count"))
+    assert told.last.retold(both) is both
+    assert not both.before
+
+
 def test_rows_that_another_server_has_found_are_not_those_of_a_connection_that_went() -> None:
     told = Told()
     read, failing = (told.request(query(text)) for text in ("SELECT a FROM t", "VALUES ROW(1, 2)"))
@@ -176,15 +238,14 @@ def test_a_command_that_fails_is_asked_about_where_it_ran() -> None:
     told.commands(c.COM_INIT_DB)
     assert told.asks() == "told"
     assert told.asks("SELECT ROW_COUNT()") == PRIMARY
-    told.last.left_warnings(c.COM_INIT_DB, PRIMARY)
+    told.commands(c.COM_INIT_DB, warns=True)
     assert told.asks() == told.asks("SELECT @@warning_count") == PRIMARY
 
 
 def test_a_command_that_fails_behind_a_read_is_all_that_is_asked_about() -> None:
     told = Told()
     told.last.sent(told.request(query("SELECT a FROM t")), REPLICA, on_replica=True)
-    told.commands(c.COM_INIT_DB)
-    told.last.left_warnings(c.COM_INIT_DB, PRIMARY)
+    told.commands(c.COM_INIT_DB, warns=True)
     assert told.last.ran.server == told.asks() == PRIMARY
     assert told.asks("SELECT FOUND_ROWS()") == REPLICA
 
@@ -383,8 +444,7 @@ def test_rows_found_before_a_statement_are_asked_for_while_that_may_still_fail()
 def test_reading_once_more_leaves_no_warnings_of_the_primary() -> None:
     told = Told()
     told.runs("SELECT a FROM t", REPLICA)
-    told.commands(c.COM_INIT_DB)
-    told.last.left_warnings(c.COM_INIT_DB, PRIMARY)
+    told.commands(c.COM_INIT_DB, warns=True)
     asks = told.request(query("SELECT FOUND_ROWS() INTO @a"))
     assert told.last.retold(asks) is asks
     told.last.sent(asks, PRIMARY, on_replica=False)
@@ -409,11 +469,12 @@ def test_of_a_text_that_is_not_parsed_it_is_not_known_what_it_leaves() -> None:
     assert told.asks() == ""
 
 
-def test_mysql_warns_of_a_field_list() -> None:
-    told = Told(Vendor.MYSQL)
+@pytest.mark.parametrize(("vendor", "warned"), [(Vendor.MARIADB, REPLICA), (Vendor.MYSQL, PRIMARY)])
+def test_a_field_list_has_a_count_of_rows_and_on_mysql_a_warning(vendor: Vendor, warned: str) -> None:
+    told = Told(vendor)
     told.runs("SELECT a FROM t", REPLICA)
     told.commands(c.COM_FIELD_LIST)
-    assert (told.asks(), told.asks("SELECT ROW_COUNT()")) == (PRIMARY, REPLICA)
+    assert (told.asks(), told.asks("SELECT ROW_COUNT()")) == (warned, PRIMARY)
 
 
 def test_nothing_was_found_before_anything_was_read() -> None:

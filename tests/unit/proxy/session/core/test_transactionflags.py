@@ -6,6 +6,7 @@ from proxy.session.core.transactionflags import TransactionFlags, with_flags
 from proxy.wire.framing import frame
 
 AUTOCOMMIT, IN_TRANS, READ_ONLY = 2, 1, 0x2000
+ANSI_QUOTES, NO_BACKSLASH_ESCAPES = 0x8000, 0x200
 ROW = b"\x03abc"
 
 
@@ -17,8 +18,8 @@ def reply(status: int, *, end: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize("end", [b"", b"\0\0"], ids=["EOF", "OK"])
-@pytest.mark.parametrize("flags", [0, IN_TRANS, IN_TRANS | READ_ONLY])
-def test_a_reply_tells_of_the_transaction(flags: int, end: bytes) -> None:
+@pytest.mark.parametrize("flags", [0, IN_TRANS, IN_TRANS | READ_ONLY, ANSI_QUOTES, NO_BACKSLASH_ESCAPES])
+def test_a_reply_tells_of_the_transaction_and_of_the_mode(flags: int, end: bytes) -> None:
     assert with_flags(reply(AUTOCOMMIT, end=end), flags | AUTOCOMMIT) == reply(AUTOCOMMIT | flags, end=end)
 
 
