@@ -139,7 +139,9 @@ class Classifier:
             verdict.statement,
             # Literals have no part in it.
             asks=questions.asked(shown),
-            keeps_found_rows=questions.keeps_found_rows(shown, mariadb=self._mariadb),
+            # Of EXECUTE IMMEDIATE the facts are those of what is run.
+            keeps_found_rows=verdict.statement.keeps_found_rows
+            or questions.keeps_found_rows(shown, mariadb=self._mariadb),
             keeps_warnings=keeps_warnings(verdict.statement, shown, mariadb=self._mariadb),
         )
         return Verdict(statement, verdict.alone)

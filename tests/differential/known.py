@@ -46,7 +46,9 @@ def _of_a_connection_that_went(difference: Difference) -> bool:
     """A question in a form that is refused when the connection that could answer serves another session."""
     steps = difference.steps
     told = _RETOLD.fullmatch(_text(steps)) and not any(_MAY_USE_TABLES.search(step.text) for step in steps[-4:-1])
-    beside = "FOUND_ROWS()" in _text(steps) and any(step.kind in _OF_STATEMENTS for step in steps[:-1])
+    text = _text(steps)
+    several = "ROW_COUNT()" in text and bool(_LISTED.search(text))
+    beside = several or ("FOUND_ROWS()" in text and any(step.kind in _OF_STATEMENTS for step in steps[:-1]))
     return difference.refusal == LOST.message and (beside or not told)
 
 
@@ -57,8 +59,9 @@ def _list_of_several_commands(difference: Difference) -> bool:
     listed = [at for at in range(1, len(steps) + 1) if _LISTED.search(_text(steps[:at]))]
     if not listed or (listed[-1] < len(steps) and "@" not in steps[-1].text):
         return False
-    command = steps[listed[-1] - 2 : listed[-1] - 1]
-    return bool(command) and command[0].kind in _ADDING and listed[-1] > 2
+    # The questions in between leave the list as it is.
+    before = [at for at in range(1, listed[-1]) if at not in listed]
+    return bool(before) and steps[before[-1] - 1].kind in _ADDING and listed[-1] > 2
 
 
 def _resignalled(difference: Difference) -> bool:

@@ -93,6 +93,8 @@ class Kept:
 
 # Of a statement of which nothing is known, not even what there are lists of.
 UNKNOWN: Final = Kept(0, 0, 0, listed=False)
+# Of one that is known to have left none.
+NO_LIST: Final = Kept(0, 0, 0)
 
 
 def without_warnings(kept: Kept) -> Kept:

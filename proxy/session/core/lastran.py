@@ -139,6 +139,11 @@ class LastRan:
         """Whether there is something to be told that `server` does not know."""
         return self.warned and self.warnings != server
 
+    @property
+    def has_older_warnings(self) -> bool:
+        """Whether there is nothing to be told, as another server knows than the one that ran the last statement."""
+        return not self.warned and self.warnings not in ("", self.server)
+
     def is_split(self, asks: int) -> bool:
         """Whether no server alone knows the answer to a question."""
         return asks & FOUND_ROWS != 0 and asks != FOUND_ROWS and self.rows != self.server

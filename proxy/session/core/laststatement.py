@@ -8,6 +8,7 @@ from proxy.routing.policy import LAST, Target, route_to
 from proxy.routing.state import Seen, SessionState
 from proxy.session.core.diagnostics import (
     LOST,
+    NO_LIST,
     NO_WARNINGS,
     SPLIT,
     UNKNOWN,
@@ -101,6 +102,9 @@ class LastStatement:
             return request
         if self._own is not None and self.ran.is_own(asks):
             return self._signal(request, self._own)
+        if self._mariadb and self.ran.has_older_warnings:
+            # The list there may be of a statement before.
+            self.ran.warnings, self.warned = "", NO_LIST
         beside = asks & WARNINGS != 0 and self._warned_before()
         if beside and asks != WARNINGS and not self._gone(asks):
             return LOST

@@ -57,6 +57,8 @@ def test_a_subquery_of_set_changes_the_rows_found_on_mariadb_if_it_reads_a_table
 
 def test_several_statements_leave_the_rows_found_if_each_does() -> None:
     assert classified("SET @a = 1; INSERT INTO t VALUES (1)").keeps_found_rows
+    assert classified("EXECUTE IMMEDIATE 'SET @a = 1'", MARIADB).keeps_found_rows
+    assert not classified("EXECUTE IMMEDIATE 'SELECT 1'", MARIADB).keeps_found_rows
     assert not classified("SET @a = 1; SELECT 1; SET @b = 1").keeps_found_rows
 
 
