@@ -8,6 +8,7 @@ import typer
 
 from replication.sandbox import Flavor
 from tests.differential.run import Differential, Finding, Outcome
+from tests.differential.taking import OPTIONS
 from tests.support.clusters import TRUSTING, replicating_cluster
 from tests.support.proxies import running_proxy
 
@@ -23,6 +24,9 @@ def main(
     sessions: Annotated[int, typer.Option(min=0, help="Other sessions at work meanwhile.")] = 20,
     places: Annotated[int, typer.Option(min=1, help="Sequences at the same time.")] = 2,
     shrink: Annotated[int, typer.Option(min=0, help="So many of those that differ are shortened.")] = 20,
+    taking: Annotated[
+        bool, typer.Option(help="Short sequences; another session takes all connections before most steps.")
+    ] = False,
     proxy: Annotated[list[str] | None, typer.Option(help="A further argument of the proxy; repeat for more.")] = None,
 ) -> None:
     """Run each sequence on a server and through the proxy, and compare after each step. Fails at any difference."""
@@ -33,9 +37,9 @@ def main(
         print(f"{one}: --seed {chosen}", flush=True)
         with (
             replicating_cluster(one, 2, TRUSTING | FRESH_THREADS) as cluster,
-            running_proxy(cluster, *(proxy or ())) as running,
+            running_proxy(cluster, *(OPTIONS if taking else ()), *(proxy or ())) as running,
         ):
-            differential = Differential(cluster, running, chosen, sessions=sessions, places=places)
+            differential = Differential(cluster, running, chosen, sessions=sessions, places=places, taking=taking)
             try:
                 differential.run(numbers, shrink, _show)
             finally:

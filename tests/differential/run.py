@@ -15,8 +15,9 @@ from tests.differential.background import Others
 from tests.differential.difference import Difference
 from tests.differential.known import is_known
 from tests.differential.schema import DIALECTS, DIRECT, PROXIED, Administrator, login
-from tests.differential.sequences import sequence
+from tests.differential.sequences import sequence, short
 from tests.differential.steps import Side, Step
+from tests.differential.taking import Taker, prepare
 from tests.support.clients import READS, Counters
 from tests.support.proxies import ProxyProcess
 from tests.support.recorder import Recorder
@@ -56,11 +57,13 @@ class Outcome:
 
 
 class Place:
-    """Where sequences run one after the other: schemas of its own on both sides."""
+    """Where sequences run one after the other: schemas of its own on both sides. Where steps pause, `taker` takes the
+    connections."""
 
     _runs = itertools.count()
 
-    def __init__(self, cluster: Cluster, proxy: ProxyProcess, number: int) -> None:
+    def __init__(self, cluster: Cluster, proxy: ProxyProcess, number: int, taker: Taker | None = None) -> None:
+        self._taker = taker
         primary = cluster.servers[0]
         self._ends = ((DIRECT, primary.host, primary.port), (PROXIED, proxy.host, proxy.port))
         self._number = number
@@ -73,7 +76,9 @@ class Place:
             administrator.make_schemas(f"{prefix}{number}_")
 
     def close(self) -> None:
-        """No schemas any more."""
+        """No schemas any more, and no taker."""
+        if self._taker is not None:
+            self._taker.close()
         for (prefix, _, _), administrator in zip(self._ends, self._administrators, strict=True):
             administrator.drop_schemas(f"{prefix}{self._number}_")
             administrator.close()
@@ -93,13 +98,18 @@ class Place:
             for count, step in enumerate(steps, 1):
                 wanted = direct.perform(step)
                 if step.pause or paused:
-                    time.sleep(_PAUSE)
+                    self._pause(flags)
                 got = proxied.perform(step)
                 if wanted != got:
                     return Difference(tuple(steps[:count]), wanted, got), count
                 if wanted.command == "closed":
                     break
         return None, count
+
+    def _pause(self, flags: int) -> None:
+        if self._taker is not None:
+            self._taker.take(flags)
+        time.sleep(_PAUSE)
 
     @contextmanager
     def _side(self, which: int, flags: int, run: int) -> Iterator[Side]:
@@ -113,18 +123,28 @@ class Place:
 class Differential:
     """One run: sequences of `seed` on a cluster and through its proxy, in so many places at the same time.
 
-    The servers let those make functions who have no right to all else (`log_bin_trust_function_creators`). `outcome` is
-    what a run has found so far.
+    The servers let those make functions who have no right to all else (`log_bin_trust_function_creators`). With
+    `taking` sequences are short, and before most steps another session takes the connections (the proxy runs with
+    `tests.differential.taking.OPTIONS`, and there is one place). `outcome` is what a run has found so far.
     """
 
     def __init__(
-        self, cluster: Cluster, proxy: ProxyProcess, seed: int, *, sessions: int = 20, places: int = 2
+        self,
+        cluster: Cluster,
+        proxy: ProxyProcess,
+        seed: int,
+        *,
+        sessions: int = 20,
+        places: int = 2,
+        taking: bool = False,
     ) -> None:
         self._cluster = cluster
         self._proxy = proxy
         self._seed = seed
-        self._sessions = sessions
-        self._places = places
+        self._sessions = 0 if taking else sessions
+        self._places = 1 if taking else places
+        self._taking = taking
+        self._sequence = short if taking else sequence
         self._vendor = Vendor(cluster.flavor)
         self._lock = threading.Lock()
         self._broken_off = False
@@ -157,7 +177,7 @@ class Differential:
     def _one(
         self, place: Place, number: int, outcome: Outcome, shrink: int, progress: Callable[[Finding], None] | None
     ) -> None:
-        steps, flags = sequence(self._seed, number, self._vendor), DIALECTS[number % len(DIALECTS)]
+        steps, flags = self._sequence(self._seed, number, self._vendor), DIALECTS[number % len(DIALECTS)]
         try:
             difference, count = place.play(steps, flags)
         except Exception as error:
@@ -184,14 +204,19 @@ class Differential:
         administrator = Administrator(self._proxy.host, self._proxy.port, primary.user, primary.password, self._vendor)
         try:
             administrator.make_account()
+            if self._taking:
+                prepare(administrator)
             yield administrator
             administrator.drop_account()
         finally:
             administrator.close()
 
+    def _taker(self) -> Taker | None:
+        return Taker(self._proxy, [server.name for server in self._cluster.servers]) if self._taking else None
+
     @contextmanager
     def _opened(self) -> Iterator[list[Place]]:
-        places = [Place(self._cluster, self._proxy, number) for number in range(self._places)]
+        places = [Place(self._cluster, self._proxy, number, self._taker()) for number in range(self._places)]
         yield places
         for place in places:
             place.close()

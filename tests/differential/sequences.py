@@ -6,10 +6,25 @@ from typing import Final
 
 from tests.differential import prepared, programs, reads, rows, settings, transactions
 from tests.differential.draw import Draw, Generator
-from tests.differential.steps import Kind, Step
+from tests.differential.steps import Kind, Step, query
 from topology.servers import Vendor
 
 LENGTH: Final = 12
+_LONGEST_SHORT: Final = 9
+# What can be asked about the statement before.
+_QUESTIONS: Final = (
+    *(
+        "SELECT ROW_COUNT()",
+        "SELECT FOUND_ROWS()",
+        "SELECT LAST_INSERT_ID()",
+        "SELECT @@identity",
+        "SELECT @@insert_id",
+    ),
+    *("SHOW WARNINGS", "SHOW WARNINGS LIMIT 1", "SHOW ERRORS", "SHOW COUNT(*) WARNINGS", "SELECT @p1, @p2"),
+    *("SELECT @@warning_count", "SELECT @@error_count", "SELECT ROW_COUNT(), @@warning_count"),
+    *("SELECT ROW_COUNT(), FOUND_ROWS()", "GET DIAGNOSTICS @p1 = NUMBER, @p2 = ROW_COUNT"),
+    "GET DIAGNOSTICS CONDITION 1 @p1 = MYSQL_ERRNO, @p2 = MESSAGE_TEXT",
+)
 # So many of the steps come after a moment in which replicas catch up: else few reads after a write would leave the
 # primary.
 _PAUSED: Final = 0.5
@@ -84,6 +99,19 @@ def sequence(seed: int, number: int, vendor: Vendor, length: int = LENGTH) -> li
         (_, generator), *_ = draw.random.choices(known, weights)
         steps += generator(draw)
     return [_paused(step, draw) for step in steps]
+
+
+def short(seed: int, number: int, vendor: Vendor) -> list[Step]:
+    """Short sequence `number` of `seed`: statements of any kind, and questions about them. Most steps pause before."""
+    draw = Draw(Random(f"{seed}/{number}"), vendor)
+    generators = [generator for _, generator in _ALWAYS + _SOMETIMES + (_OF_MARIADB if draw.mariadb else ())]
+    steps: list[Step] = []
+    for _ in range(draw.one((1, 2, 2, 3))):
+        steps += draw.one(generators)(draw)
+        if draw.chance(0.3):
+            steps.append(query(draw.one(_QUESTIONS)))
+    steps += [query(draw.one(_QUESTIONS)) for _ in range(draw.one((1, 2, 3)))]
+    return [replace(step, pause=draw.chance(0.6)) for step in steps[:_LONGEST_SHORT]]
 
 
 def _some(draw: Draw) -> list[tuple[int, Generator]]:

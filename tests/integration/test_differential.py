@@ -2,6 +2,7 @@
 
 from replication.sandbox import Cluster
 from tests.differential.run import Differential
+from tests.differential.taking import OPTIONS
 from tests.support.proxies import ProxyProcess, running_proxy
 
 SEED = 1
@@ -24,3 +25,11 @@ def test_sequences_are_answered_as_by_the_server(shared_cluster: Cluster, shared
     assert outcome.steps > 10 * SEQUENCES
     assert outcome.reads["dbread1"] + outcome.reads["dbread2"] > SEQUENCES // 2
     assert "Traceback" not in shared_proxy.log
+
+
+def test_sequences_whose_connections_are_taken_away(shared_cluster: Cluster) -> None:
+    with running_proxy(shared_cluster, *OPTIONS) as proxy:
+        outcome = Differential(shared_cluster, proxy, SEED, taking=True).run(range(SEQUENCES // 8))
+        assert not outcome.findings, "\n\n".join(map(str, outcome.findings))
+        assert outcome.steps > 2 * SEQUENCES // 8
+        assert "Traceback" not in proxy.log
