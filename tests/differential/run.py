@@ -17,7 +17,7 @@ from tests.differential.known import is_known
 from tests.differential.schema import DIALECTS, DIRECT, PROXIED, Administrator, login
 from tests.differential.sequences import sequence, short
 from tests.differential.steps import Side, Step
-from tests.differential.taking import Taker, prepare
+from tests.differential.taking import Taker, clear, prepare
 from tests.support.clients import READS, Counters
 from tests.support.proxies import ProxyProcess
 from tests.support.recorder import Recorder
@@ -207,6 +207,8 @@ class Differential:
             if self._taking:
                 prepare(administrator)
             yield administrator
+            if self._taking:
+                clear(administrator)
             administrator.drop_account()
         finally:
             administrator.close()

@@ -36,6 +36,11 @@ def prepare(administrator: Administrator) -> None:
     administrator.run(*_PREPARED)
 
 
+def clear(administrator: Administrator) -> None:
+    """No such schema."""
+    administrator.run(f"DROP DATABASE {SCHEMA}")
+
+
 class Taker:
     """Sessions of the sequences' user, one for each dialect: only such connections are given from one to another."""
 

@@ -111,6 +111,9 @@ class LastStatement:
         again = self.ran.rows_again if asks == FOUND_ROWS else () if beside else self.ran.again
         if self._gone(asks):
             told = self._from_memory(request)
+            if told == LOST and asks == WARNINGS and self.warned is NO_LIST:
+                request.before = NO_WARNINGS
+                return request
             return self._on_the_primary(request, again) if isinstance(told, Err) and again else told
         split = self.ran.is_split(asks)
         if request.route.target is LAST and not request.statement.effects and not split:

@@ -4,7 +4,7 @@ import pytest
 
 from proxy.routing.policy import Target
 from proxy.routing.state import Seen
-from proxy.session.core.diagnostics import LOST, SPLIT
+from proxy.session.core.diagnostics import LOST, NO_WARNINGS, SPLIT
 from proxy.session.core.ownerror import signal
 from proxy.session.core.request import Request
 from proxy.wire import constants as c
@@ -191,6 +191,16 @@ def test_a_connection_may_have_older_warnings_than_those_of_a_read_that_had_none
     asked = told.last.retold(told.request(query("SHOW WARNINGS")))
     assert isinstance(asked, Request)
     assert asked.packet.endswith(b"SHOW WARNINGS LIMIT 0")
+
+
+def test_in_other_forms_older_warnings_are_ended_first() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t", REPLICA)
+    told.runs("SET @a = 1")
+    for text in ("SELECT @@warning_count + 1", "SHOW WARNINGS; SELECT 1"):
+        asked = told.request(query(text))
+        assert told.last.retold(asked) is asked
+        assert asked.before == NO_WARNINGS
 
 
 def test_a_condition_that_is_not_there_becomes_one_where_it_was_asked_for() -> None:
