@@ -10,7 +10,8 @@ from replication.ladder import Repair, Rung, Step, Watched, climb, is_to_set_up
 from replication.look import Looker
 from replication.seen import Seen
 from replication.status import look_patiently
-from replication.watcher import Event, Told, WatchOptions, carry_out
+from replication.telling import Event
+from replication.watcher import Told, WatchOptions, carry_out
 from topology.environment import Deployment
 from topology.errors import ManyreadsError
 

@@ -35,7 +35,8 @@ from topology.environment import process_environment
 from topology.errors import ConfigError
 
 if TYPE_CHECKING:
-    from replication.watcher import Event, Watcher
+    from replication.telling import Event
+    from replication.watcher import Watcher
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from replication.actions import Action
 from replication.errors import ExitCode, Purged, Refused
@@ -30,6 +29,7 @@ from replication.report import Reporter, compared_text, progress_text
 from replication.seen import PrimarySeen, Seen
 from replication.setup import Options, ReplicaResult, Result, set_up
 from replication.states import Limits, State, Verdict, is_last_healthy, judge
+from replication.telling import Event, LastComparison, Report, time_of_day
 from replication.verification import Comparison, verify
 from replication.verification import Options as Comparing
 from topology.environment import Deployment
@@ -66,50 +66,6 @@ class WatchOptions:
     within: float = 2.0
     heartbeat: bool = False
     set_up: Options = field(default_factory=lambda: Options(wait=30.0))
-
-
-@dataclass(frozen=True, slots=True)
-class LastComparison:
-    """What the last comparison of a replica that was asked for found, and when it ended (ISO 8601)."""
-
-    name: str
-    at: str
-    found: Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the last look saw. `leads` tells that this watcher is the one that acts; `repairing` and `verifying` name
-    replicas.
-    """
-
-    primary: PrimarySeen
-    replicas: tuple[Watched, ...]
-    leads: bool = False
-    repairing: tuple[str, ...] = ()
-    progress: tuple[tuple[str, str], ...] = ()
-    repairs: int = 0
-    failures: int = 0
-    verifying: tuple[str, ...] = ()
-    verified: tuple[LastComparison, ...] = ()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened at a server, as a line for people; `at` is when (ISO 8601).
-
-    `state` is the new state of a replica when that is what has happened.
-    """
-
-    server: str
-    message: str
-    warning: bool = False
-    state: State | None = None
-    at: str = field(default_factory=_now)
 
 
 class Watcher:
@@ -279,7 +235,7 @@ class Watcher:
         finally:
             self._progress.pop(name, None)
             self._verifying, self._repair = (), None
-        self._verified[name] = LastComparison(name, _now(), found)
+        self._verified[name] = LastComparison(name, time_of_day(), found)
         self._tell(Event(name, found.summary, found.exit_code is not ExitCode.OK))
 
     def _tell_result(self, result: Result) -> None:

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from replication.http.views import serves
 from replication.states import State
-from replication.watcher import Report
+from replication.telling import Report
 
 
 def exposition(latest: Callable[[], Report | None]) -> bytes:

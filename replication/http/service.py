@@ -11,7 +11,8 @@ from replication.http import views
 from replication.http.metrics import exposition
 from replication.http.stream import Broadcast
 from replication.ladder import Watched
-from replication.watcher import Report, Watcher
+from replication.telling import Report
+from replication.watcher import Watcher
 from topology.addresses import endpoint
 from topology.errors import ConfigError
 from topology.web import check_site, check_token, secure

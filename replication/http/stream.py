@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from replication.http import views
-from replication.watcher import Event, Report, Watcher
+from replication.telling import Event, Report
+from replication.watcher import Watcher
 
 _REMEMBERED = 50
 # A reader that is further behind than this is cut off, and connects again.

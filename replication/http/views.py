@@ -5,7 +5,7 @@ from typing import Any
 from replication.described import primary_object, replica_object
 from replication.ladder import Watched
 from replication.states import State
-from replication.watcher import Event, LastComparison, Report
+from replication.telling import Event, LastComparison, Report
 
 
 def status(report: Report) -> dict[str, Any]:

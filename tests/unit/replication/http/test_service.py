@@ -17,8 +17,9 @@ from replication.http.service import serving
 from replication.ladder import Watched
 from replication.seen import PrimarySeen, ReplicaSeen
 from replication.states import State, Verdict
+from replication.telling import Event, LastComparison, Report
 from replication.verification import Comparison, Verified
-from replication.watcher import Event, LastComparison, Report, Watcher, WatchOptions
+from replication.watcher import Watcher, WatchOptions
 from topology.environment import Deployment
 from topology.servers import Role, Server
 
