@@ -275,6 +275,16 @@ class LastStatement:
         """The last statement was answered with an error, `begun` after it had given a result."""
         self.ran.failed(request, errno, begun=begun, mariadb=self._mariadb)
 
+    def _may_keep(self, server: str) -> bool:
+        """What runs on the server of that name may leave the warnings as they are: whether that is assumed."""
+        if self.ran.has_warnings_beside(server):
+            self.ran.warnings, self.warned = "", UNKNOWN
+        elif not self.ran.warned and self.ran.warnings not in ("", server):
+            # There may be older ones; of its own it tells.
+            self.ran.warnings, self.warned = "", NO_LIST
+        # If they are there the server is asked.
+        return self.ran.warned or not self.ran.warnings
+
     def sent(self, request: Request, server: str, *, on_replica: bool) -> None:
         """A statement runs on the server of that name: from now on the session may ask about it."""
         before, kept = self.kept, request.kept
@@ -285,10 +295,7 @@ class LastStatement:
         if kept is None:
             keeps = request.statement.keeps_warnings
             if keeps is None and self._mariadb:
-                if self.ran.has_warnings_beside(server):
-                    self.ran.warnings, self.warned = "", UNKNOWN
-                # If they are there the server is asked.
-                keeps = self.ran.warned
+                keeps = self._may_keep(server)
             self.ran.sent(request, server, on_replica=on_replica, keeps_warnings=bool(keeps))
             return
         if not on_replica:

@@ -126,13 +126,6 @@ def test_of_what_may_have_left_the_warnings_the_connection_is_asked() -> None:
     assert told.asks() == "told"
 
 
-def test_where_there_were_no_warnings_none_are_lost() -> None:
-    told = Told()
-    told.runs("SELECT a FROM t", REPLICA)
-    told.runs("CALL p()")
-    assert told.asks() == PRIMARY
-
-
 def test_any_statement_of_mysql_forgets_warnings() -> None:
     told = Told(Vendor.MYSQL)
     told.runs("SIGNAL SQLSTATE '01000'", warns=True)
@@ -188,6 +181,17 @@ def test_a_connection_may_have_older_warnings_than_those_of_a_read_that_had_none
     told.runs("RELEASE SAVEPOINT s", warns=True)
     told.runs("SELECT a FROM t", REPLICA)
     told.runs("XA START 'a'")
+    asked = told.last.retold(told.request(query("SHOW WARNINGS")))
+    assert isinstance(asked, Request)
+    assert asked.packet.endswith(b"SHOW WARNINGS LIMIT 0")
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_a_call_may_leave_older_warnings_of_the_primary(older: bool) -> None:
+    told = Told()
+    told.runs("RELEASE SAVEPOINT s", warns=older)
+    told.runs("SELECT a FROM t", REPLICA)
+    told.runs("CALL p()")
     asked = told.last.retold(told.request(query("SHOW WARNINGS")))
     assert isinstance(asked, Request)
     assert asked.packet.endswith(b"SHOW WARNINGS LIMIT 0")
