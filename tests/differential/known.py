@@ -91,7 +91,7 @@ def _rows_behind_a_call(difference: Difference) -> bool:
     asked = "FOUND_ROWS()" in _text(difference.steps) or "@" in difference.steps[-1].text
     if not asking or (asking[-1] < len(difference.steps) - 1 and not asked):
         return False
-    finding = [step.text for step in difference.steps[: asking[-1]] if _FINDS.search(step.text)]
+    finding = [step.text for step in difference.steps[: asking[-1]] if _FINDS.search(step.text) or ";" in step.text]
     return bool(finding) and (finding[-1].startswith("CALL") or ";" in finding[-1])
 
 
