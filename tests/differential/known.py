@@ -133,6 +133,12 @@ def _rows_beside_others(difference: Difference) -> bool:
     return difference.refusal == SPLIT.message
 
 
+def _rows_behind_locked_tables(difference: Difference) -> bool:
+    """FOUND_ROWS() together with something else, of a read that LOCK TABLES does not let run again on the primary."""
+    locked = any(step.text.startswith("LOCK TABLES") for step in difference.steps[:-1])
+    return locked and bool(re.search(r"FOUND_ROWS\(\),|, FOUND_ROWS\(\)", _text(difference.steps)))
+
+
 def _rows_of_an_earlier_union(difference: Difference) -> bool:
     """FOUND_ROWS() behind a SELECT with LIMIT, for which MariaDB tells the rows of the UNION before that."""
     steps = difference.steps
@@ -222,6 +228,7 @@ KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
     _rows_behind_a_call,
     _rows_before_any_select,
     _rows_beside_others,
+    _rows_behind_locked_tables,
     _rows_of_an_earlier_union,
     _set_by_a_trigger,
 )
