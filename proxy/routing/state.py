@@ -60,8 +60,8 @@ class SessionState:
     """
 
     __slots__ = (
-        *("_left_access", "_status", "free", "insert_id", "insert_id_lost", "level", "pins", "reading", "released"),
-        *("repeatable", "twins"),
+        *("_status", "free", "insert_id", "insert_id_lost", "level", "pins", "reading", "released", "repeatable"),
+        "twins",
     )
 
     def __init__(self, schema: str, status: int, baseline: Baseline | None = None, *, optimistic: bool = False) -> None:
@@ -75,7 +75,6 @@ class SessionState:
         self.level: Level | None = None
         self.twins = Twins(baseline.isolation, optimistic=optimistic)
         self._status = status
-        self._left_access = False
         self._judge()
 
     @property
@@ -92,8 +91,6 @@ class SessionState:
     def status(self, status: int) -> None:
         if status == self._status:
             return
-        ended = self._status & SERVER_STATUS_IN_TRANS and not status & SERVER_STATUS_IN_TRANS
-        self._left_access = bool(ended) and self.twins.read_only(self._status) != self.twins.read_only(status)
         self.twins.status_changed(self._status, status)
         self._status = status
         self.reading.status_changed(status)
@@ -163,8 +160,19 @@ class SessionState:
         if self.repeatable.settings.full:
             self.pins.add("many-settings")
         seen.version = self.repeatable.version
-        self._left_access = False
         self._judge()
+
+    def leave_access(self, effects: Sequence[e.Effect], before: int) -> None:
+        """A statement of these effects succeeded; `before` was the primary's status.
+
+        SET autocommit that ends a transaction leaves to the next one whether it may write (observed on both vendors).
+        """
+        ended = before & SERVER_STATUS_IN_TRANS and not self._status & SERVER_STATUS_IN_TRANS
+        if not ended or self.twins.read_only(before) == self.twins.read_only(self._status):
+            return
+        by_autocommit = any(isinstance(effect, e.SetVariable) and effect.name == _AUTOCOMMIT for effect in effects)
+        if by_autocommit and not any(isinstance(effect, e.End) for effect in effects):
+            self.pin_down(_NEXT_TRANSACTION, _ACCESS)
 
     def failed(self, statement: Statement, errno: int, begun: bool, seen: Seen) -> None:
         """A statement was answered with an error, `begun` after it had given a result; it may have done a part."""
@@ -232,9 +240,9 @@ class SessionState:
         else:
             self.use(schema, schema.encode(), seen)
 
-    def pin_down(self, reason: str) -> None:
+    def pin_down(self, reason: str, name: str = "") -> None:
         """Keep the session on the primary."""
-        self.pins.add(reason)
+        self.pins.add(reason, name)
         self._judge()
 
     def use(self, schema: str, name: bytes, seen: Seen) -> None:
@@ -290,9 +298,6 @@ class SessionState:
 
     def _set_variable(self, effect: e.SetVariable, text: bytes, seen: Seen) -> None:
         self.repeatable.set_variable(effect)
-        if effect.name == _AUTOCOMMIT and self._left_access:
-            # It has ended a transaction, but left whether that may write to the next one (observed on both vendors).
-            self.pins.add(_NEXT_TRANSACTION, _ACCESS)
         if effect.value:
             self.pins.end(f"set-expression:{effect.name}")
         else:

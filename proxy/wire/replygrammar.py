@@ -188,7 +188,8 @@ class ReplyGrammar:
 
     def _end_columns(self, payload: bytes) -> None:
         self.status, warnings = _eof_status(payload)
-        self.warned = self.warned or warnings > 0
+        if warnings:
+            self.warned = True
         if self.status & SERVER_STATUS_CURSOR_EXISTS:
             # The rows wait on the server until the client fetches them.
             self._finish()
@@ -216,7 +217,8 @@ class ReplyGrammar:
     def _end(self, status: int, warnings: int = 0) -> None:
         """A result is complete; `status` tells whether another one follows."""
         # On MariaDB a later one of several statements can leave those of an earlier one, and tells of none.
-        self.warned = self.warned or warnings > 0
+        if warnings:
+            self.warned = True
         more = status & SERVER_MORE_RESULTS_EXISTS
         if self.status >= SERVER_PS_OUT_PARAMS and self.status & SERVER_PS_OUT_PARAMS and self.at == ROWS:
             # An OK follows a procedure's OUT parameters. MySQL tells so in the EOF before them, not in the one behind;

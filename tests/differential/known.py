@@ -44,9 +44,8 @@ def _text(steps: Sequence[Step]) -> str:
 
 def _of_a_connection_that_went(difference: Difference) -> bool:
     """A question in a form that is refused when the connection that could answer serves another session."""
-    steps = difference.steps
-    told = _RETOLD.fullmatch(_text(steps)) and not any(_MAY_USE_TABLES.search(step.text) for step in steps[-7:-1])
-    text = _text(steps)
+    steps, text = difference.steps, _text(difference.steps)
+    told = _RETOLD.fullmatch(text) and not any(_MAY_USE_TABLES.search(step.text) for step in steps[-7:-1])
     several = "ROW_COUNT()" in text and bool(_LISTED.search(text))
     beside = several or ("FOUND_ROWS()" in text and any(step.kind in _OF_STATEMENTS for step in steps[:-1]))
     return difference.refusal == LOST.message and (beside or not told)

@@ -139,10 +139,9 @@ class LastRan:
         """Whether there is something to be told that `server` does not know."""
         return self.warned and self.warnings != server
 
-    @property
-    def has_older_warnings(self) -> bool:
-        """Whether there is nothing to be told, as another server knows than the one that ran the last statement."""
-        return not self.warned and self.warnings not in ("", self.server)
+    def may_have_older_warnings(self, server: str) -> bool:
+        """Whether there is nothing to be told, but `server` may have what a statement left before that."""
+        return not self.warned and self.warnings not in ("", server)
 
     def is_split(self, asks: int) -> bool:
         """Whether no server alone knows the answer to a question."""

@@ -102,9 +102,8 @@ class LastStatement:
             return request
         if self._own is not None and self.ran.is_own(asks):
             return self._signal(request, self._own)
-        if self._mariadb and self.ran.has_older_warnings:
-            # The list there may be of a statement before.
-            self.ran.warnings, self.warned = "", NO_LIST
+        if self._mariadb and self.ran.may_have_older_warnings(self.ran.server):
+            self._remember(NO_LIST)
         beside = asks & WARNINGS != 0 and self._warned_before()
         if beside and asks != WARNINGS and not self._gone(asks):
             return LOST
@@ -212,7 +211,7 @@ class LastStatement:
         read_at = self.ran.rows if asks == FOUND_ROWS else self.ran.server
         if self._mariadb and not asks & WARNINGS and self.ran.has_warnings_beside(read_at):
             # What is read again leaves none of those that were there.
-            self.ran.warnings, self.warned = "", UNKNOWN
+            self._remember(UNKNOWN)
         return request
 
     def _wants_insert_id(self, request: Request) -> bool:
@@ -275,13 +274,17 @@ class LastStatement:
         """The last statement was answered with an error, `begun` after it had given a result."""
         self.ran.failed(request, errno, begun=begun, mariadb=self._mariadb)
 
+    def _remember(self, warned: Kept) -> None:
+        """Nothing is asked at any server about warnings: it is answered with these."""
+        self.ran.warnings, self.warned = "", warned
+
     def _may_keep(self, server: str) -> bool:
         """What runs on the server of that name may leave the warnings as they are: whether that is assumed."""
         if self.ran.has_warnings_beside(server):
-            self.ran.warnings, self.warned = "", UNKNOWN
-        elif not self.ran.warned and self.ran.warnings not in ("", server):
-            # There may be older ones; of its own it tells.
-            self.ran.warnings, self.warned = "", NO_LIST
+            self._remember(UNKNOWN)
+        elif self.ran.may_have_older_warnings(server):
+            # Of its own it tells.
+            self._remember(NO_LIST)
         # If they are there the server is asked.
         return self.ran.warned or not self.ran.warnings
 

@@ -75,6 +75,7 @@ class Outcomes:
 
     def replied(self, request: Request, exchange: Exchange, seen: Seen, on_primary: bool) -> None:
         """The reply to `request` is complete."""
+        before = self._state.status
         if on_primary and exchange.status >= 0:
             self._state.status = exchange.status
             self._dirty = self._dirty and self._state.in_transaction
@@ -92,7 +93,7 @@ class Outcomes:
         if request.prepared is not None:
             self._prepared_replied(request.code, request.prepared, exchange, seen)
         if request.code == c.COM_QUERY or request.code in EXECUTIONS:
-            self._take_effect(request, exchange, seen)
+            self._take_effect(request, exchange, seen, before)
         elif not exchange.errno:
             self._command_done(request, seen)
         if exchange.told is not None and on_primary and request.code in _TELLING:
@@ -130,7 +131,7 @@ class Outcomes:
             if exchange.status & c.SERVER_STATUS_CURSOR_EXISTS and code in EXECUTIONS:
                 prepared.cursor = seen
 
-    def _take_effect(self, request: Request, exchange: Exchange, seen: Seen) -> None:
+    def _take_effect(self, request: Request, exchange: Exchange, seen: Seen, before: int) -> None:
         statement = request.statement
         if not (statement.effects or statement.writes):
             return
@@ -138,6 +139,7 @@ class Outcomes:
             self._state.failed(statement, exchange.errno, exchange.begun, seen)
             return
         self._state.apply(statement, self._requests.text(request), seen)
+        self._state.leave_access(statement.effects, before)
 
     def _take_report(self, request: Request, told: SessionTrack, failed: bool, seen: Seen) -> None:
         """Believe the server over the text, in all that the text did not tell, or that did not come about."""

@@ -112,6 +112,7 @@ ENDED_BY_AUTOCOMMIT = [
     ([("START TRANSACTION READ ONLY", IN_TRANS | READ_ONLY), ("SET autocommit = 1", AUTOCOMMIT)], "next-transaction"),
     ([("START TRANSACTION READ ONLY", IN_TRANS | READ_ONLY), ("SET autocommit = DEFAULT", 0)], "next-transaction"),
     ([("START TRANSACTION", IN_TRANS), ("SET autocommit = 1", AUTOCOMMIT)], ""),
+    ([("START TRANSACTION READ ONLY", IN_TRANS | READ_ONLY), ("COMMIT; SET autocommit = 1", AUTOCOMMIT)], ""),
     ([("START TRANSACTION READ ONLY", IN_TRANS | READ_ONLY), ("COMMIT", 0), ("SET autocommit = 1", AUTOCOMMIT)], ""),
     (
         [
@@ -139,8 +140,9 @@ def test_autocommit_that_ends_a_transaction_leaves_its_access_to_the_next_one(
     session = Session()
     session.state.status = 0
     for text, status in steps:
-        session.state.status = status
+        before, session.state.status = session.state.status, status
         session.run(text)
+        session.state.leave_access(classified(text).effects, before)
     assert session.state.pin == pin
     session.run("COMMIT")
     assert session.state.pin == ""

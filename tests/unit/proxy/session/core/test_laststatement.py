@@ -52,6 +52,12 @@ class Told(Session):
         told = [b"", WARNING, rows(), b"", NUMBERS, b""]
         self.last.keep(told, Seen(), name, name == PRIMARY, last=True)
 
+    def retold(self, text: str) -> Request:
+        """The question as it goes to a server."""
+        told = self.last.retold(self.request(query(text)))
+        assert isinstance(told, Request)
+        return told
+
     def asks(self, text: str = "SHOW WARNINGS") -> str:
         told = self.last.retold(self.request(query(text)))
         if isinstance(told, Request):
@@ -157,8 +163,7 @@ def test_a_count_that_is_told_from_memory_leaves_the_warnings_of_the_statement_b
     told.loses()
     told.runs("SELECT @@identity, @@last_insert_id")
     told.last.keep([NUMBERS_ALONE], Seen(), PRIMARY, True, last=True)
-    asked = told.last.retold(told.request(query("SELECT ROW_COUNT()")))
-    assert isinstance(asked, Request)
+    asked = told.retold("SELECT ROW_COUNT()")
     told.last.sent(asked, PRIMARY, on_replica=False)
     assert told.asks() == "told"
 
@@ -169,8 +174,7 @@ def test_a_count_and_older_warnings_are_told_together_when_both_are_known() -> N
     told.loses()
     told.runs("SET @a = 1")
     told.last.keep([rows((b"0", b"5", b"1"))], Seen(), PRIMARY, True, last=True)
-    asked = told.last.retold(told.request(query("GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER")))
-    assert isinstance(asked, Request)
+    asked = told.retold("GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER")
     assert asked.packet.endswith(b"SET @a = 5, @b = CAST(1 AS UNSIGNED)")
     told.last.sent(asked, PRIMARY, on_replica=False)
     assert told.asks() == "told"
@@ -181,8 +185,7 @@ def test_a_connection_may_have_older_warnings_than_those_of_a_read_that_had_none
     told.runs("RELEASE SAVEPOINT s", warns=True)
     told.runs("SELECT a FROM t", REPLICA)
     told.runs("XA START 'a'")
-    asked = told.last.retold(told.request(query("SHOW WARNINGS")))
-    assert isinstance(asked, Request)
+    asked = told.retold("SHOW WARNINGS")
     assert asked.packet.endswith(b"SHOW WARNINGS LIMIT 0")
 
 
@@ -192,8 +195,7 @@ def test_a_call_may_leave_older_warnings_of_the_primary(older: bool) -> None:
     told.runs("RELEASE SAVEPOINT s", warns=older)
     told.runs("SELECT a FROM t", REPLICA)
     told.runs("CALL p()")
-    asked = told.last.retold(told.request(query("SHOW WARNINGS")))
-    assert isinstance(asked, Request)
+    asked = told.retold("SHOW WARNINGS")
     assert asked.packet.endswith(b"SHOW WARNINGS LIMIT 0")
 
 
@@ -211,8 +213,7 @@ def test_a_condition_that_is_not_there_becomes_one_where_it_was_asked_for() -> N
     told = Told()
     told.runs("SELECT a FROM t", REPLICA)
     told.last.keep([NUMBERS_ALONE], Seen(), REPLICA, False, last=True)
-    asked = told.last.retold(told.request(query("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT")))
-    assert isinstance(asked, Request)
+    asked = told.retold("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT")
     told.last.sent(asked, PRIMARY, on_replica=False)
     told.last.left_warnings(asked, PRIMARY)
     again = told.request(query("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT"))
@@ -224,8 +225,7 @@ def test_what_a_server_says_of_the_words_that_repeat_a_condition_is_not_listed()
     told = Told(Vendor.MYSQL)
     told.runs("SIGNAL SQLSTATE '01000'", warns=True)
     told.loses()
-    asked = told.last.retold(told.request(query("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT")))
-    assert isinstance(asked, Request)
+    asked = told.retold("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT")
     told.last.sent(asked, PRIMARY, on_replica=False)
     told.last.left_warnings(asked, PRIMARY)
     assert told.asks() == "told"
