@@ -10,6 +10,7 @@ from tests.support.wireclient import Packet, first_error
 
 _DEFINITION: Final = b"\x03def"
 _SHORTEST_OK: Final = 7
+_EOF: Final = 5
 # SERVER_QUERY_NO_GOOD_INDEX_USED and SERVER_QUERY_NO_INDEX_USED.
 _PLAN: Final = 0x0030
 
@@ -46,16 +47,17 @@ class Difference:
 
     @property
     def only_in_use_of_indexes(self) -> bool:
-        """Whether nothing but what the OK at the end tells of the plan's use of indexes differs."""
-        wanted, got = self.wanted.packets, self.got.packets
-        ends = [_without_plan(packets[-1][1]) for packets in (wanted, got) if packets]
-        return wanted[:-1] == got[:-1] and len(ends) == 2 and ends[0] is not None and ends[0] == ends[1]
+        """Whether nothing but what OK and EOF packets tell of the plan's use of indexes differs."""
+        wanted, got = ([_without_plan(packet[1]) for packet in turn.packets] for turn in (self.wanted, self.got))
+        return wanted == got
 
 
-def _without_plan(payload: bytes) -> tuple[object, ...] | None:
-    """The parts of an OK without those flags; None if it is none."""
+def _without_plan(payload: bytes) -> object:
+    """An OK or an EOF without those flags; any other as it is."""
+    if payload[:1] == b"\xfe" and len(payload) == _EOF:
+        return payload[:3], int.from_bytes(payload[3:], "little") & ~_PLAN
     if payload[:1] not in (b"\0", b"\xfe") or len(payload) < _SHORTEST_OK:
-        return None
+        return payload
     reader = Reader(payload)
     reader.take(1)
     rows, insert_id, flags = reader.lenenc_int(), reader.lenenc_int(), reader.integer(2)

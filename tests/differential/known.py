@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from proxy.session.core.diagnostics import LOST, SPLIT
+from proxy.session.core.diagnostics import LOST, SPLIT, not_the_same
 from tests.differential.difference import Difference
 from tests.differential.steps import Kind, Step
 from tests.support.recorder import Turn
@@ -30,6 +30,9 @@ _MAY_USE_TABLES: Final = re.compile(r"CALL|EXECUTE|SHOW|FLUSH|twice|notes|INTO @
 _NUMBER_OF_STATEMENT: Final = re.compile(
     rb".(?=The statement|Unknown prepared)|(?<=statement )\(\d+\)|(?<=handler )\(\d+\)", re.DOTALL
 )
+_JOINS: Final = re.compile(r"JOIN|SHOW (DATABASES|(FULL )?(TABLES|COLUMNS))")
+# Error of a table that LOCK TABLES leaves out.
+_NOT_LOCKED: Final = 1100
 _NEXT_NUMBER: Final = re.compile(rb"^.*?CREATE TABLE| AUTO_INCREMENT=\d+", re.DOTALL)
 
 
@@ -133,9 +136,8 @@ def _rows_beside_others(difference: Difference) -> bool:
 
 
 def _rows_behind_locked_tables(difference: Difference) -> bool:
-    """FOUND_ROWS() together with something else, of a read that LOCK TABLES does not let run again on the primary."""
-    locked = any(step.text.startswith("LOCK TABLES") for step in difference.steps[:-1])
-    return locked and bool(re.search(r"FOUND_ROWS\(\),|, FOUND_ROWS\(\)", _text(difference.steps)))
+    """A question about a read that LOCK TABLES does not let run again on the primary: refused."""
+    return difference.refusal == not_the_same(_NOT_LOCKED).message
 
 
 def _rows_of_an_earlier_union(difference: Difference) -> bool:
@@ -189,8 +191,8 @@ def _of_another_plan(difference: Difference) -> bool:
 
 def _of_another_order(difference: Difference) -> bool:
     """With few rows it is by chance of the tables' statistics which of two a server reads first, and whether through an
-    index."""
-    return "JOIN" in _text(difference.steps) and difference.only_in_use_of_indexes
+    index. MySQL answers SHOW from tables."""
+    return bool(_JOINS.search(_text(difference.steps))) and difference.only_in_use_of_indexes
 
 
 def _types_of_variables(difference: Difference) -> bool:

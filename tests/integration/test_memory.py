@@ -233,8 +233,8 @@ def test_a_client_that_pipelines_without_reading(shared_cluster: Cluster, proxy:
 
         with in_background(send_all):
             at_rest(lambda: sent)
-            assert sent < count // 2
-            assert growth.most < BOUND, growth
+            # How many of the commands wait in front of the proxy is the kernel's affair.
+            assert growth.most < BOUND // 2, growth
             for _ in range(count // 10 * 10):
                 assert client.reply() == expected
         note(f"unread replies to pipelined commands of {len(text)} bytes", growth)

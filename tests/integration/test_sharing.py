@@ -16,7 +16,7 @@ SCHEMA = "sharing_test"
 LOW = "sharing_low"
 FEW = 2
 WAIT = 1
-TOO_MANY, NOT_OWNER, INTERRUPTED = 1040, 1095, 1317
+TOO_MANY, NOT_OWNER, INTERRUPTED, UNKNOWN = 1040, 1095, 1317, 1105
 
 ITEMS = ("CLASS_ORIGIN", "TABLE_NAME", "CURSOR_NAME", "MESSAGE_TEXT", "MYSQL_ERRNO", "RETURNED_SQLSTATE")
 TWO = (
@@ -144,6 +144,26 @@ def test_conditions_of_the_last_statement(shared_cluster: Cluster, session: Open
         # What it has in its variables kept its connection.
         client._execute_command(c.COM_RESET_CONNECTION, b"")
         client._read_ok_packet()
+
+
+def test_a_read_that_cannot_run_again_is_not_asked_about(session: Open) -> None:
+    """The primary, which has to tell of it, knows only the read before."""
+    client = low(session)
+    client.autocommit(True)
+    run(client, f"INSERT INTO {SCHEMA}.item (id, value) VALUES (801, 801), (802, 802)")
+    run(client, f"SELECT id FROM {SCHEMA}.item WHERE id = 801 FOR UPDATE")
+    read = f"SELECT id FROM {SCHEMA}.item WHERE id > 800"
+    wait_until(lambda: "dbread" in str(run(client, f"EXPLAIN ROUTE {read}")[0]), "replicas have it")
+    assert run(client, read) == ((801,), (802,))
+    run(client, f"LOCK TABLES {SCHEMA}.item AS i READ")
+    with with_errno(UNKNOWN) as refused:
+        run(client, "SET @n = FOUND_ROWS()")
+    assert "error 1100" in str(refused.value)
+    assert run(client, "SHOW WARNINGS") == (("Error", UNKNOWN, refused.value.args[1]),)
+    assert run(client, "SELECT FOUND_ROWS()") == ((2,),)
+    run(client, "UNLOCK TABLES")
+    run(client, f"DELETE FROM {SCHEMA}.item WHERE id > 800")
+    assert run(client, "SELECT @n") == ((None,),)
 
 
 def test_open_transactions_keep_connections_and_others_wait_in_vain(session: Open) -> None:

@@ -63,6 +63,14 @@ SPLIT: Final = Err(
     "What FOUND_ROWS() gives is known to one server and the rest of this question to another, as other statements ran "
     "since that SELECT; ask in two statements",
 )
+
+
+def not_the_same(errno: int) -> Err:
+    """A read did not go as before, where it was run once more to be asked about: it gave this error, or none (0)."""
+    went = f"fails there (error {errno})" if errno else "gives no error there"
+    return Err(1105, f"The primary must tell of a read on a replica, but that {went}; ask in a statement of its own")
+
+
 # MySQL warns of it.
 _DEPRECATED: Final = re.compile(rb"\bFOUND_ROWS ?\( ?\)")
 # Leaves no warnings; without a table those of before would stay on MariaDB.

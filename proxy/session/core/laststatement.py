@@ -272,6 +272,7 @@ class LastStatement:
 
     def failed(self, request: Request, errno: int, *, begun: bool) -> None:
         """The last statement was answered with an error, `begun` after it had given a result."""
+        request.errno = errno
         self.ran.failed(request, errno, begun=begun, mariadb=self._mariadb)
 
     def _remember(self, warned: Kept) -> None:

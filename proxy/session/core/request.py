@@ -40,8 +40,9 @@ class Request:
     loop's time is `until`, and `waited` that this is over.
     `before` is a text that its connection has to run right before it, and `whole` makes its reply what the connection
     of the statement before would have said; `kept` is what stays known of that statement. `again` are the reads that
-    its connection has to run before, for what it asks about them. `given_up` is when it stops waiting for a primary
-    that is away, and `served_by` when it does so for connections, by the event loop's clock.
+    its connection has to run before, for what it asks about them; `errno` is the error that it was answered with itself
+    (0: none), as it has to be then. `given_up` is when it stops waiting for a primary that is away, and `served_by`
+    when it does so for connections, by the event loop's clock.
     By the performance counter, `begun` is when it came, `sent` when it went to a server, and `delayed` when it first
     had to wait or went to one; `queued` is for how many seconds it waited.
     """
@@ -66,6 +67,7 @@ class Request:
     whole: WholeReply | TransactionFlags | None
     kept: Kept | None = None
     again: "tuple[Request, ...]" = ()
+    errno: int = 0
     given_up: float = 0.0
     served_by: float = 0.0
     begun: float = 0.0
@@ -116,16 +118,18 @@ Asked: TypeAlias = Show | Order | Explained | Writes
 class Prelude:
     """A command that a connection needs before a request; its reply is not for the client.
 
-    `again` marks a read of the client's own, whose reply may be of any size and is of no use. Of all others, exactly
-    one of the fields after it says what the connection has seen once it succeeded: a reset, a change of the session's
-    state, its insert id, a prepared statement, the schema of one that is to be prepared, user variables (their
-    versions), a statement prepared as text (its name and version), or the twin of a read-only transaction. It may fail
-    if it is only for the sake of the statement `optional`, or `lenient`.
+    `again` marks a read of the client's own, whose reply may be of any size and is of no use, but must be the error
+    `errno` if it was that before. Of all others, exactly one of the fields after these says what the connection has
+    seen once it succeeded: a reset, a change of the session's state, its insert id, a prepared statement, the schema of
+    one that is to be prepared, user variables (their versions), a statement prepared as text (its name and version), or
+    the twin of a read-only transaction. It may fail if it is only for the sake of the statement `optional`, or
+    `lenient`.
     """
 
     packet: bytes
     reply: Reply = Reply.RESULT
     again: bool = False
+    errno: int = 0
     resets: int = -1
     version: int = -1
     insert_id: int = -1

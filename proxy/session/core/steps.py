@@ -83,7 +83,7 @@ class Steps:
         if (step := self.prelude(seen, first, again=True)) is not None:
             return step
         request.again = request.again[1:]
-        return Prelude(self.packet_for(seen, first), first.reply, again=True, lenient=True)
+        return Prelude(self.packet_for(seen, first), first.reply, again=True, errno=first.errno)
 
     def _variables(self, seen: Seen) -> Prelude | None:
         """Set the user variables that can be told, all of them: a trigger, or a view's function, may read any."""

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Final, Protocol
 
 from proxy.backend.connection import BackendConnection, Owner, Sink
+from proxy.session.core.diagnostics import not_the_same
 from proxy.session.core.request import Prelude, Request
 from proxy.session.running.common import Common
 from proxy.session.running.deadline import Deadline
@@ -31,6 +32,9 @@ class Dispatcher(Owner, Protocol):
 
     def dispatch(self, request: Request) -> None:
         """Run it on the next one that is fit."""
+
+    def refuse(self, request: Request, err: Err) -> None:
+        """Answer it with an error of ours."""
 
 
 class Sending:
@@ -96,7 +100,9 @@ class Sending:
         if exchange.errno and link.ahead:
             again = functools.partial(self._prelude_failed, link, request, prelude, exchange, reply)
             Drain(self._dispatcher, again).start(link)
-        elif exchange.errno:
+        elif prelude.again and exchange.errno != prelude.errno:
+            self._not_the_same(link, request, exchange.errno)
+        elif exchange.errno and not prelude.again:
             self._prelude_failed(link, request, prelude, exchange, reply)
         else:
             self._steps.prelude_done(prelude, link.seen, exchange)
@@ -105,6 +111,12 @@ class Sending:
             if self._metadata is not None:
                 self._metadata.prepared(prelude, link, reply)
             self.proceed(link, request)
+
+    def _not_the_same(self, link: BackendConnection, request: Request, errno: int) -> None:
+        """What is asked about a read cannot be told by running it once more."""
+        link.seen.warned, err = True, not_the_same(errno)
+        self._machine.last.refused(err)
+        self._dispatcher.refuse(request, err)
 
     def _prelude_failed(
         self, link: BackendConnection, request: Request, prelude: Prelude, exchange: Exchange, reply: bytes

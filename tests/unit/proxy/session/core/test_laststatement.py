@@ -374,6 +374,18 @@ def test_a_list_from_memory_tells_of_the_transaction_that_is_open_now() -> None:
     assert reply == WARNING.replace(b"\xfe\0\0\2\0", b"\xfe\0\0\3\0")
 
 
+@pytest.mark.parametrize("errno", [0, 1146])
+def test_a_read_that_runs_again_has_to_go_as_before(errno: int) -> None:
+    told = Told()
+    read = told.request(query("SELECT a FROM t"))
+    told.last.sent(read, REPLICA, on_replica=True)
+    if errno:
+        told.last.failed(read, errno, begun=False)
+    prelude = told.machine.steps.prelude(told.links[PRIMARY], told.retold("SET @n = ROW_COUNT()"))
+    assert prelude is not None
+    assert (prelude.packet, prelude.again, prelude.errno, prelude.lenient) == (read.packet, True, errno, False)
+
+
 def test_a_command_behind_a_read_keeps_what_can_be_asked_again() -> None:
     told = Told()
     read = told.request(query("SELECT a FROM t"))
