@@ -107,7 +107,7 @@ class LastStatement:
         beside = asks & WARNINGS != 0 and self._warned_before()
         if beside and asks != WARNINGS and not self._gone(asks):
             return LOST
-        again = self.ran.rows_again if asks == FOUND_ROWS else () if beside else self.ran.again
+        again = () if beside else self._again(self.ran.rows_again if asks == FOUND_ROWS else self.ran.again)
         if self._gone(asks):
             told = self._from_memory(request)
             if told == LOST and asks == WARNINGS and self.warned is NO_LIST:
@@ -132,9 +132,10 @@ class LastStatement:
         if not self.ran.is_own(request.statement.asks, wholly=True):
             return LOST
         if request.statement.asks & FOUND_ROWS:
-            if self._gone(FOUND_ROWS) or (not self.ran.rows_again and self.ran.is_away(FOUND_ROWS)):
+            again = self._again(self.ran.rows_again)
+            if self._gone(FOUND_ROWS) or (not again and self.ran.is_away(FOUND_ROWS)):
                 return LOST
-            request.again = self.ran.rows_again
+            request.again = again
         request.before, self._signalled_for = signal(err), request
         if request.route.target is LAST:
             request.route = _AGAIN
@@ -201,6 +202,11 @@ class LastStatement:
             return LOST
         request.packet = self._steps.query(told)
         return request
+
+    def _again(self, reads: tuple[Request, ...]) -> tuple[Request, ...]:
+        """Those of these reads that may run on the primary: none in a transaction that they were no part of, which
+        would begin with them, or see what was there now for its whole length."""
+        return () if self._state.in_transaction and not self._state.has_twin else reads
 
     def _on_the_primary(self, request: Request, again: tuple[Request, ...]) -> Request:
         """What a replica was asked, the primary is asked as well: then it can tell of that and of its own."""

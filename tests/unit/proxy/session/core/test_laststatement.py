@@ -11,7 +11,7 @@ from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.primitives import lenenc_bytes
 from proxy.wire.replies import Err
-from tests.support.machines import PRIMARY, REPLICA, Session, query
+from tests.support.machines import IN_TRANS, PRIMARY, REPLICA, Session, query
 from topology.servers import Vendor
 
 OTHER = "dbread2"
@@ -384,6 +384,17 @@ def test_a_read_that_runs_again_has_to_go_as_before(errno: int) -> None:
     prelude = told.machine.steps.prelude(told.links[PRIMARY], told.retold("SET @n = ROW_COUNT()"))
     assert prelude is not None
     assert (prelude.packet, prelude.again, prelude.errno, prelude.lenient) == (read.packet, True, errno, False)
+
+
+@pytest.mark.parametrize("behind", ["BEGIN", "SET autocommit = 0"])
+def test_a_read_does_not_run_again_in_a_transaction_behind_it(behind: str) -> None:
+    told = Told()
+    told.last.sent(told.request(query("SELECT a FROM t")), REPLICA, on_replica=True)
+    told.state.status = IN_TRANS if behind == "BEGIN" else 0
+    told.runs(behind)
+    for question in ("SET @n = FOUND_ROWS()", "SELECT FOUND_ROWS(), ROW_COUNT()"):
+        assert told.last.retold(told.request(query(question))) == SPLIT
+    assert told.asks("SELECT FOUND_ROWS()") == REPLICA
 
 
 def test_a_command_behind_a_read_keeps_what_can_be_asked_again() -> None:
