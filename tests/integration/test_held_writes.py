@@ -146,7 +146,6 @@ def test_a_change_that_is_announced_is_an_error_for_nobody(cluster: Cluster, pro
     assert load.stale == []
     assert [result.new.name for result in results] == ["dbread1", "dbwrite"]
     assert [result.ended for result in results] == [0, 0]
-    assert load.longest < 10
     with connect(cluster, proxy) as client:
         load.check(client)
         assert [row[0] for row in run(client, "SHOW PROXY SERVERS") if row[2] == "primary"] == ["dbwrite"]
