@@ -436,6 +436,19 @@ def test_what_was_let_go_is_prepared_again_before_texts_change_their_meaning() -
         assert codes(session) == [c.COM_STMT_EXECUTE]
 
 
+@pytest.mark.parametrize("dropped", ["other", "OTHER", "third"])
+def test_all_is_prepared_before_the_default_schema_is_dropped(dropped: str) -> None:
+    session = Session("app")
+    session.prepare("DELETE FROM t")
+    session.query("USE other")
+    session.links[PRIMARY] = Seen()
+    session.query(f"DROP SCHEMA {dropped}")
+    prepares = (
+        [] if dropped == "third" else [(PRIMARY, b"\x02app"), (PRIMARY, b"\x16DELETE FROM t"), (PRIMARY, b"\x02other")]
+    )
+    assert session.sent() == [(PRIMARY, b"\x02other"), *prepares, (PRIMARY, f"\x03DROP SCHEMA {dropped}".encode())]
+
+
 def test_a_statement_that_cannot_be_prepared_again_does_not_stop_a_setting() -> None:
     session = Session(limits=Limits(statements=1))
     number = session.prepare("SELECT a FROM t")
