@@ -97,7 +97,7 @@ class Side:
         turns = self.recorder.turns
         try:
             _PERFORM[step.kind](self, step)
-        except ConnectionResetError:
+        except (ConnectionResetError, BrokenPipeError):
             turns.append(Turn("closed", ()))
         except TimeoutError as error:
             error.add_note(f"{self.prefix} at {step}")

@@ -105,7 +105,7 @@ class LastStatement:
         if self._mariadb and self.ran.may_have_older_warnings(self.ran.server):
             self._remember(NO_LIST)
         beside = asks & WARNINGS != 0 and self._warned_before()
-        if beside and asks != WARNINGS and not self._gone(asks):
+        if (beside or self._has_other_list(asks)) and asks != WARNINGS and not self._gone(asks):
             return LOST
         again = () if beside else self._again(self.ran.rows_again if asks == FOUND_ROWS else self.ran.again)
         if self._gone(asks):
@@ -159,6 +159,10 @@ class LastStatement:
         if kept is None or self.ran.found_rows is None:
             return None
         return replace(kept, found_rows=self.ran.found_rows)
+
+    def _has_other_list(self, asks: int) -> bool:
+        """Whether a question is about warnings of which there are none, where the server may have older ones."""
+        return asks & WARNINGS != 0 and self.warned is NO_LIST and not self.ran.warnings
 
     def _warned_before(self) -> bool:
         """Whether what the last statement left and the warnings that are there are of two statements."""

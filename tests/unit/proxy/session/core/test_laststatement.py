@@ -199,6 +199,17 @@ def test_a_call_may_leave_older_warnings_of_the_primary(older: bool) -> None:
     assert asked.packet.endswith(b"SHOW WARNINGS LIMIT 0")
 
 
+def test_a_count_is_not_told_together_with_older_warnings_of_its_connection() -> None:
+    told = Told()
+    told.runs("SELECT a FROM t INTO @a", warns=True)
+    told.runs("SELECT a FROM t", REPLICA)
+    told.runs("SELECT @@last_insert_id")
+    asked = told.request(query("GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER"))
+    assert told.last.retold(asked) == LOST
+    told.last.keep([NUMBERS_ALONE], Seen(), PRIMARY, True, last=True)
+    assert told.retold("GET DIAGNOSTICS @a = ROW_COUNT, @b = NUMBER").packet.endswith(b"@b = CAST(0 AS UNSIGNED)")
+
+
 def test_in_other_forms_older_warnings_are_ended_first() -> None:
     told = Told()
     told.runs("SELECT a FROM t", REPLICA)
