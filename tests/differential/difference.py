@@ -47,16 +47,20 @@ class Difference:
 
     @property
     def only_in_use_of_indexes(self) -> bool:
-        """Whether nothing but what OK and EOF packets tell of the plan's use of indexes differs."""
-        wanted, got = ([_without_plan(packet[1]) for packet in turn.packets] for turn in (self.wanted, self.got))
-        return wanted == got
+        """Whether nothing but what EOF packets and the OK at the end tell of the plan's use of indexes differs."""
+        return _without_plans(self.wanted) == _without_plans(self.got)
 
 
-def _without_plan(payload: bytes) -> object:
-    """An OK or an EOF without those flags; any other as it is."""
+def _without_plans(turn: Turn) -> list[object]:
+    last = len(turn.packets) - 1
+    return [_without_plan(payload, last=at == last) for at, (_, payload) in enumerate(turn.packets)]
+
+
+def _without_plan(payload: bytes, *, last: bool) -> object:
+    """An EOF, or an OK if it is the last packet, without those flags; any other as it is: rows can begin as an OK."""
     if payload[:1] == b"\xfe" and len(payload) == _EOF:
         return payload[:3], int.from_bytes(payload[3:], "little") & ~_PLAN
-    if payload[:1] not in (b"\0", b"\xfe") or len(payload) < _SHORTEST_OK:
+    if not last or payload[:1] not in (b"\0", b"\xfe") or len(payload) < _SHORTEST_OK:
         return payload
     reader = Reader(payload)
     reader.take(1)
