@@ -240,6 +240,10 @@ class SessionState:
         else:
             self.use(schema, schema.encode(), seen)
 
+    def drops_schema(self, effect: e.Effect) -> bool:
+        """Whether it is that the default schema is dropped."""
+        return isinstance(effect, e.DropSchema) and effect.name.lower() == self.schema.lower()
+
     def pin_down(self, reason: str, name: str = "") -> None:
         """Keep the session on the primary."""
         self.pins.add(reason, name)
@@ -326,7 +330,7 @@ class SessionState:
         self.use(effect.name, self.reading.meaning.encoded(effect.name), seen)
 
     def _drop_schema(self, effect: e.DropSchema, text: bytes, seen: Seen) -> None:
-        if effect.name.lower() == self.schema.lower():
+        if self.drops_schema(effect):
             self.pins.add(_NO_SCHEMA)
 
     def _begin(self, effect: e.Begin, text: bytes, seen: Seen) -> None:

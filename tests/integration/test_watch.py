@@ -6,6 +6,7 @@ The tests of one vendor share a site and its watcher, and leave both replicas in
 import json
 import re
 import signal
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -449,7 +450,9 @@ def test_after_a_failover_replicas_are_attached_again(last: tuple[Site, WatcherP
         # It dies without a word: connections to it stay open, and nobody answers.
         place.cluster.server("dbwrite").freeze()
         place.take_over("dbread1", breaking=False)
+        began = time.monotonic()
         in_step(place, "dbread2", "dbread1")
+        print(f"attached to the new primary in {time.monotonic() - began:.1f} s")
         assert place.wipes("dbread2") == wipes
         after.wait_for_log("repair done")
         assert after.stop() == 0

@@ -10,7 +10,7 @@ from proxy.session.core.diagnostics import NO_WARNINGS
 from proxy.session.core.prepared import Prepared, renumbered
 from proxy.session.core.request import Prelude, Request
 from proxy.session.core.statements import Statements
-from proxy.sql.effects import Deallocate, DropSchema, Effect, Execute, Pin, UseSchema
+from proxy.sql.effects import Deallocate, Execute, Pin, UseSchema
 from proxy.sql.statement import READ
 from proxy.wire import constants as c
 from proxy.wire.commands import EXECUTIONS, closing
@@ -165,16 +165,12 @@ class Steps:
         could mean something else, or name a table of another schema."""
         effects = request.statement.effects
         # No connection comes back to having no schema, to which dropping the default one leads.
-        ends = any(map(changes_texts, effects)) or any(map(self._drops_schema, effects))
+        ends = any(map(changes_texts, effects)) or any(map(self._state.drops_schema, effects))
         if not (ends or request.code == c.COM_INIT_DB or any(isinstance(effect, UseSchema) for effect in effects)):
             return None
         if (step := self._all_names_again(seen)) is not None:
             return step
         return self._before_other_texts(seen) if ends else None
-
-    def _drops_schema(self, effect: Effect) -> bool:
-        """Whether it drops the default schema."""
-        return isinstance(effect, DropSchema) and effect.name.lower() == self._state.schema.lower()
 
     def _before_other_texts(self, seen: Seen) -> Prelude | None:
         seen.most = max(seen.most, len(self._statements))
