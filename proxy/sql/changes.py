@@ -72,21 +72,39 @@ def create(words: Words) -> Statement:
         words.at += 1
         _skip_existence(words)
         table = words.table()
-        written = None if "SELECT" in words.upper else _one(table)
+        written = None if _query(words) is not None else _one(table)
         return primary("temp-table", Pin(TEMP_TABLE, table=table or ("", "")), written=written, defines=False)
     if words.take("TABLE"):
         _skip_existence(words)
         table = words.table()
-        return primary("write", written=None if "SELECT" in words.upper else _one(table), defines=True)
+        return primary("write", written=None if _query(words) is not None else _one(table), defines=True)
     return primary("write")
+
+
+def _query(words: Words) -> int | None:
+    """Where the query begins that fills a table, of whose definition the head was read: SELECT, TABLE or VALUES.
+
+    VALUES also says what is in a partition, with other words behind it.
+    """
+    for at in range(words.at, len(words.upper)):
+        word, behind = words.upper[at], words.upper[at + 1 : at + 2]
+        if word in ("SELECT", "TABLE") or (word == "VALUES" and behind in (["ROW"], ["("])):
+            return at
+    return None
+
+
+def only_temporary(statement: Statement) -> bool:
+    """Whether all it does is to make temporary tables, not from a query, or to drop some: nothing else runs with it."""
+    pins = (effect for effect in statement.effects if isinstance(effect, Pin | Unpin))
+    return statement.written is not None and any(effect.reason == TEMP_TABLE for effect in pins)
 
 
 def is_filled(words: Words) -> bool:
     """Whether a CREATE, of which the head was read, is that of a table from a query; if so, go on to the query."""
-    head = words.upper[: words.at]
-    if "TABLE" not in head or "SELECT" not in words.upper[words.at :]:
+    query = _query(words) if "TABLE" in words.upper[: words.at] else None
+    if query is None:
         return False
-    words.at = words.upper.index("SELECT", words.at)
+    words.at = query
     return True
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from replication.sandbox import Flavor
-from tests.differential.run import Differential, Finding, Outcome
+from tests.differential.run import POOL, Differential, Finding, Outcome
 from tests.differential.taking import OPTIONS
 from tests.support.clusters import TRUSTING, replicating_cluster
 from tests.support.proxies import running_proxy
@@ -37,7 +37,7 @@ def main(
         print(f"{one}: --seed {chosen}", flush=True)
         with (
             replicating_cluster(one, 2, TRUSTING | FRESH_THREADS) as cluster,
-            running_proxy(cluster, *(OPTIONS if taking else ()), *(proxy or ())) as running,
+            running_proxy(cluster, *(OPTIONS if taking else POOL), *(proxy or ())) as running,
         ):
             differential = Differential(cluster, running, chosen, sessions=sessions, places=places, taking=taking)
             try:
@@ -59,10 +59,11 @@ def _summary(outcome: Outcome) -> str:
     on_replicas = sum(count for name, count in outcome.reads.items() if name != "dbwrite")
     reads = sum(outcome.reads.values())
     share = f"{on_replicas / reads:.0%}" if reads else "an unknown share"
+    ways = ", ".join(f"{count} {name}" for name, count in outcome.known.most_common())
     return (
         f"{outcome.sequences} sequences of {outcome.steps} steps in {outcome.seconds:.0f} s "
-        f"beside {outcome.others or 'uncounted'} statements of others: "
-        f"{len(outcome.findings)} differ, {outcome.known} in a known way; {share} of all SELECTs ran on replicas"
+        f"beside {outcome.others or 'uncounted'} statements of others: {len(outcome.findings)} differ, "
+        f"{outcome.known.total()} in a known way ({ways or 'none'}); {share} of all SELECTs ran on replicas"
     )
 
 

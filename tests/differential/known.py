@@ -235,6 +235,6 @@ KNOWN: Final[tuple[Callable[[Difference], bool], ...]] = (
 )
 
 
-def is_known(difference: Difference) -> bool:
-    """Whether it is one of them."""
-    return any(known(difference) for known in KNOWN)
+def known_as(difference: Difference) -> str | None:
+    """The name of the first of them that it is."""
+    return next((known.__name__.removeprefix("_") for known in KNOWN if known(difference)), None)

@@ -4,6 +4,7 @@ import itertools
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Final
 from replication.sandbox import Cluster
 from tests.differential.background import Others
 from tests.differential.difference import Difference
-from tests.differential.known import is_known
+from tests.differential.known import known_as
 from tests.differential.schema import DIALECTS, DIRECT, PROXIED, Administrator, login
 from tests.differential.sequences import sequence, short
 from tests.differential.steps import Side, Step
@@ -24,6 +25,8 @@ from tests.support.recorder import Recorder
 from tests.support.wireclient import WireClient
 from topology.servers import Vendor
 
+# For the proxy: few connections to each server for all sessions, and time to wait for one on a slow machine.
+POOL: Final = ("--server-connections=3", "--server-connection-wait=60")
 # In seconds; usually enough for a replica to be known to be fresh. Nothing depends on it but where reads go.
 _PAUSE: Final = 0.015
 _DEFINES: Final = re.compile(r"CREATE|DROP|ALTER|RENAME|TRUNCATE")
@@ -45,10 +48,11 @@ class Finding:
 
 @dataclass
 class Outcome:
-    """What a run has found. `reads` counts SELECTs by server, the monitor's few among them."""
+    """What a run has found. `known` counts differences by how they are known, `reads` SELECTs by server, the monitor's
+    few among them."""
 
     findings: list[Finding] = field(default_factory=list)
-    known: int = 0
+    known: Counter[str] = field(default_factory=Counter)
     sequences: int = 0
     steps: int = 0
     seconds: float = 0.0
@@ -123,9 +127,9 @@ class Place:
 class Differential:
     """One run: sequences of `seed` on a cluster and through its proxy, in so many places at the same time.
 
-    The servers let those make functions who have no right to all else (`log_bin_trust_function_creators`). With
-    `taking` sequences are short, and before most steps another session takes the connections (the proxy runs with
-    `tests.differential.taking.OPTIONS`, and there is one place). `outcome` is what a run has found so far.
+    The servers let those make functions who have no right to all else (`log_bin_trust_function_creators`). The proxy
+    runs with POOL; with `taking`, where sequences are short and another session takes the connections before most
+    steps, with `tests.differential.taking.OPTIONS`, and there is one place. `outcome` is what a run has found so far.
     """
 
     def __init__(
@@ -188,8 +192,9 @@ class Differential:
             outcome.steps += count
         if difference is None:
             return
-        if is_known(difference):
-            outcome.known += 1
+        known = known_as(difference)
+        if known is not None:
+            outcome.known[known] += 1
             return
         if len(outcome.findings) < shrink:
             difference = shrunk(place, difference, flags)
@@ -240,7 +245,7 @@ def _again(place: Place, steps: list[Step], flags: int) -> Difference | None:
     for attempt in range(_ATTEMPTS):
         paused = bool(attempt)
         difference, _ = place.play(steps, flags, paused=paused)
-        if difference is not None and not is_known(difference):
+        if difference is not None and known_as(difference) is None:
             pausing = tuple(replace(step, pause=step.pause or paused) for step in difference.steps)
             return replace(difference, steps=pausing)
     return None

@@ -220,6 +220,21 @@ def test_a_temporary_table_is_seen_by_its_session_alone(session: Open) -> None:
     assert run(owner, "SELECT COUNT(*) FROM mine") == ((2,),)
 
 
+def test_a_connection_that_had_a_temporary_table_is_given_away(session: Open) -> None:
+    owner = session(user=LOW, password="low", database=SCHEMA)
+    run(owner, "SET @mine = 5")
+    run(owner, "CREATE TEMPORARY TABLE mine (a INT)")
+    run(owner, "DROP TEMPORARY TABLE mine")
+    holders = [low(session) for _ in range(FEW)]
+    for holder in holders:
+        holder.begin()
+        # In vain, if the owner kept its connection.
+        run(holder, "SELECT 'busy' FROM DUAL FOR UPDATE")
+    for holder in holders:
+        holder.commit()
+    assert run(owner, "SELECT @mine FROM DUAL FOR UPDATE") == ((5,),)
+
+
 def test_what_was_run_beside_a_prepare_is_not_run_again(session: Open) -> None:
     owner = session(user=LOW, password="low", client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS)
     with owner.cursor() as cursor:

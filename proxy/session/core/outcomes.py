@@ -8,6 +8,7 @@ from proxy.session.core.prepared import Prepared
 from proxy.session.core.request import Request
 from proxy.session.core.requests import Requests
 from proxy.session.core.statements import Statements
+from proxy.sql.changes import only_temporary
 from proxy.sql.classify import MULTI_STATEMENT
 from proxy.sql.settings import SET_STATEMENT
 from proxy.sql.statement import NO_TABLES, PRIMARY, SESSION, TRANSACTION, Tables, touched
@@ -150,7 +151,8 @@ class Outcomes:
             # EXECUTE as text always says that something has changed.
             told = replace(told, changed=None)
         statement = request.statement
-        triggers = statement.writes and (statement.reason == MULTI_STATEMENT or not statement.defines)
+        only_defines = statement.defines or only_temporary(statement)
+        triggers = statement.writes and (statement.reason == MULTI_STATEMENT or not only_defines)
         self._state.reported(told, () if failed else statement.effects, seen, triggers=triggers)
 
     def _command_done(self, request: Request, seen: Seen) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from proxy.sql.changes import only_temporary
 from proxy.sql.classify import Classifier
 from proxy.sql.comments import ServerVersion
 from proxy.sql.statement import touched
@@ -57,3 +58,20 @@ def test_defines(text: str, defines: bool) -> None:
 def test_touched(text: str, tables: str | None) -> None:
     expected = None if tables is None else frozenset(("", name) for name in tables.split())
     assert touched(Classifier(ServerVersion(Vendor.MARIADB, 101100)).classify(text.encode()).statement) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "only"),
+    [
+        ("CREATE TEMPORARY TABLE t (a INT)", True),
+        ("CREATE TEMPORARY TABLE t LIKE u", True),
+        ("CREATE TEMPORARY TABLE t SELECT a FROM v", False),
+        ("CREATE TEMPORARY TABLE t TABLE v", False),
+        ("DROP TEMPORARY TABLE t", True),
+        ("DROP TEMPORARY TABLE `", False),
+        ("INSERT INTO t VALUES (1)", False),
+        ("UPDATE t SET a = GET_LOCK('a', 1)", False),
+    ],
+)
+def test_only_temporary(text: str, only: bool) -> None:
+    assert only_temporary(Classifier(ServerVersion(Vendor.MARIADB, 101100)).classify(text.encode()).statement) is only
