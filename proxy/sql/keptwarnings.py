@@ -21,7 +21,7 @@ _WITHOUT_TABLES: Final = frozenset(
 # And those that do so if they are queries, or HELP, not SHOW. HELP reads its tables behind the session's back.
 _QUERIES_WITHOUT_TABLES: Final = frozenset({"server-local", "select-into"})
 # Those that are certain to use some though their facts name none; what is locked are rows of tables.
-_WITH_TABLES: Final = frozenset({"handler", "lock", "locking-read"})
+_WITH_TABLES: Final = frozenset({"handler", "lock", "locking-read", "temp-table"})
 # Of writes, of which it is not known in which tables they write.
 _DEFINING_NO_TABLE: Final = re.compile(
     r"\s*(?:(?:CREATE|ALTER|DROP)\b(?:\s+OR\s+REPLACE\b)?(?:\s+DEFINER\s*=\s*\S+(?:\s*@\s*\S+)?)?(?:\s+AGGREGATE\b)?"

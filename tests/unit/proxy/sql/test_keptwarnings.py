@@ -46,6 +46,7 @@ def test_what_uses_no_table_leaves_them_on_mariadb(text: str) -> None:
             "RENAME TABLE a TO b",
         ),
         *("CREATE TABLE t SELECT 1", "CREATE OR REPLACE VIEW v AS SELECT 1", "CREATE UNIQUE INDEX i ON t (a)"),
+        *("CREATE TEMPORARY TABLE t SELECT 1", "CREATE TEMPORARY TABLE t VALUES (1)"),
         *("CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = 1", "ANALYZE TABLE t", "CREATE SEQUENCE s"),
         *("PREPARE p FROM 'SELECT a FROM t'", "PREPARE p FROM 'INSERT INTO t VALUES (1)'", "DO NEXTVAL(s)"),
         *(
