@@ -4,8 +4,9 @@ from typing import Final
 
 from proxy.session.core.request import Request
 from proxy.sql.classify import MULTI_STATEMENT
+from proxy.sql.effects import UNTOLD, DropSchema, SetNames, SetRole, SetUserVariable, SetVariable, UseSchema
 from proxy.sql.questions import FOUND_ROWS, ROW_COUNT, WARNINGS
-from proxy.sql.statement import DIAGNOSTIC, READ
+from proxy.sql.statement import DIAGNOSTIC, READ, Statement
 from proxy.wire import constants as c
 
 # A read that is longer is not kept, to be run again; nor are more questions about it than these.
@@ -15,6 +16,8 @@ _MOST_QUESTIONS: Final = 4
 _PROXY: Final = "\0"
 # Of a COM_STMT_EXECUTE: which kind of cursor is to be opened.
 _CURSOR: Final = c.HEADER_SIZE + 5
+# What these set may decide which rows a read finds.
+_DECIDING: Final = (SetVariable, SetNames, SetRole, UseSchema, DropSchema)
 # Errors that MariaDB finds when a statement has not begun: about the syntax, a schema, a table, a lock, a column, a
 # variable, a function, their number and types, arguments of EXECUTE, collations that do not mix, and rights to them;
 # what exists, or is not there. Behind others, which are met in rows (1062, 1172, 1242, 1292, 1366, 1406, 1442),
@@ -80,9 +83,8 @@ class LastRan:
             self.again = (*self.again, request)
         if not request.statement.keeps_found_rows:
             self.rows, self.found_rows, self.rows_again = name, None, self.again
-        elif request.statement.writes:
-            # The read before it would find other rows.
-            self.rows_again = ()
+        elif request.statement.writes or _changes_reads(request.statement, self.rows_again):
+            self.changed()
 
     def _read_again(self, request: Request) -> tuple[Request, ...]:
         """The reads after which another server knows what a replica knows behind `request`: with those before it, as
@@ -98,6 +100,11 @@ class LastRan:
         what it was (observed on MariaDB 10.11 and MySQL 9.7)."""
         self.server = self.warnings = self.primary = name
         self.warned, self.again = False, ()
+        self.changed()
+
+    def changed(self) -> None:
+        """What the session has changed, of data or of itself, may have a read from before it find other rows."""
+        self.rows_again = ()
 
     def own(self) -> None:
         """The last command was answered with an error of the proxy's own."""
@@ -151,11 +158,31 @@ class LastRan:
         """Whether a replica knows the answer to a question."""
         return self.asked(asks) not in ("", self.primary)
 
+    def reads_for(self, asks: int) -> tuple[Request, ...]:
+        """The reads after which another server knows the answer to a question; none if none does."""
+        if asks == FOUND_ROWS:
+            return self.rows_again
+        elsewhere = asks & FOUND_ROWS != 0 and self.rows not in ("", self.primary)
+        return () if elsewhere and not self.rows_again else self.again
+
     def asked(self, asks: int) -> str:
         """The server where the answer to a question is known."""
         if asks == FOUND_ROWS:
             return self.rows
         return self.warnings if asks == WARNINGS else self.server
+
+
+def _changes_reads(statement: Statement, reads: tuple[Request, ...]) -> bool:
+    """Whether these reads may find other rows behind a statement, by what it sets."""
+    used = [read.statement.variables for read in reads]
+    return any(
+        isinstance(effect, _DECIDING)
+        or (
+            isinstance(effect, SetUserVariable)
+            and any(names is None or effect.name in (*names, UNTOLD) for names in used)
+        )
+        for effect in statement.effects
+    )
 
 
 def _can_run_again(request: Request) -> bool:

@@ -107,7 +107,7 @@ class LastStatement:
         beside = asks & WARNINGS != 0 and self._warned_before()
         if (beside or self._has_other_list(asks)) and asks != WARNINGS and not self._gone(asks):
             return LOST
-        again = () if beside else self._again(self.ran.rows_again if asks == FOUND_ROWS else self.ran.again)
+        again = () if beside else self._again(self.ran.reads_for(asks))
         if self._gone(asks):
             told = self._from_memory(request)
             if told == LOST and asks == WARNINGS and self.warned is NO_LIST:
@@ -125,14 +125,14 @@ class LastStatement:
             return SPLIT
         if not self.ran.is_away(asks):
             return request
-        return SPLIT if asks == FOUND_ROWS else LOST
+        return SPLIT if asks & FOUND_ROWS else LOST
 
     def _signal(self, request: Request, err: Err) -> Request | Err:
         """A question about an error of the proxy's own: the primary is told of it first."""
         if not self.ran.is_own(request.statement.asks, wholly=True):
             return LOST
         if request.statement.asks & FOUND_ROWS:
-            again = self._again(self.ran.rows_again)
+            again = self._again(self.ran.reads_for(FOUND_ROWS))
             if self._gone(FOUND_ROWS) or (not again and self.ran.is_away(FOUND_ROWS)):
                 return LOST
             request.again = again
@@ -255,6 +255,8 @@ class LastStatement:
             self.ran.primary = server
         if request.code != c.COM_STMT_PREPARE:
             self.kept, self.ran.server, self.ran.again = None, server, ()
+        if request.code == c.COM_INIT_DB:
+            self.ran.changed()
         if request.code == c.COM_FIELD_LIST and not self._mariadb:
             # It warns of itself: it is deprecated.
             self.warned = None

@@ -408,6 +408,38 @@ def test_a_read_does_not_run_again_in_a_transaction_behind_it(behind: str) -> No
     assert told.asks("SELECT FOUND_ROWS()") == REPLICA
 
 
+@pytest.mark.parametrize(
+    "behind", ["USE other", "SET @b = 1, @a = 5", "SET sql_select_limit = 1", "INSERT INTO t VALUES (1)"]
+)
+def test_a_read_does_not_run_again_behind_what_may_have_it_find_other_rows(behind: str) -> None:
+    told = Told()
+    told.last.sent(told.request(query("SELECT a FROM t WHERE a < @a")), REPLICA, on_replica=True)
+    told.runs("SET @b = 5")
+    assert told.last.ran.rows_again
+    told.runs(behind)
+    assert told.last.retold(told.request(query("SET @n = FOUND_ROWS()"))) == SPLIT
+    failing = told.request(query("SELECT a FROM nowhere"))
+    told.last.sent(failing, REPLICA, on_replica=True)
+    told.last.failed(failing, 1109, begun=False)
+    # The one that failed runs again, if it is only that which is asked about.
+    asks = told.request(query("SET @n = @@error_count"))
+    assert told.last.retold(asks) is asks
+    assert asks.again == (failing,)
+    assert told.last.retold(told.request(query("SELECT FOUND_ROWS(), ROW_COUNT() INTO @a, @b"))) == SPLIT
+
+
+@pytest.mark.parametrize("code", [c.COM_INIT_DB, c.COM_RESET_CONNECTION])
+def test_a_read_does_not_run_again_in_another_schema_nor_behind_a_reset(code: int) -> None:
+    told = Told()
+    told.last.sent(told.request(query("SELECT a FROM t")), REPLICA, on_replica=True)
+    if code == c.COM_INIT_DB:
+        told.commands(code)
+    else:
+        told.last.began(PRIMARY)
+    assert told.last.retold(told.request(query("SET @n = FOUND_ROWS()"))) == SPLIT
+    assert told.asks("SELECT FOUND_ROWS()") == REPLICA
+
+
 def test_a_command_behind_a_read_keeps_what_can_be_asked_again() -> None:
     told = Told()
     read = told.request(query("SELECT a FROM t"))
@@ -502,7 +534,7 @@ def test_rows_found_before_a_statement_are_asked_for_while_that_may_still_fail()
 def test_reading_once_more_leaves_no_warnings_of_the_primary() -> None:
     told = Told()
     told.runs("SELECT a FROM t", REPLICA)
-    told.commands(c.COM_INIT_DB, warns=True)
+    told.commands(c.COM_SET_OPTION, warns=True)
     asks = told.request(query("SELECT FOUND_ROWS() INTO @a"))
     assert told.last.retold(asks) is asks
     told.last.sent(asks, PRIMARY, on_replica=False)
