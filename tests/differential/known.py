@@ -61,8 +61,8 @@ def _list_of_several_commands(difference: Difference) -> bool:
     listed = [at for at in range(1, len(steps) + 1) if _LISTED.search(_text(steps[:at]))]
     if not listed or (listed[-1] < len(steps) and "@" not in steps[-1].text):
         return False
-    # The questions in between leave the list as it is.
-    before = [at for at in range(1, listed[-1]) if at not in listed]
+    # The questions in between leave the list as it is, and so does what has no reply.
+    before = [at for at in range(1, listed[-1]) if at not in listed and steps[at - 1].kind is not Kind.CLOSE]
     return bool(before) and steps[before[-1] - 1].kind in _ADDING and listed[-1] > 2
 
 
