@@ -74,25 +74,22 @@ class ReplyGrammar:
     `at` is what the next packet is, `remaining` how many definitions are left in a group of them.
     """
 
-    # Defaults of the class instead of assignments for each reply: most replies change few of them.
-    done: bool = False
-    begun: bool = False
+    # Defaults of the class for what most replies set, or are not asked for: the others are cheaper to set for each than
+    # to look for in vain in the instance.
     status: int = -1
-    errno: int = 0
-    prepared: tuple[int, int, int] | None = None
     file_wanted: bool = False
     told: SessionTrack | None = None
-    warned: bool = False
     rows: int = 0
-    affected: int = 0
     remaining: int = 0
     _groups: tuple[int, ...] = ()
 
     def __init__(self, reply: Reply, layout: Layout) -> None:
         self.at = BEGINNINGS[reply]
         self._layout = layout
-        if self.at == DONE:
-            self.done = True
+        self.done = self.at == DONE
+        self.begun = self.warned = False
+        self.errno = self.affected = 0
+        self.prepared: tuple[int, int, int] | None = None
 
     @property
     def shape(self) -> Reply:

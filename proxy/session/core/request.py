@@ -21,6 +21,7 @@ from proxy.wire.definitions import Definitions
 from proxy.wire.exchange import Reply
 from topology.servers import Server
 
+_NO_SERVERS: Final[frozenset[str]] = frozenset()
 # Of these a large one is not held but passed through to the primary.
 STREAMED: Final = frozenset({c.COM_QUERY, c.COM_STMT_SEND_LONG_DATA, *EXECUTIONS})
 
@@ -47,39 +48,30 @@ class Request:
     had to wait or went to one; `queued` is for how many seconds it waited.
     """
 
-    at: Seen | Server | None
-    named: str = ""
-    kill: Kill | None = None
-    streamed: bool = False
-    avoid: frozenset[str] = frozenset()
+    # Defaults of the class for what few requests are asked for, or change: the others are cheaper to set each time
+    # than to look for in vain in the instance.
     repeats: int = 0
     lost: int = 0
-    wish: Hint | None = None
     rule: int = 0
-    limit: float = 0.0
-    need: int | None = None
     waits: bool = False
     until: float = 0.0
     waited: bool = False
     definitions: Definitions | None = None
     made: Prepared | None = None
     before: bytes = b""
-    whole: WholeReply | TransactionFlags | None
     kept: Kept | None = None
     again: "tuple[Request, ...]" = ()
     errno: int = 0
     given_up: float = 0.0
     served_by: float = 0.0
     begun: float = 0.0
-    delayed: float = 0.0
     sent: float = 0.0
-    queued: float = 0.0
 
     def __init__(
         self, packet: bytes, statement: Statement, route: Route, reply: Reply, prepared: Prepared | None = None
     ) -> None:
-        self.at = None
-        self.whole = None
+        self.at: Seen | Server | None = None
+        self.whole: WholeReply | TransactionFlags | None = None
         self.code = packet[c.HEADER_SIZE]
         self.packet = packet
         self.statement = statement
@@ -87,6 +79,13 @@ class Request:
         self.reply = reply
         self.prepared = prepared
         self.plain = statement.kind is READ and self.code == c.COM_QUERY
+        self.named = ""
+        self.kill: Kill | None = None
+        self.streamed = False
+        self.avoid: frozenset[str] = _NO_SERVERS
+        self.wish: Hint | None = None
+        self.need: int | None = None
+        self.limit = self.delayed = self.queued = 0.0
 
 
 @dataclass(frozen=True, slots=True)
