@@ -174,15 +174,16 @@ class LastRan:
 
 def _changes_reads(statement: Statement, reads: tuple[Request, ...]) -> bool:
     """Whether these reads may find other rows behind a statement, by what it sets."""
-    used = [read.statement.variables for read in reads]
-    return any(
-        isinstance(effect, _DECIDING)
-        or (
-            isinstance(effect, SetUserVariable)
-            and any(names is None or effect.name in (*names, UNTOLD) for names in used)
-        )
-        for effect in statement.effects
-    )
+    for effect in statement.effects:
+        if isinstance(effect, _DECIDING):
+            return True
+        if isinstance(effect, SetUserVariable) and any(_uses(read.statement, effect.name) for read in reads):
+            return True
+    return False
+
+
+def _uses(statement: Statement, variable: str) -> bool:
+    return variable == UNTOLD or statement.variables is None or variable in statement.variables
 
 
 def _can_run_again(request: Request) -> bool:
