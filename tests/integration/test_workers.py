@@ -327,8 +327,18 @@ class Writer:
                 assert self.acknowledged <= counted <= self.acknowledged + self.losses
             except pymysql.MySQLError:
                 self.losses += 1
-                connection = connect(self.cluster, self.proxy)
+                connection = self._connect_again()
         connection.close()
+
+    def _connect_again(self) -> Connection:
+        """What a killed process has open is closed one by one: a new connection can still get into its queue, and be
+        closed with that."""
+        while True:
+            try:
+                return connect(self.cluster, self.proxy)
+            except pymysql.MySQLError:
+                if self.stopped.wait(0.01):
+                    raise
 
 
 def test_a_worker_that_is_killed_under_load_costs_each_of_its_clients_one_connection(
