@@ -1,5 +1,6 @@
 """The tables of SHOW PROXY."""
 
+import heapq
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -101,9 +102,8 @@ def digests(views: Iterable[DigestView]) -> Table:
 
 def most_frequent(tallies: Iterable[Tally]) -> list[DigestView]:
     """The digests that ran most often."""
-    ran = [tally for tally in tallies if tally.primary + tally.replicas]
-    ran.sort(key=lambda tally: tally.primary + tally.replicas, reverse=True)
-    return merged(ran[:MOST_DIGESTS])
+    first = heapq.nlargest(MOST_DIGESTS, tallies, key=lambda tally: tally.ran)
+    return merged(tally for tally in first if tally.ran)
 
 
 def merged(tallies: Iterable[Tally]) -> list[DigestView]:

@@ -5,24 +5,22 @@ from typing import Final
 from proxy.sql.tally import Histogram
 
 # The proxy's own time is measured for one statement in so many at least.
-OWN_TIME_SHARE: Final = 16
+OWN_TIME_SHARE: Final = 256
 
 
 class Traffic:
-    """What one server was given: statements, of which `errors` failed with one of `errnos`, and bytes both ways.
+    """What one server was given: statements, of which `others` are no reads and `errors` failed with one of `errnos`,
+    and bytes both ways.
 
-    `served` is the time from a statement's last byte to its reply's, `queued` that before it for those that had to wait
-    for a replica or a connection, `own` the proxy's own time for one statement in OWN_TIME_SHARE at least. `now` is
-    the time in seconds since 1970, set once a second. `at_work` counts the commands that its connections wait for the
-    replies to.
+    `served` is the time from each statement's last byte to its reply's, `queued` that before it for those that had to
+    wait for a replica or a connection, `own` the proxy's own time for one statement in OWN_TIME_SHARE at least.
+    `at_work` counts the commands that its connections wait for the replies to.
     """
 
-    __slots__ = ("at_work", "errnos", "errors", "now", "others", "own", "queued", "reads", "received", "sent", "served")
+    __slots__ = ("at_work", "errnos", "errors", "others", "own", "queued", "received", "sent", "served")
 
-    def __init__(self, now: float = 0.0) -> None:
-        self.now = now
+    def __init__(self) -> None:
         self.at_work = 0
-        self.reads = 0
         self.others = 0
         self.errors = 0
         self.errnos: dict[int, int] = {}
@@ -31,6 +29,11 @@ class Traffic:
         self.served = Histogram()
         self.queued = Histogram()
         self.own = Histogram()
+
+    @property
+    def reads(self) -> int:
+        """How many of the statements are reads."""
+        return self.served.total - self.others
 
 
 class Volume:

@@ -184,7 +184,7 @@ def _times(traffic: Mapping[str, Traffic]) -> Iterator[Metric]:
         return found
 
     def queued(one: Traffic) -> tuple[Histogram, int]:
-        return one.queued, one.reads + one.others - one.queued.total
+        return one.queued, one.served.total - one.queued.total
 
     yield family("served", "From a statement's last byte to its reply's", lambda one: (one.served, 0))
     yield family("queued", "Before that, for a replica or a connection; mostly none", queued)

@@ -20,17 +20,19 @@ _CLEARLY: Final = 1.5
 
 
 class Served(Protocol):
-    """The time that servers took."""
+    """The time that servers took, for so many statements in `total`."""
 
     seconds: float
 
+    @property
+    def total(self) -> int:
+        """How many there were."""
+
 
 class Load(Protocol):
-    """What one server has at work, and what it has answered so far: statements, and the seconds that they took."""
+    """What one server has at work, and what it has answered so far."""
 
     at_work: int
-    reads: int
-    others: int
 
     @property
     def served(self) -> Served:
@@ -210,7 +212,7 @@ class _Pace:
     def look(self, now: float) -> None:
         """Take over what it has answered meanwhile."""
         load = self._load
-        replies = load.reads + load.others - self._replies
+        replies = load.served.total - self._replies
         if replies:
             seconds = load.served.seconds - self._seconds
             self.latency += (seconds / replies - self.latency) * (1.0 - math.exp((self._heard - now) / _FADES))

@@ -74,6 +74,7 @@ class ClientSession(asyncio.Protocol):
         self._changer = changer
         self._memory = context.memory
         self._volume = context.volume
+        self._book = context.book
         self._dialogue: PacketChannel | None = None
         self._change: asyncio.Task[None] | None = None
         self.presence = Presence(self, connection_id)
@@ -197,12 +198,13 @@ class ClientSession(asyncio.Protocol):
             # A pool asks before it gives the connection to somebody, and opens another one instead.
             self.close()
             return
-        begun = perf_counter()
+        begun = perf_counter() if self._book.timing else 0.0
         request = self.machine.requests.make(packet)
         if isinstance(request, Request):
             if self._memory.full and self._shed(request):
                 return
-            request.begun = begun
+            if begun:
+                request.begun = begun
             self.statements += 1
             self.enter(WORKING)
             if len(packet) >= _LONG:

@@ -47,18 +47,17 @@ class Histogram:
 class Tally:
     """How often statements of one digest ran, and where.
 
-    `key` is the cache's key for the digest, empty for all texts that are not remembered. `primary`, `replicas` and
-    `errors` are counts, `seen` is the time of the last execution in seconds since 1970, `reason` why it went there.
-    `rows` are those that it gave, `affected` those that it changed.
-    `served` is the time that servers took; `example` a text that ran, where such are kept.
+    `key` is the cache's key for the digest, empty for all texts that are not remembered. `primary` is how many ran
+    there, `errors` how many failed; `seen` is the time of the last execution in seconds since 1970, `reason` why it
+    went where it did. `rows` are those that they gave, `affected` those that they changed.
+    `served` is the time that servers took, for each of them; `example` a text that ran, where such are kept.
     """
 
-    __slots__ = ("affected", "errors", "example", "key", "primary", "reason", "replicas", "rows", "seen", "served")
+    __slots__ = ("affected", "errors", "example", "key", "primary", "reason", "rows", "seen", "served")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.primary = 0
-        self.replicas = 0
         self.errors = 0
         self.rows = 0
         self.affected = 0
@@ -66,6 +65,16 @@ class Tally:
         self.reason = ""
         self.served = Histogram()
         self.example = ""
+
+    @property
+    def ran(self) -> int:
+        """How many ran."""
+        return self.served.total
+
+    @property
+    def replicas(self) -> int:
+        """How many of them ran on replicas."""
+        return self.ran - self.primary
 
 
 UNREMEMBERED: Final = Tally(b"")

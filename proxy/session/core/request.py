@@ -44,8 +44,8 @@ class Request:
     its connection has to run before, for what it asks about them; `errno` is the error that it was answered with itself
     (0: none), as it has to be then. `given_up` is when it stops waiting for a primary that is away, and `served_by`
     when it does so for connections, by the event loop's clock.
-    By the performance counter, `begun` is when it came, `sent` when it went to a server, and `delayed` when it first
-    had to wait or went to one; `queued` is for how many seconds it waited.
+    By the performance counter, `begun` is when it came (0 if nobody wanted to know), `sent` when it went to a server,
+    and `delayed` when it first had to wait or went to one; `queued` is for how many seconds it waited.
     """
 
     # Defaults of the class for what few requests are asked for, or change: the others are cheaper to set each time

@@ -103,8 +103,11 @@ class Delivery:
             link.seen.warned = True
             self._machine.last.left_warnings(request, link.server.name)
         if exchange.errno:
+            self._ledger.failed(request, link, exchange.errno)
             self._machine.last.failed(request, exchange.errno, begun=exchange.begun)
         if on_primary or not request.plain:
+            if exchange.affected:
+                self._ledger.changed(request, exchange.affected)
             self._outcomes.replied(request, exchange, link.seen, on_primary)
             if self._machine.state.released:
                 # The server closes after the reply, and so must the client's connection, before it sends more.
@@ -145,6 +148,7 @@ class Delivery:
         self._machine.last.failed(request, exchange.errno, begun=exchange.begun)
         on_primary = self._servers.is_primary(link.server)
         self._ledger.count(request, link, exchange, on_primary)
+        self._ledger.failed(request, link, exchange.errno)
         self._outcomes.replied(request, exchange, link.seen, on_primary)
         if self._killer.busy:
             self._killed(exchange, reply)

@@ -126,6 +126,9 @@ class Sending:
         elif exchange.errno == c.ER_MAX_PREPARED_STMT_COUNT_REACHED and self._recovery.make_room(request, link):
             return
         elif self._servers.is_primary(link.server) or request.at is link.server:
+            # As if it had been sent just now and had taken the server no time: it waited until here.
+            request.sent = perf_counter()
+            request.queued = request.sent - request.delayed
             self._delivery.accept(request, exchange, link, reply)
         else:
             # This replica cannot be brought into the session's state; another server may.

@@ -155,7 +155,7 @@ class Context:
     cache: StatementCache | None = None
     balancer: RoundRobin = field(init=False)
     openings: dict[Layout, Openings] = field(default_factory=lambda: defaultdict(Openings))
-    traffic: dict[str, Traffic] = field(default_factory=lambda: defaultdict(lambda: Traffic(time.time())))
+    traffic: dict[str, Traffic] = field(default_factory=lambda: defaultdict(Traffic))
     usages: dict[str, Usage] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     volume: Volume = field(default_factory=Volume)
@@ -215,6 +215,7 @@ class Context:
         self.reaper.within = self.greetings.within = settings.connect_timeout
         self.monitor.heed(settings.probe_interval, limits_of(settings), shares_of(settings))
         self.journal.heed(settings)
+        self.book.timing = True
         self.failures.limit = settings.failed_logins
         self.memory.limit = self._part(settings.memory_limit)
         if settings.balance != self.balancer.name:
@@ -287,8 +288,6 @@ class Context:
         full = False
         while True:
             self.book.add_up()
-            for traffic in self.traffic.values():
-                traffic.now = time.time()
             begin = time.monotonic()
             if (held := self.held.look(begin)) is not None:
                 log.warning(_HELD, *held)

@@ -33,4 +33,4 @@ class Heaviest:
 
     def _look(self) -> list[Tally]:
         ran = heapq.nlargest(MOST_DIGESTS, self._tallies(), key=lambda tally: tally.served.seconds)
-        return [tally for tally in ran if tally.primary + tally.replicas]
+        return [tally for tally in ran if tally.ran]

@@ -41,7 +41,7 @@ class Loads(dict[str, Traffic]):
         return next(self._chances)
 
     def answer(self, name: str, seconds: float, count: int = 1) -> None:
-        self[name].reads += count
+        self[name].served.counts[0] += count
         self[name].served.seconds += seconds * count
 
     def method(self, name: str) -> RoundRobin:

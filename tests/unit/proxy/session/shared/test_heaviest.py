@@ -17,7 +17,7 @@ class Cache:
 
     def _tally(self, number: int) -> Tally:
         made = Tally(digest(b"SELECT column_%d FROM t" % number))
-        made.replicas, made.served.seconds = 1, float(number)
+        made.served.counts[0], made.served.seconds = 1, float(number)
         return made
 
     def tallies(self) -> list[Tally]:
@@ -31,12 +31,12 @@ def heaviest(cache: Cache) -> Heaviest:
 
 def test_those_that_took_most_time_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Cache(100)
-    cache.made[99].replicas = 0
+    cache.made[99].served.counts[0] = 0
     found = heaviest(cache)
     times = [view.served.seconds for view in found.views()]
     # The one that never ran was among the first.
     assert times == [float(number) for number in range(98, 99 - MOST_DIGESTS, -1)]
-    cache.made[98].replicas = 7
+    cache.made[98].served.counts[0] = 7
     assert found.views()[0].replicas == 7
     assert cache.looks == 1
     monkeypatch.setattr(ranking, "_RANKING_SECONDS", 0.0)
