@@ -55,6 +55,25 @@ def test_texts_are_shown_when_asked_for(shared_cluster: Cluster) -> None:
         assert "logged in" not in proxy.log
 
 
+def test_what_its_connection_cannot_be_prepared_for_has_its_times(shared_cluster: Cluster) -> None:
+    flags = ("--log-sample", "1", "--log-format", "json", "--server-connections", "1", "--server-connection-wait", "5")
+    with (
+        running_proxy(shared_cluster, *flags) as proxy,
+        connect(shared_cluster, proxy) as client,
+        connect(shared_cluster, proxy) as other,
+    ):
+        run(client, "CREATE DATABASE going")
+        run(client, "USE going")
+        run(client, "CREATE TABLE t (a INT)")
+        run(other, "DROP DATABASE going")
+        with pytest.raises(pymysql.MySQLError, match="1049"):
+            run(client, "DO 1")
+        wait_until(lambda: found(proxy, "statement")[-1]["errno"] == 1049, "the error is logged", lambda: proxy.log)
+        refused = found(proxy, "statement")[-1]
+        assert 0 < refused["queued"] <= refused["seconds"]
+        assert 0 <= refused["served"] <= refused["seconds"]
+
+
 def test_what_is_logged_changes_while_the_proxy_runs(shared_cluster: Cluster, tmp_path: Path) -> None:
     file = tmp_path / "manyreads.toml"
     file.write_text("")
