@@ -1,8 +1,8 @@
-"""Histograms."""
+"""Histograms, and what is counted of a digest."""
 
 import pytest
 
-from proxy.sql.tally import BOUNDS, Histogram
+from proxy.sql.tally import BOUNDS, Histogram, Tally
 
 
 def filled(*times: float) -> Histogram:
@@ -33,3 +33,12 @@ def test_sums() -> None:
     assert one.total == 3
     assert one.seconds == pytest.approx(99.002)
     assert one.counts[BOUNDS.index(0.001)] == 2
+
+
+def test_what_ran_on_replicas_is_what_is_left() -> None:
+    tally = Tally(b"key")
+    assert (tally.ran, tally.replicas) == (0, 0)
+    for seconds in (0.001, 0.02, 60.0):
+        tally.served.add_one(seconds)
+    tally.primary = 1
+    assert (tally.ran, tally.replicas) == (3, 2)
