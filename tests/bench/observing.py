@@ -34,8 +34,16 @@ def main(
     threads: Annotated[int, typer.Option(min=1, help="Connections.")] = 8,
 ) -> None:
     """Print the CPU time per query with tracing, and its ratio to that without; then that with and without counting."""
+    with filled(flavor) as (version, cluster):
+        traced = _traced(cluster, threads, seconds, rounds)
+        # When no other proxy is left, which would have a share of the processor's caches.
+        counted = [_counting(cluster, workload, threads) for workload in WORKLOADS if workload.name in _WORKLOADS]
+    Console().print(f"{flavor} {version}, {threads} connections, {rounds} rounds", traced, *counted, sep="\n")
+
+
+def _traced(cluster: Cluster, threads: int, seconds: int, rounds: int) -> Table:
     table = Table("workload", "traced", "CPU us/query", "ratio", "lowest", "highest")
-    with filled(flavor) as (version, cluster), collecting() as collector, ExitStack() as stack:
+    with collecting() as collector, ExitStack() as stack:
         proxies = {name: stack.enter_context(_proxy(cluster, collector, _PROXIES[name])) for name in _PROXIES}
         for workload in (each for each in WORKLOADS if each.name in _WORKLOADS):
             samples = [
@@ -47,8 +55,7 @@ def main(
                 spent = median(sample[name] for sample in samples)
                 figures = (median(ratios), ratios[0], ratios[-1])
                 table.add_row(workload.title, name, f"{spent:.1f}", *(f"{figure:.3f}" for figure in figures))
-        counted = [_counting(cluster, workload, threads) for workload in WORKLOADS if workload.name in _WORKLOADS]
-    Console().print(f"{flavor} {version}, {threads} connections, {rounds} rounds", table, *counted, sep="\n")
+    return table
 
 
 def _proxy(cluster: Cluster, collector: Collector, ratio: float | None) -> AbstractContextManager[ProxyProcess]:
