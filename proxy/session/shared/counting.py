@@ -27,7 +27,8 @@ class Book:
     """The statements of one process that are still to be added to their digests, routes, servers and users.
 
     Between two statements the processor's caches forget all that. Many in one go cost half as much as one by one.
-    `timing` says that it is to be noted when commands come: of one in OWN_TIME_SHARE, and of all for the journal.
+    `timing` says that it is to be noted when commands come: until one in OWN_TIME_SHARE is answered, or all, for the
+    journal.
     """
 
     def __init__(self) -> None:
