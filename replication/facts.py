@@ -14,6 +14,9 @@ HEARTBEAT_TABLE = "heartbeat"
 SHADOW_PREFIX = "manyreads_shadow_"
 """Of the schemas in which a copy is made beside the live tables."""
 
+# ER_SLAVE_RELAY_LOG_READ_FAILURE, 13121 since MySQL 8, and 13124, which is MySQL's for logs that it cannot even open.
+_RELAY_LOG_ERRORS = frozenset({1594, 13121, 13124})
+
 
 class Phase(StrEnum):
     """How far the set-up of a replica had come when its marker was last written."""
@@ -50,7 +53,10 @@ class SchemaSize:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One row of SHOW REPLICA STATUS (MySQL) or SHOW ALL SLAVES STATUS (MariaDB), in one vocabulary."""
+    """One row of SHOW REPLICA STATUS (MySQL) or SHOW ALL SLAVES STATUS (MariaDB), in one vocabulary.
+
+    `relay_log` is the file that it applies next, `relay_log_bytes` the size of all such files.
+    """
 
     name: str
     host: str
@@ -62,6 +68,8 @@ class Channel:
     io_error: str = ""
     sql_errno: int = 0
     sql_error: str = ""
+    relay_log: str = ""
+    relay_log_bytes: int = 0
 
     @property
     def address(self) -> str:
@@ -71,6 +79,16 @@ class Channel:
     @property
     def running(self) -> bool:
         return self.io_running == "Yes" and self.sql_running == "Yes"
+
+    @property
+    def relay_log_damaged(self) -> bool:
+        """Whether the server cannot read what it has received, or not even open it.
+
+        The latter is met behind a kill: the index names files that are gone already, or not yet there. Both vendors
+        then count no bytes, and have no error until replication is to start, which gets 1201 (MariaDB) or 1872 (MySQL).
+        """
+        stopped = self.io_running == self.sql_running == "No" and not self.io_errno and not self.sql_errno
+        return self.sql_errno in _RELAY_LOG_ERRORS or (stopped and self.relay_log != "" and not self.relay_log_bytes)
 
     @property
     def error(self) -> str:

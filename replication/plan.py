@@ -18,8 +18,6 @@ _REACHING_FAILED = frozenset({1045, 1130, 2003, 2005, 2013, 2026, 2061})
 _SAME_SERVER_ID = frozenset({1593, 13117})
 # ER_MASTER_FATAL_ERROR_READING_BINLOG, and its name since MySQL 8.
 _READING_BINLOG = frozenset({1236, 13114})
-# The replica's own copy of the events is damaged: ER_SLAVE_RELAY_LOG_READ_FAILURE, 13121 since MySQL 8.
-_RELAY_LOG = frozenset({1594, 13121})
 _ORDER = tuple(Action)
 # Bytes that are worth a word about the disk.
 _MUCH_MORE = 1_000_000_000
@@ -185,10 +183,10 @@ def _following(primary: ServerFacts, target: ServerFacts, channel: Channel, forc
     warnings = _ahead_warning(primary, target)
     if channel.running:
         return ReplicaPlan(target, Action.LEAVE, f"already in step with {primary.name}", warnings=warnings)
+    if channel.relay_log_damaged:
+        return _attach_again(primary, target, "its relay log is damaged", forced)
     if channel.io_errno in _SAME_SERVER_ID or not (channel.io_errno or channel.sql_errno):
         return ReplicaPlan(target, Action.RESTART, f"its replication from {primary.name} is stopped", warnings=warnings)
-    if channel.sql_errno in _RELAY_LOG:
-        return _attach_again(primary, target, f"its relay log is damaged ({channel.error})", forced)
     if channel.io_errno in _READING_BINLOG and not channel.sql_errno and not forced:
         return _attach_again(primary, target, f"it cannot read the binary log of {primary.name}", forced)
     if channel.io_errno in _REACHING_FAILED and not channel.sql_errno:

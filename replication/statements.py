@@ -152,7 +152,8 @@ class MariaDb:
         ]
 
     def repoint(self, source: Source) -> list[Statement]:
-        return [Statement("STOP SLAVE"), self._change(source), *self.start()]
+        # A change throws away what was received, but not where the server cannot open it (error 1201).
+        return [Statement("STOP SLAVE"), Statement("RESET SLAVE"), self._change(source), *self.start()]
 
     def _change(self, source: Source) -> Statement:
         return Statement(
@@ -238,7 +239,9 @@ class MySql:
         ]
 
     def repoint(self, source: Source) -> list[Statement]:
-        return [Statement("STOP REPLICA", "STOP SLAVE"), self._change(source), *self.start()]
+        # A change throws away what was received, but not where the server cannot open it (error 1872 at the start).
+        reset = Statement("RESET REPLICA", "RESET SLAVE")
+        return [Statement("STOP REPLICA", "STOP SLAVE"), reset, self._change(source), *self.start()]
 
     def _change(self, source: Source) -> Statement:
         return Statement(

@@ -68,8 +68,6 @@ _AHEAD_TEXTS = ("which is not in the master's binlog", "has more GTIDs")
 _PASSING_SQL = frozenset(
     {1205, 1213, 1158, 1159, 1160, 1161, 2003, 2006, 2013, 1021, 3, 28, 1114, 1040, 1053, WORKER_STOPPED_BY_ANOTHER}
 )
-# The replica's own copy of the events is damaged: ER_SLAVE_RELAY_LOG_READ_FAILURE, 13121 since MySQL 8.
-_RELAY_LOG = frozenset({1594, 13121})
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +267,14 @@ def _ahead(case: _Case) -> Decision | None:
     )
 
 
+def _received(case: _Case) -> Decision | None:
+    channel = case.channel
+    if channel is None or not channel.relay_log_damaged:
+        return None
+    error = channel.error or "the server could not open it when it started"
+    return State.BROKEN_REPOINT, f"its relay log is damaged: {error}", "attach it again: run startsync"
+
+
 def _applier(case: _Case) -> Decision | None:
     channel = case.channel
     if channel is None or not channel.sql_errno:
@@ -276,8 +282,6 @@ def _applier(case: _Case) -> Decision | None:
     name, error = case.replica.server.name, channel.error
     if channel.sql_errno in _PASSING_SQL:
         return State.BROKEN_RETRY, f"its applier stopped: {error}", "mend the cause; then it is started again"
-    if channel.sql_errno in _RELAY_LOG:
-        return State.BROKEN_REPOINT, f"its relay log is damaged: {error}", "attach it again: run startsync"
     return State.DIVERGED, f"its data differs from the primary's: {error}", f"copy it anew: resync {name} --full"
 
 
@@ -356,6 +360,7 @@ _RULES: tuple[_Rule, ...] = (
     _foreign,
     _alone,
     _ahead,
+    _received,
     _applier,
     _failed_over,
     _receiver,

@@ -136,6 +136,8 @@ def _channel(row: Row) -> Channel:
         io_error=str(old["Last_IO_Error"]),
         sql_errno=int(old["Last_SQL_Errno"]),
         sql_error=str(old["Last_SQL_Error"]),
+        relay_log=str(old["Relay_Log_File"]),
+        relay_log_bytes=int(old["Relay_Log_Space"]),
     )
 
 

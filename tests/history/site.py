@@ -21,9 +21,15 @@ REGISTERS = 50
 LISTS = 4000
 # A killed server keeps what it has acknowledged, also if the machine is killed with it.
 DURABLE = {"sync_binlog": "1", "innodb_flush_log_at_trx_commit": "1"}
+# A killed server may not be able to open its relay log again, and then starts no replication before it is reset.
 _WORDS = {
-    Flavor.MARIADB: ("STOP SLAVE", "CHANGE MASTER TO MASTER_DELAY = {}", "START SLAVE"),
-    Flavor.MYSQL: ("STOP REPLICA", "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {}", "START REPLICA"),
+    Flavor.MARIADB: ("STOP SLAVE", "RESET SLAVE", "CHANGE MASTER TO MASTER_DELAY = {}", "START SLAVE"),
+    Flavor.MYSQL: (
+        "STOP REPLICA",
+        "RESET REPLICA",
+        "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {}",
+        "START REPLICA",
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from replication.errors import ExitCode
 from replication.sandbox import Flavor
 from replication.setup import Options, Result, set_up
 from replication.status import app as status_command
+from tests.support.relaylogs import lose_a_relay_log
 from tests.support.site import Site, site
 from tests.support.waiting import wait_until
 from tests.support.watchers import running_watcher
@@ -28,8 +30,10 @@ def place(request: pytest.FixtureRequest) -> Iterator[Site]:
         yield made
 
 
-def startsync(place: Site, *names: str) -> Result:
-    return asyncio.run(set_up(place.deployment(*names), Options(wait=30)))
+def startsync(place: Site, *names: str, by: Action | None = None) -> Result:
+    """What startsync does; all replicas are written anew `by` that, where it is given."""
+    recopy = Options(recopy=frozenset(names), by=by) if by is not None else Options()
+    return asyncio.run(set_up(place.deployment(*names), replace(recopy, wait=30)))
 
 
 def status(place: Site, *names: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -110,6 +114,24 @@ def test_a_replica_that_lost_its_source_is_attached_without_a_copy(place: Site) 
     assert result.replicas[1].action == Action.REPOINT
     assert rows(place, "dbread2") == 5
     assert place.wipes("dbread2") == wipes
+
+
+@pytest.mark.parametrize("by", [Action.REPOINT, Action.RENEW, Action.COPY])
+def test_a_replica_that_cannot_open_its_relay_log_is_attached_again(place: Site, by: Action) -> None:
+    """It needs no copy; where one is asked for, the relay log is not in its way."""
+    before, wipes = rows(place, "dbwrite"), place.wipes("dbread2")
+    lose_a_relay_log(place.cluster.server("dbread2"))
+    place.query("dbwrite", f"INSERT INTO app.t VALUES ({before + 1}, 0)")
+    code, found = status(place, "dbread2")
+    assert (code, found["dbread2"]["state"]) == (ExitCode.BROKEN, "BROKEN_REPOINT")
+    assert found["dbread2"]["reason"].startswith("its relay log is damaged")
+    result = startsync(place, "dbread2", by=None if by is Action.REPOINT else by)
+    assert result.exit_code is ExitCode.OK, [str(each.error) for each in result.replicas]
+    assert result.replicas[0].action == by
+    assert rows(place, "dbread2") == before + 1
+    assert (place.wipes("dbread2") > wipes) is (by is Action.COPY)
+    place.query("dbwrite", f"DELETE FROM app.t WHERE id = {before + 1}")
+    wait_until(lambda: rows(place, "dbread2") == before, "dbread2 follows")
 
 
 def test_another_server_takes_over_the_address(place: Site) -> None:

@@ -21,6 +21,7 @@ from replication.resync import app as resync_command
 from replication.sandbox import Flavor
 from replication.status import app as status_command
 from replication.watch import app as watch_command
+from tests.support.relaylogs import lose_a_relay_log
 from tests.support.site import Site, site
 from tests.support.waiting import wait_until
 from tests.support.watchers import WatcherProcess, running_watcher
@@ -253,6 +254,17 @@ def test_a_lost_source_is_found_again_without_a_copy(place: Site, watcher: Watch
     watcher.wait_for_log("dbread1: repair done: attach again", before)
     in_step(place, "dbread1")
     assert place.wipes("dbread1") == wipes
+
+
+def test_a_relay_log_that_cannot_be_opened_is_fetched_again(place: Site, watcher: WatcherProcess) -> None:
+    before = len(watcher.log)
+    lose_a_relay_log(place.cluster.server("dbread1"))
+    watcher.wait_for_log("dbread1: repair begins: its relay log is damaged", before)
+    watcher.wait_for_log(
+        "dbread1: repair done: attach again (its relay log is damaged; nothing has to be copied)", before
+    )
+    in_step(place, "dbread1")
+    assert place.wipes("dbread1") == 0, "it has dropped nothing since it started"
 
 
 @pytest.mark.parametrize(

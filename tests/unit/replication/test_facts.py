@@ -1,4 +1,6 @@
-"""Errors of replication as they may be shown: without statements and values."""
+"""Errors of replication as they may be shown, without statements and values, and what they mean."""
+
+from dataclasses import replace
 
 import pytest
 
@@ -26,3 +28,23 @@ from replication.facts import Channel
 )
 def test_values_are_left_out(said: str, shown: str) -> None:
     assert Channel("", "h", 1, "1", "Yes", "No", sql_errno=1, sql_error=said).error == f"error 1: {shown}"
+
+
+STOPPED = Channel("", "h", 1, "1", "No", "No")
+
+
+@pytest.mark.parametrize(
+    ("channel", "damaged"),
+    [
+        (STOPPED, False),
+        (replace(STOPPED, relay_log="relay-bin.000002", relay_log_bytes=974), False),
+        (replace(STOPPED, relay_log="relay-bin.000002"), True),
+        (replace(STOPPED, relay_log="relay-bin.000002", io_running="Connecting"), False),
+        (replace(STOPPED, relay_log="relay-bin.000002", io_running="Yes", sql_running="Yes"), False),
+        (replace(STOPPED, relay_log="relay-bin.000002", io_errno=1236), False),
+        (replace(STOPPED, relay_log="relay-bin.000002", relay_log_bytes=974, sql_errno=1062), False),
+        *((replace(STOPPED, sql_errno=errno, relay_log_bytes=974), True) for errno in (1594, 13121, 13124)),
+    ],
+)
+def test_a_damaged_relay_log_is_told_from_a_stopped_replica(channel: Channel, damaged: bool) -> None:
+    assert channel.relay_log_damaged is damaged

@@ -297,8 +297,14 @@ def test_mysql_attaches_by_the_sets_of_transactions() -> None:
         decide(primary, replace(target, gtid=f"{UUID}:1-3"), WANTED)
 
 
-def test_a_damaged_relay_log_is_fetched_again() -> None:
-    damaged = replace(CHANNEL, sql_running="No", sql_errno=1594, sql_error="Relay log read failure")
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        replace(CHANNEL, sql_running="No", sql_errno=1594, sql_error="Relay log read failure"),
+        replace(CHANNEL, io_running="No", sql_running="No", relay_log="relay-bin.000002"),
+    ],
+)
+def test_a_damaged_relay_log_is_fetched_again(damaged: Channel) -> None:
     primary = replace(PRIMARY, gtid="0-1-90", variables={**PRIMARY.variables, "gtid_binlog_state": "0-1-90"})
     assert decide(primary, replace(AT_90, channels=(damaged,)), WANTED).action is Action.REPOINT
 

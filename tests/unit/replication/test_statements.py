@@ -75,6 +75,20 @@ def test_a_replica_is_held_run_up_to_a_position_and_let_go() -> None:
     assert [each.sql for each in mysql.go_on()] == ["STOP REPLICA SQL_THREAD", "START REPLICA"]
 
 
+def test_what_was_received_is_thrown_away_before_a_source_is_set() -> None:
+    """As far as the server can open it, the change would do so itself."""
+    mariadb, mysql = dialect(Vendor.MARIADB).repoint(SOURCE), dialect(Vendor.MYSQL).repoint(SOURCE)
+    assert [each.sql.split(" TO")[0] for each in mariadb] == [
+        "STOP SLAVE",
+        "RESET SLAVE",
+        "CHANGE MASTER",
+        "START SLAVE",
+    ]
+    change = "CHANGE REPLICATION SOURCE"
+    assert [each.sql.split(" TO")[0] for each in mysql] == ["STOP REPLICA", "RESET REPLICA", change, "START REPLICA"]
+    assert mysql[1].older == "RESET SLAVE"
+
+
 def test_a_primary_becomes_a_replica_from_its_own_position_on() -> None:
     mariadb, mysql = dialect(Vendor.MARIADB), dialect(Vendor.MYSQL)
     position, *rest = mariadb.follow_on(SOURCE, "0-1-5")

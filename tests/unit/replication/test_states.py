@@ -88,6 +88,8 @@ def state(replica: ReplicaSeen, lag: float | None = 0.0, primary: PrimarySeen = 
         (applier(1205), State.BROKEN_RETRY),
         (applier(3030, "stopped by another worker"), State.BROKEN_RETRY),
         (applier(1594), State.BROKEN_REPOINT),
+        (applier(13124), State.BROKEN_REPOINT),
+        (with_channel(io_running="No", sql_running="No", relay_log="relay-bin.000002"), State.BROKEN_REPOINT),
     ],
 )
 def test_what_was_seen_tells_the_state(replica: ReplicaSeen, expected: State) -> None:
