@@ -11,6 +11,7 @@ from proxy.session.core.passage import Passage
 from proxy.session.core.phases import STREAMING, UPLOADING, WORKING, Phase
 from proxy.session.core.request import Request
 from proxy.session.running.runner import Runner
+from proxy.session.shared.counting import Book
 from proxy.session.shared.gate import in_progress
 from proxy.wire import constants as c
 from proxy.wire.exchange import Reply
@@ -39,11 +40,14 @@ class Client(Protocol):
 class Bulk:
     """That of one session. `passage` is what is under way, `renumbers` says that the client may count packets wrong."""
 
-    def __init__(self, client: Client, inbox: Inbox, gate: ReadGate, memory: Memory, *, renumbers: bool) -> None:
+    def __init__(
+        self, client: Client, inbox: Inbox, gate: ReadGate, memory: Memory, book: Book, *, renumbers: bool
+    ) -> None:
         self._client = client
         self._inbox = inbox
         self._gate = gate
         self._memory = memory
+        self._book = book
         self._renumbers = renumbers
         self.passage: Passage | None = None
 
@@ -61,7 +65,8 @@ class Bulk:
         self._client.enter(STREAMING)
         answered = request.reply is not Reply.NONE
         self.passage = Passage(BodyStream(length), self._numbers(0), answered=answered, skip=_HEADER)
-        request.begun = perf_counter()
+        if self._book.timing:
+            self._book.came(request, perf_counter())
         request.packet, rest = self.passage.feed(head)
         self._inbox.add(rest)
         self._gate.hold(Hold.NO_SERVER_YET)

@@ -95,7 +95,7 @@ class ClientSession(asyncio.Protocol):
         if isinstance(transport, CompressedToClient):
             self._compressed = transport
         renumbers = isinstance(transport, CompressedToClient)
-        self._bulk = Bulk(self, self._inbox, self._gate, self._memory, renumbers=renumbers)
+        self._bulk = Bulk(self, self._inbox, self._gate, self._memory, self._book, renumbers=renumbers)
         self._context.enter(self.presence)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -204,7 +204,7 @@ class ClientSession(asyncio.Protocol):
             if self._memory.full and self._shed(request):
                 return
             if begun:
-                request.begun = begun
+                self._book.came(request, begun)
             self.statements += 1
             self.enter(WORKING)
             if len(packet) >= _LONG:

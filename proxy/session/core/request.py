@@ -64,7 +64,6 @@ class Request:
     errno: int = 0
     given_up: float = 0.0
     served_by: float = 0.0
-    begun: float = 0.0
     sent: float = 0.0
 
     def __init__(
@@ -85,7 +84,7 @@ class Request:
         self.avoid: frozenset[str] = _NO_SERVERS
         self.wish: Hint | None = None
         self.need: int | None = None
-        self.limit = self.delayed = self.queued = 0.0
+        self.limit = self.delayed = self.queued = self.begun = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,7 @@ class Context:
     def __post_init__(self) -> None:
         self.heaviest = Heaviest(self.tallies)
         self.journal = Journal(self.settings, self.spans)
+        self.book.time_all(self.journal.active)
         self.balancer = self._new_balancer()
         self.failures = Failures(self.settings.failed_logins)
         self.gate = Gate(self.settings.primary_wait)
@@ -215,7 +216,7 @@ class Context:
         self.reaper.within = self.greetings.within = settings.connect_timeout
         self.monitor.heed(settings.probe_interval, limits_of(settings), shares_of(settings))
         self.journal.heed(settings)
-        self.book.timing = True
+        self.book.time_all(self.journal.active)
         self.failures.limit = settings.failed_logins
         self.memory.limit = self._part(settings.memory_limit)
         if settings.balance != self.balancer.name:

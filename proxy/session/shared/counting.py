@@ -27,13 +27,24 @@ class Book:
     """The statements of one process that are still to be added to their digests, routes, servers and users.
 
     Between two statements the processor's caches forget all that. Many in one go cost half as much as one by one.
-    `timing` says that it is to be noted when commands come: until one in OWN_TIME_SHARE is answered, or all, for the
-    journal.
+    `timing` says that it is to be noted when the next command comes: of one statement in OWN_TIME_SHARE, which is the
+    first that comes when it is due, so that none are preferred, or of all, for the journal.
     """
 
     def __init__(self) -> None:
         self.lines: list[_Line] = []
         self.timing = True
+        self._all = False
+
+    def time_all(self, wanted: bool) -> None:
+        """Whether it is noted of all commands when they come."""
+        self._all, self.timing = wanted, True
+
+    def came(self, request: Request, at: float) -> None:
+        """Note that `request` came at `at`, by the performance counter, as `timing` asked for."""
+        request.begun = at
+        if request.code in _COUNTED:
+            self.timing = self._all
 
     def add_up(self) -> None:
         """Do it: before anybody looks at what is counted, and once a second."""
@@ -89,7 +100,7 @@ class Ledger:
             if len(lines) >= _PAGE:
                 self._book.add_up()
         lines.append((request.statement, request.route, link, self, on_primary, now - request.sent, exchange.rows))
-        if request.queued or self._book.timing:
+        if request.queued or request.begun:
             self._note(request, link, exchange, now)
 
     def failed(self, request: Request, link: BackendConnection, errno: int) -> None:
@@ -109,9 +120,8 @@ class Ledger:
     def _note(self, request: Request, link: BackendConnection, exchange: Exchange, now: float) -> None:
         if request.queued:
             link.traffic.queued.add_one(request.queued)
-        if self._book.timing and request.begun:
+        if request.begun:
             link.traffic.own.add_one(request.sent - request.begun - request.queued)
-            self._book.timing = self._journal.active
         if self._journal.active:
             whole, served = now - (request.begun or request.delayed), now - request.sent
             ran = Ran(request, link.server, self._whose, exchange.errno, exchange.rows, whole, request.queued, served)

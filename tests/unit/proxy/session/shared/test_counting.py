@@ -36,13 +36,20 @@ class Link:
         self.traffic = Traffic()
 
 
-def request(text: bytes, *, sent: float, code: int = c.COM_QUERY) -> Request:
-    """A read that was sent so many seconds ago, and came a second before that, of which it waited for half."""
+def request(text: bytes, *, sent: float, code: int = c.COM_QUERY, book: Book | None = None) -> Request:
+    """A read that was sent so many seconds ago, and came a second before that, of which it waited for half.
+
+    With a `book`, when it came is noted only if that wants to know.
+    """
     made = Request(
         frame(bytes((code,)) + text, 0), CACHE.statement(text), route_to(Target.REPLICA, "read"), Reply.RESULT
     )
     made.sent = time.perf_counter() - sent
-    made.begun, made.queued = made.sent - 1.0, 0.5
+    made.queued = 0.5
+    if book is None:
+        made.begun = made.sent - 1.0
+    elif book.timing:
+        book.came(made, made.sent - 1.0)
     return made
 
 
@@ -65,14 +72,15 @@ def test_time_is_split() -> None:
     book = Book()
     of, link, usage = ledger(book)
     for _ in range(OWN_TIME_SHARE):
-        count(of, request(b"SELECT 1 AS split", sent=0.2), link)
+        count(of, request(b"SELECT 1 AS split", sent=0.2, book=book), link)
     book.add_up()
     traffic, tally = link.traffic, CACHE.statement(b"SELECT 2 AS split").tally
     assert traffic.served.total == tally.served.total == traffic.reads == usage.replicas == OWN_TIME_SHARE
     assert traffic.served.quantile(0.5) == 0.25
     assert traffic.queued.seconds == 0.5 * OWN_TIME_SHARE
-    assert traffic.own.total == 1
-    assert traffic.own.seconds == pytest.approx(0.5)
+    # The very first one's, and that of one in so many.
+    assert traffic.own.total == 2
+    assert traffic.own.seconds == pytest.approx(2 * 0.5)
     assert (tally.replicas, tally.reason) == (OWN_TIME_SHARE, "read")
     assert tally.seen == pytest.approx(time.time(), abs=60)
     assert (tally.rows, tally.affected) == (2 * OWN_TIME_SHARE, 0)
@@ -82,7 +90,7 @@ def test_many_are_added_up_by_themselves_and_once() -> None:
     book = Book()
     of, link, usage = ledger(book)
     for number in range(1, 2001):
-        count(of, request(b"DELETE FROM t WHERE a = 1", sent=0.0), link)
+        count(of, request(b"DELETE FROM t WHERE a = 1", sent=0.0, book=book), link)
         assert usage.replicas + len(book.lines) == number
     assert len(book.lines) < 1500
     assert 2000 // OWN_TIME_SHARE <= link.traffic.own.total <= 2000 // OWN_TIME_SHARE + 2
@@ -90,6 +98,32 @@ def test_many_are_added_up_by_themselves_and_once() -> None:
         book.add_up()
         assert (link.traffic.reads, link.traffic.others, link.traffic.served.total) == (0, 2000, 2000)
     assert CACHE.statement(b"DELETE FROM t WHERE a = 1").tally.affected == 3 * 2000
+
+
+def test_the_own_time_is_that_of_the_first_that_comes_not_of_the_first_that_is_answered() -> None:
+    book = Book()
+    of, link, _ = ledger(book)
+    texts = (b"SELECT 1 AS slowly", b"SELECT 1 AS quickly")
+    slowly, quickly = (request(text, sent=0.0, book=book) for text in texts)
+    for made in (quickly, slowly):
+        count(of, made, link)
+    assert (slowly.begun > 0, quickly.begun, link.traffic.own.total) == (True, 0.0, 1)
+
+
+def test_what_executes_nothing_leaves_the_own_time_to_the_next() -> None:
+    book = Book()
+    for code, timing in ((c.COM_STMT_PREPARE, True), (c.COM_STMT_EXECUTE, False)):
+        request(b"SELECT 1 AS prepared", sent=0.0, code=code, book=book)
+        assert book.timing is timing
+
+
+def test_all_are_timed_for_the_journal() -> None:
+    book = Book()
+    book.time_all(True)
+    of, link, _ = ledger(book)
+    for _ in range(3):
+        count(of, request(b"SELECT 1 AS logged", sent=0.0, book=book), link)
+    assert link.traffic.own.total == 3
 
 
 def test_errors_are_counted_by_number() -> None:
