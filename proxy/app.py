@@ -15,6 +15,7 @@ from proxy.origin import Origin
 from proxy.reload import Reloader, rules, warn_of_weights
 from proxy.session.shared.alone import Alone
 from proxy.session.shared.context import Context
+from proxy.tls.selfmade import OfThisRun
 from topology.addresses import endpoint
 from topology.config import Settings
 from topology.monitor import Monitor
@@ -35,7 +36,7 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
     async with asyncio.TaskGroup() as tasks:
         # With workers it is they who have sessions.
         spans = spans_of(settings) if settings.processes == 1 else None
-        context = await context_of(settings, monitor, tasks, rules(settings, replicas), spans)
+        context = await context_of(settings, monitor, tasks, rules(settings, replicas), spans, OfThisRun())
         parent = _parent(context, monitor) if settings.processes > 1 else None
         if parent is None:
             context.colleagues = Alone(context, monitor)

@@ -14,6 +14,7 @@ from proxy.session.shared.spans import Spans
 from proxy.sql.cache import StatementCache
 from proxy.sql.classify import Classifier
 from proxy.sql.comments import server_version
+from proxy.tls.selfmade import OfThisRun
 from proxy.tracing.start import exporter_of, require_packages
 from proxy.wire.rsakey import RsaKey
 from topology.config import Settings
@@ -42,7 +43,12 @@ def monitor_of(origin: Origin, settings: Settings) -> Monitor:
 
 
 async def context_of(
-    settings: Settings, monitor: Watch, tasks: asyncio.TaskGroup, rules: Rules | None, spans: Spans | None
+    settings: Settings,
+    monitor: Watch,
+    tasks: asyncio.TaskGroup,
+    rules: Rules | None,
+    spans: Spans | None,
+    of_this_run: OfThisRun,
 ) -> Context:
     """What the sessions of a process share; it goes by what `monitor` finds."""
     context = Context(
@@ -53,7 +59,8 @@ async def context_of(
         key=await asyncio.to_thread(RsaKey),
         tasks=tasks,
         rules=rules,
-        certificate=certificate_of(settings),
+        certificate=certificate_of(settings, of_this_run),
+        of_this_run=of_this_run,
         spans=spans,
     )
     monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))

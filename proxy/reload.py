@@ -15,6 +15,7 @@ from proxy.routing.rules import Rules
 from proxy.session.shared.configured import rules_of, shares_of
 from proxy.session.shared.context import Context
 from proxy.tls.context import client_facing
+from proxy.tls.selfmade import OfThisRun
 from topology.config import Settings
 from topology.discovery import replicas_of
 from topology.environment import Deployment
@@ -161,12 +162,12 @@ def certificate_for(context: Context, settings: Settings) -> WatchedContext | No
     keys = ("tls", "tls_certificate", "tls_key", "tls_client_ca", "http_tls")
     if all(getattr(settings, key) == getattr(context.settings, key) for key in keys):
         return context.certificate
-    return certificate_of(settings)
+    return certificate_of(settings, context.of_this_run)
 
 
-def certificate_of(settings: Settings) -> WatchedContext | None:
+def certificate_of(settings: Settings, of_this_run: OfThisRun) -> WatchedContext | None:
     """What clients meet, if they are offered TLS anywhere. Raises ConfigError."""
-    return client_facing(settings) if settings.tls != "off" or settings.http_tls else None
+    return client_facing(settings, of_this_run) if settings.tls != "off" or settings.http_tls else None
 
 
 def towards_servers(settings: Settings) -> WatchedContext | None:

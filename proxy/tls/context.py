@@ -14,7 +14,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from proxy.tls.selfmade import kept_certificate, make_certificate, make_key
+from proxy.tls.selfmade import OfThisRun, kept_certificate
 from topology.config import Settings
 from topology.tlsfiles import WatchedContext, load_authorities, load_certificate
 
@@ -34,8 +34,11 @@ def fingerprint_of(context: ssl.SSLContext) -> bytes:
     return context.fingerprint if isinstance(context, ClientFacing) else b""
 
 
-def client_facing(settings: Settings) -> WatchedContext:
-    """The context for clients, watched for changes of its files. Raises ConfigError when a file cannot be used."""
+def client_facing(settings: Settings, of_this_run: OfThisRun) -> WatchedContext:
+    """The context for clients, watched for changes of its files. Raises ConfigError when a file cannot be used.
+
+    The certificate `of_this_run` is in it if there is no other.
+    """
     authorities = settings.tls_client_ca
     if settings.tls_certificate is not None:
         return _watched(settings.tls_certificate, settings.tls_key, authorities)
@@ -45,11 +48,8 @@ def client_facing(settings: Settings) -> WatchedContext:
             return _watched(*kept_certificate(settings.state_directory, names, now), authorities)
         except OSError as error:
             log.warning("cannot keep a certificate in %s: %s", settings.state_directory, error.strerror)
-    log.warning(
-        "the certificate for clients is made for this run only, so a client cannot know it again; "
-        "set state_directory, or tls_certificate and tls_key"
-    )
-    return _of_this_run(names, now, authorities)
+    of_this_run.make(names, now)
+    return _in_memory(of_this_run.pem, authorities)
 
 
 def _watched(certificate: Path, key: Path | None, authorities: Path | None) -> WatchedContext:
@@ -57,10 +57,7 @@ def _watched(certificate: Path, key: Path | None, authorities: Path | None) -> W
     return WatchedContext("the certificate for clients", files, lambda: _context(certificate, key, authorities))
 
 
-def _of_this_run(names: tuple[str, ...], now: datetime.datetime, authorities: Path | None) -> WatchedContext:
-    key = make_key()
-    pem = make_certificate(key, names, now) + key
-
+def _in_memory(pem: bytes, authorities: Path | None) -> WatchedContext:
     def make() -> ssl.SSLContext:
         # OpenSSL's Python interface reads certificates from files only.
         with _passing_file(pem) as file:

@@ -59,6 +59,27 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
+class OfThisRun:
+    """The certificate of a run that can keep none: made when it is wanted first, the same for all processes.
+
+    `pem` is the certificate with its key, empty until then.
+    """
+
+    def __init__(self, pem: bytes = b"") -> None:
+        self.pem = pem
+
+    def make(self, names: tuple[str, ...], now: datetime.datetime) -> None:
+        """Make it, if it is not there, and say so."""
+        if self.pem:
+            return
+        log.warning(
+            "the certificate for clients is made for this run only, so a client cannot know it again; "
+            "set state_directory, or tls_certificate and tls_key"
+        )
+        key = make_key()
+        self.pem = make_certificate(key, names, now) + key
+
+
 def kept_certificate(directory: Path, names: tuple[str, ...], now: datetime.datetime) -> tuple[Path, Path]:
     """The files of the certificate and the key in `directory`, made there if they are not.
 

@@ -239,8 +239,13 @@ class Parent:
         # Everything that is told from now on comes behind this.
         self._publisher.catch_up()
         news = self._publisher.so_far()
+        settings, certificate = self._to_heed(self._context.settings)
         life = self._lives[member.slot] - 1
-        return Beginning(self._context.settings, member.slot, self._slots, life, news, self._secrets)
+        return Beginning(settings, member.slot, self._slots, life, news, certificate, self._secrets)
+
+    def _to_heed(self, settings: Settings) -> tuple[Settings, bytes]:
+        """With settings goes the certificate of this run, if one was made."""
+        return settings, self._context.of_this_run.pem
 
     def _is_ready(self, member: Member) -> None:
         if (held := self._held_until - asyncio.get_running_loop().time()) > 0:
@@ -259,7 +264,7 @@ class Parent:
 
     def heed(self, settings: Settings) -> None:
         """Have all go by other settings."""
-        self._tell_all("settings", settings)
+        self._tell_all("settings", self._to_heed(settings))
 
     # --- colleagues --------------------------------------------------------------------------------------------------
 

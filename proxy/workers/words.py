@@ -12,7 +12,8 @@ from topology.config import Settings
 class Beginning:
     """What a worker begins with. It is the `life`-th in its slot, one of `slots`.
 
-    `news` are what it was not there to be told: names and values.
+    `news` are what it was not there to be told: names and values. `certificate` is that of this run, with its key,
+    empty if none was made.
     """
 
     settings: Settings
@@ -20,6 +21,7 @@ class Beginning:
     slots: int
     life: int
     news: list[tuple[str, Any]]
+    certificate: bytes = field(repr=False)
     secrets: dict[SecretKey, Secret] = field(default_factory=dict, repr=False)
 
 

@@ -28,6 +28,7 @@ from proxy.session.shared.context import Context
 from proxy.session.shared.holding import hold_here
 from proxy.session.shared.numbers import numbers
 from proxy.session.shared.overview import figures
+from proxy.tls.selfmade import OfThisRun
 from proxy.workers.board import Board
 from proxy.workers.crewmate import Crewmate
 from proxy.workers.follower import Follower
@@ -70,7 +71,7 @@ class Worker:
             "located": lambda told: self._follower.located(told),
             "learnt": lambda told: self._follower.learnt(told),
             "silent": lambda name: self._follower.silent(name),
-            "settings": self._heed,
+            "settings": lambda told: self._heed(*told),
             "drain": lambda _: self._stop.set(),
             "figures": lambda parts: figures(self._context, parts),
             "metrics": lambda _: Metrics(self._context).families(),
@@ -141,7 +142,12 @@ class Worker:
         for name, told in news:
             getattr(self._follower, name)(told)
         self._context = context = await context_of(
-            settings, self._follower, tasks, rules_of(settings.rules), spans_of(settings)
+            settings,
+            self._follower,
+            tasks,
+            rules_of(settings.rules),
+            spans_of(settings),
+            OfThisRun(beginning.certificate),
         )
         self._victims = Victims(context, beginning.slot)
         context.share(beginning.slots)
@@ -180,8 +186,9 @@ class Worker:
     def _counts(self) -> tuple[Any, Any]:
         return figures(self._context, Parts()).kept(), counted(Metrics(self._context).families())
 
-    async def _heed(self, settings: Settings) -> None:
+    async def _heed(self, settings: Settings, certificate_of_run: bytes) -> None:
         async with self._heeding:
+            self._context.of_this_run.pem = certificate_of_run
             try:
                 certificate = certificate_for(self._context, settings)
             except ConfigError as error:

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import pymysql
 import pytest
 
 from replication.sandbox import Cluster
+from tests.support.certificates import client_context
 from tests.support.clients import READS, Connection, Counters, connect, direct, run
 from tests.support.crew import growing, on_both, samples, total, worker_of, worker_processes
 from tests.support.lags import behind
@@ -364,6 +366,18 @@ def test_a_worker_that_is_killed_under_load_costs_each_of_its_clients_one_connec
     rows = run(both[0] if 0 not in lost else both[1], f"SELECT who, COUNT(*) FROM {SCHEMA}.written GROUP BY who")
     counts = {int(who): int(count) for who, count in rows}
     assert all(w.acknowledged <= counts[w.who] <= w.acknowledged + w.losses for w in writers)
+
+
+def test_workers_show_one_certificate_where_none_can_be_kept(shared_cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    flags = (*FLAGS, "--state-directory", str(tmp_path / "file"))
+    shown: dict[int, bytes] = {}
+    with running_proxy(shared_cluster, *flags) as proxy:
+        while len(shown) < 2:
+            with connect(shared_cluster, proxy, ssl=client_context()) as client:
+                shown[worker_of(client)] = cast(Any, client)._sock.getpeercert(binary_form=True)
+        assert proxy.log.count("made for this run only") == 1
+    assert shown[0] == shown[1] != b""
 
 
 def test_workers_do_not_outlive_their_parent(shared_cluster: Cluster) -> None:

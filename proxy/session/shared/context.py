@@ -39,6 +39,7 @@ from proxy.session.shared.replays import Replays
 from proxy.session.shared.spans import Spans
 from proxy.sql.cache import StatementCache
 from proxy.sql.tally import Tally
+from proxy.tls.selfmade import OfThisRun
 from proxy.wire.capabilities import Layout
 from proxy.wire.openings import Openings
 from proxy.wire.rsakey import RsaKey
@@ -127,9 +128,9 @@ class Context:
     """Shared by all sessions of one process.
 
     `cache` is there once the vendor of the primary is known; `logins` are the clients that are logging in, in the order
-    of their arrival. `openings` are those of each reply layout. `certificate` is what clients meet. `rules` are
-    those of the configuration. `failures` are those of logins, `logins_refused` counts why.
-    `addresses` counts connections by client, `traffic` what each server (by name) got,
+    of their arrival. `openings` are those of each reply layout. `certificate` is what clients meet, and `of_this_run`
+    the one that is made if there is no other. `rules` are those of the configuration. `failures` are those of logins,
+    `logins_refused` counts why. `addresses` counts connections by client, `traffic` what each server (by name) got,
     `usages` what users ran, and `book` what is to be added to all that; `volume` are the bytes of
     all clients; `journal` is the log of statements, `spans` what makes spans of them if they are traced.
     `processes` share the limits. `colleagues` are all of them; `others` tells how many clients they have beside this
@@ -150,6 +151,7 @@ class Context:
     key: RsaKey
     tasks: asyncio.TaskGroup
     certificate: WatchedContext | None = None
+    of_this_run: OfThisRun = field(default_factory=OfThisRun)
     rules: Rules | None = None
     spans: Spans | None = None
     cache: StatementCache | None = None

@@ -10,6 +10,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from proxy.http.access import for_http, guard, trusts
 from proxy.tls.context import client_facing
+from proxy.tls.selfmade import OfThisRun
 from tests.support.certificates import Authority, Pair
 from topology.settings import load_settings
 
@@ -113,7 +114,9 @@ def der(pair: Pair) -> bytes:
 def test_the_certificate_is_that_of_the_moment(name: str | None, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     first = authority.named("proxy")
-    watched = client_facing(load_settings(None, {}, {"tls_certificate": first.certificate, "tls_key": first.key}))
+    watched = client_facing(
+        load_settings(None, {}, {"tls_certificate": first.certificate, "tls_key": first.key}), OfThisRun()
+    )
     context, before = for_http(lambda: watched), der(first)
     assert meets(context, authority, name) == before
     second = authority.named("proxy")
