@@ -6,7 +6,7 @@ import logging
 import signal
 from typing import TYPE_CHECKING
 
-from proxy.building import context_of, last_spans, monitor_of, spans_of
+from proxy.building import Own, context_of, last_spans, monitor_of, spans_of
 from proxy.declared import Declared
 from proxy.doors import Doors
 from proxy.listener import Listener
@@ -15,7 +15,7 @@ from proxy.origin import Origin
 from proxy.reload import Reloader, rules, warn_of_weights
 from proxy.session.shared.alone import Alone
 from proxy.session.shared.context import Context
-from proxy.tls.selfmade import OfThisRun
+from proxy.tls.loginkey import login_key
 from topology.addresses import endpoint
 from topology.config import Settings
 from topology.monitor import Monitor
@@ -36,7 +36,8 @@ async def run(origin: Origin, settings: Settings, stop: asyncio.Event, hangup: a
     async with asyncio.TaskGroup() as tasks:
         # With workers it is they who have sessions.
         spans = spans_of(settings) if settings.processes == 1 else None
-        context = await context_of(settings, monitor, tasks, rules(settings, replicas), spans, OfThisRun())
+        own = Own(await asyncio.to_thread(login_key, settings))
+        context = await context_of(settings, monitor, tasks, rules(settings, replicas), spans, own)
         parent = _parent(context, monitor) if settings.processes > 1 else None
         if parent is None:
             context.colleagues = Alone(context, monitor)

@@ -1,6 +1,7 @@
 """Puts together what a process of the proxy is made of."""
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Final
 
 from proxy.accounts.directory import Directory
@@ -26,6 +27,14 @@ from topology.watch import Watch
 _LAST_SPANS: Final = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What is the same in all processes of a proxy: the RSA `key`, and the certificate of this run."""
+
+    key: RsaKey
+    of_this_run: OfThisRun = field(default_factory=OfThisRun)
+
+
 def monitor_of(origin: Origin, settings: Settings) -> Monitor:
     """What watches the servers of the settings, which come from `origin`. Raises ConfigError."""
     deployment = origin.deployment(settings)
@@ -48,19 +57,19 @@ async def context_of(
     tasks: asyncio.TaskGroup,
     rules: Rules | None,
     spans: Spans | None,
-    of_this_run: OfThisRun,
+    own: Own,
 ) -> Context:
-    """What the sessions of a process share; it goes by what `monitor` finds."""
+    """What the sessions of a process share; it goes by what `monitor` finds. `own` is what it shows to clients."""
     context = Context(
         settings=settings,
         monitor=monitor,
         directory=Directory(monitor.snapshot.primary.server, settings.accounts, settings.probe_timeout),
         greetings=Greetings(settings.connect_timeout),
-        key=await asyncio.to_thread(RsaKey),
+        key=own.key,
         tasks=tasks,
         rules=rules,
-        certificate=certificate_of(settings, of_this_run),
-        of_this_run=of_this_run,
+        certificate=certificate_of(settings, own.of_this_run),
+        of_this_run=own.of_this_run,
         spans=spans,
     )
     monitor.on_change(lambda snapshot: _learn_vendor(context, snapshot))

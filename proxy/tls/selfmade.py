@@ -1,12 +1,8 @@
 """A certificate for a proxy that was given none: made once, kept in a directory, used again at the next start."""
 
-import contextlib
 import datetime
 import ipaddress
 import logging
-import os
-import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from proxy.tls.kept import keep, replace
 from topology.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -89,13 +86,13 @@ def kept_certificate(directory: Path, names: tuple[str, ...], now: datetime.date
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificate, key = directory / CERTIFICATE_FILE, directory / KEY_FILE
     if not key.exists():
-        _keep(key, make_key(), 0o600)
+        keep(key, make_key(), 0o600)
     try:
         if not certificate.exists():
-            _keep(certificate, make_certificate(key.read_bytes(), names, now), 0o644)
+            keep(certificate, make_certificate(key.read_bytes(), names, now), 0o644)
             log.info("made the certificate %s", certificate)
         elif _ends(certificate) < now + _RENEW_BEFORE:
-            _replace(certificate, make_certificate(key.read_bytes(), names, now), 0o644)
+            replace(certificate, make_certificate(key.read_bytes(), names, now), 0o644)
             log.info("renewed the certificate %s", certificate)
     except ValueError as error:
         raise ConfigError(
@@ -107,23 +104,3 @@ def kept_certificate(directory: Path, names: tuple[str, ...], now: datetime.date
 
 def _ends(certificate: Path) -> datetime.datetime:
     return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
-
-
-def _keep(file: Path, content: bytes, mode: int) -> None:
-    """Write a file whole, unless somebody else just did."""
-    _written(file, content, mode, os.link)
-
-
-def _replace(file: Path, content: bytes, mode: int) -> None:
-    _written(file, content, mode, os.replace)
-
-
-def _written(file: Path, content: bytes, mode: int, put: Callable[[Path, Path], None]) -> None:
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as handle:
-            handle.write(content)
-        with contextlib.suppress(FileExistsError):
-            put(draft, file)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -60,9 +60,13 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """The password was wrong. `used_password` is what the server's message reports as YES or NO."""
+    """The password was wrong. `used_password` is what the server's message reports as YES or NO.
+
+    With `other_key` it cannot be told: it was encrypted with another RSA key. Servers call that wrong, too.
+    """
 
     used_password: bool
+    other_key: bool = False
 
 
 # An Err is for a client with which the method cannot be used.
@@ -248,7 +252,8 @@ def _send_key(around: Surroundings) -> Send:
 
 def _password(payload: bytes, methods: tuple[Method, ...], around: Surroundings) -> Step:
     if len(payload) == RSA_SIZE:
-        return Verify(around.key.decrypt_password(payload, around.nonce), methods)
+        password = around.key.decrypt_password(payload, around.nonce)
+        return Deny(used_password=True, other_key=True) if password is None else Verify(password, methods)
     if around.private and payload.endswith(b"\0"):
         return Verify(payload.removesuffix(b"\0"), methods)
     return Deny(used_password=True)

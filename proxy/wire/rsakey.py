@@ -13,21 +13,37 @@ _OAEP = padding.OAEP(mgf=padding.MGF1(algorithm=hashes.SHA1()), algorithm=hashes
 
 
 class RsaKey:
-    """The key pair with which clients without TLS send their password to us."""
+    """The key pair with which clients without TLS send their password to us: that of `pem`, or a new one.
 
-    def __init__(self) -> None:
-        self._private = rsa.generate_private_key(public_exponent=65537, key_size=RSA_SIZE * 8)
+    Raises ValueError for a PEM that is not an unencrypted RSA key of RSA_SIZE.
+    """
+
+    def __init__(self, pem: bytes = b"") -> None:
+        self._private = _private_key(pem) if pem else rsa.generate_private_key(65537, RSA_SIZE * 8)
+        self.private_pem = self._private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
         self.public_pem = self._private.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
 
-    def decrypt_password(self, encrypted: bytes, nonce: bytes) -> bytes:
-        """The password in a client's full authentication packet. Raises MalformedPacket for anything else."""
+    def decrypt_password(self, encrypted: bytes, nonce: bytes) -> bytes | None:
+        """The password in a client's full authentication packet; None for what was not encrypted for this key."""
         try:
             clear = self._private.decrypt(encrypted, _OAEP)
         except ValueError:
-            raise MalformedPacket("the encrypted password does not fit the RSA key") from None
+            return None
         return _xor_repeating(clear, nonce).removesuffix(b"\0")
+
+
+def _private_key(pem: bytes) -> rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        raise ValueError("no private key in PEM without a password") from None
+    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size != RSA_SIZE * 8:
+        raise ValueError(f"no RSA key of {RSA_SIZE * 8} bits")
+    return key
 
 
 def encrypt_password(password: bytes, nonce: bytes, public_pem: bytes) -> bytes:

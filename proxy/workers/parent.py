@@ -241,7 +241,8 @@ class Parent:
         news = self._publisher.so_far()
         settings, certificate = self._to_heed(self._context.settings)
         life = self._lives[member.slot] - 1
-        return Beginning(settings, member.slot, self._slots, life, news, certificate, self._secrets)
+        key = self._context.key.private_pem
+        return Beginning(settings, member.slot, self._slots, life, news, key, certificate, self._secrets)
 
     def _to_heed(self, settings: Settings) -> tuple[Settings, bytes]:
         """With settings goes the certificate of this run, if one was made."""

@@ -12,8 +12,8 @@ from topology.config import Settings
 class Beginning:
     """What a worker begins with. It is the `life`-th in its slot, one of `slots`.
 
-    `news` are what it was not there to be told: names and values. `certificate` is that of this run, with its key,
-    empty if none was made.
+    `news` are what it was not there to be told: names and values. `key` is the RSA key, `certificate` that of this run
+    with its own key, empty if none was made: PEM.
     """
 
     settings: Settings
@@ -21,6 +21,7 @@ class Beginning:
     slots: int
     life: int
     news: list[tuple[str, Any]]
+    key: bytes = field(repr=False)
     certificate: bytes = field(repr=False)
     secrets: dict[SecretKey, Secret] = field(default_factory=dict, repr=False)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import uvloop
 
 from proxy.admin.figures import Parts
-from proxy.building import context_of, last_spans, spans_of
+from proxy.building import Own, context_of, last_spans, spans_of
 from proxy.declared import Declared
 from proxy.http.metrics import Metrics
 from proxy.http.summing import counted
@@ -29,6 +29,7 @@ from proxy.session.shared.holding import hold_here
 from proxy.session.shared.numbers import numbers
 from proxy.session.shared.overview import figures
 from proxy.tls.selfmade import OfThisRun
+from proxy.wire.rsakey import RsaKey
 from proxy.workers.board import Board
 from proxy.workers.crewmate import Crewmate
 from proxy.workers.follower import Follower
@@ -147,7 +148,7 @@ class Worker:
             tasks,
             rules_of(settings.rules),
             spans_of(settings),
-            OfThisRun(beginning.certificate),
+            Own(RsaKey(beginning.key), OfThisRun(beginning.certificate)),
         )
         self._victims = Victims(context, beginning.slot)
         context.share(beginning.slots)

@@ -1,19 +1,26 @@
 """Every authentication method that the servers have: as without the proxy, and known to it after the first login."""
 
+import itertools
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
 
 import pymysql
 import pytest
 
+from proxy.tls.loginkey import PUBLIC_FILE
 from proxy.wire import constants as c
 from proxy.wire.framing import frame
 from proxy.wire.handshake import HandshakeResponse, response_payload
 from proxy.wire.replies import Err, parse_err
+from proxy.wire.rsakey import RsaKey
 from replication.sandbox import Cluster, Flavor
 from tests.support.clients import Connection, connect, direct, run
 from tests.support.clusters import replicating_cluster
+from tests.support.crew import worker_of
 from tests.support.newest import newest_mariadb
 from tests.support.proxies import ProxyProcess, running_proxy
 from tests.support.waiting import wait_until
@@ -319,6 +326,30 @@ def test_an_account_that_nobody_may_log_in_to(place: Place) -> None:
         place.execute("DROP USER u@'%'")
         place.execute("UNINSTALL PLUGIN mysql_no_login")
         place.execute("SET SESSION sql_log_bin = 1")
+
+
+def test_the_rsa_key_can_be_known_beforehand(place: Place, tmp_path: Path) -> None:
+    """It is the same in all workers and after a restart: nobody in between can hand out another one."""
+    passwords = (f"secret-{number}" for number in itertools.count())
+
+    def log_in(proxy: ProxyProcess, key: bytes | None) -> Connection:
+        password = next(passwords)
+        # An account that is new is asked for its password.
+        user = place.create("caching_sha2_password", password)
+        return connect(place.cluster, proxy, user=user, password=password, ssl_disabled=True, server_public_key=key)
+
+    for _ in range(2):
+        flags = ("--workers", "2", "--state-directory", str(tmp_path))
+        with running_proxy(place.cluster, *flags) as proxy, ExitStack() as stack:
+            known = (tmp_path / PUBLIC_FILE).read_bytes()
+            served = set[int]()
+            while served != {0, 1}:
+                served.add(worker_of(stack.enter_context(log_in(proxy, known))))
+            assert cast(Any, stack.enter_context(log_in(proxy, None))).server_public_key == known
+            with pytest.raises(pymysql.err.OperationalError) as denied:
+                log_in(proxy, RsaKey().public_pem)
+            assert denied.value.args[0] == c.ER_ACCESS_DENIED
+            assert "another RSA key than the proxy's" in proxy.log
 
 
 def test_secrets_are_not_logged(place: Place) -> None:

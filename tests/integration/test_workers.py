@@ -372,10 +372,10 @@ def test_workers_show_one_certificate_where_none_can_be_kept(shared_cluster: Clu
     (tmp_path / "file").touch()
     flags = (*FLAGS, "--state-directory", str(tmp_path / "file"))
     shown: dict[int, bytes] = {}
-    with running_proxy(shared_cluster, *flags) as proxy:
+    with running_proxy(shared_cluster, *flags) as proxy, ExitStack() as stack:
         while len(shown) < 2:
-            with connect(shared_cluster, proxy, ssl=client_context()) as client:
-                shown[worker_of(client)] = cast(Any, client)._sock.getpeercert(binary_form=True)
+            client = stack.enter_context(connect(shared_cluster, proxy, ssl=client_context()))
+            shown[worker_of(client)] = cast(Any, client)._sock.getpeercert(binary_form=True)
         assert proxy.log.count("made for this run only") == 1
     assert shown[0] == shown[1] != b""
 

@@ -29,6 +29,10 @@ from topology.servers import Observation, Vendor
 log = logging.getLogger(__name__)
 
 _NAMING_THE_HOST: Final = frozenset({c.ER_ACCESS_DENIED, c.ER_ACCESS_DENIED_NO_PASSWORD})
+_OTHER_KEY: Final = (
+    "client %s: its password is encrypted with another RSA key than the proxy's; remedy: have it ask for the key, or "
+    "give it public_key.pem of state_directory"
+)
 _ACCOUNT_CHANGED: Final = (c.ER_ACCESS_DENIED, c.ER_NOT_SUPPORTED_AUTH_MODE, c.ER_ACCESS_DENIED_NO_PASSWORD)
 
 
@@ -101,6 +105,8 @@ class Judge:
         if isinstance(outcome, Accept):
             context.failures.succeeded(self.address, user)
             return
+        if outcome.other_key:
+            log.warning(_OTHER_KEY, self.address)
         context.failures.failed(self.address, user, asyncio.get_running_loop().time())
         if self._allowed(user):
             context.logins_refused[BY_PASSWORD] += 1
