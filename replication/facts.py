@@ -14,8 +14,9 @@ HEARTBEAT_TABLE = "heartbeat"
 SHADOW_PREFIX = "manyreads_shadow_"
 """Of the schemas in which a copy is made beside the live tables."""
 
-# ER_SLAVE_RELAY_LOG_READ_FAILURE, 13121 since MySQL 8, and 13124, which is MySQL's for logs that it cannot even open.
-_RELAY_LOG_ERRORS = frozenset({1594, 13121, 13124})
+# ER_SLAVE_RELAY_LOG_READ_FAILURE, 13121 since MySQL 8, and MySQL's for logs that it cannot even open,
+# ER_SLAVE_RLI_INIT_REPOSITORY: its status calls that 13124 (seen of 9.7).
+_RELAY_LOG_ERRORS = frozenset({1594, 13121, 1872, 13124})
 
 
 class Phase(StrEnum):

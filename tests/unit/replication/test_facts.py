@@ -43,7 +43,7 @@ STOPPED = Channel("", "h", 1, "1", "No", "No")
         (replace(STOPPED, relay_log="relay-bin.000002", io_running="Yes", sql_running="Yes"), False),
         (replace(STOPPED, relay_log="relay-bin.000002", io_errno=1236), False),
         (replace(STOPPED, relay_log="relay-bin.000002", relay_log_bytes=974, sql_errno=1062), False),
-        *((replace(STOPPED, sql_errno=errno, relay_log_bytes=974), True) for errno in (1594, 13121, 13124)),
+        *((replace(STOPPED, sql_errno=errno, relay_log_bytes=974), True) for errno in (1594, 13121, 1872, 13124)),
     ],
 )
 def test_a_damaged_relay_log_is_told_from_a_stopped_replica(channel: Channel, damaged: bool) -> None:
