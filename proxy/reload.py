@@ -20,6 +20,7 @@ from topology.config import Settings
 from topology.discovery import replicas_of
 from topology.environment import Deployment
 from topology.errors import ConfigError, ServerError
+from topology.events import happens
 from topology.monitor import Monitor
 from topology.servers import Server, ServerTls
 from topology.servertls import server_context
@@ -135,12 +136,10 @@ class Reloader:
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
     """Whether `event` is set within so many seconds; it is cleared."""
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return False
-    event.clear()
-    return True
+    happened = await happens(event, seconds)
+    if happened:
+        event.clear()
+    return happened
 
 
 async def heed(context: Context, settings: Settings, rules: Rules | None, certificate: WatchedContext | None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from topology.errors import ServerError
+from topology.events import happens
 from topology.freshness import Freshness
 from topology.health import Limits
 from topology.probe import Prober, Probers
@@ -121,14 +122,12 @@ class Confirming:
         await asyncio.sleep(_SHORT_PAUSE_SECONDS)
         if not self._freshness.waiters:
             self._hurry.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), _PAUSE_SECONDS - _SHORT_PAUSE_SECONDS)
+            await happens(self._hurry, _PAUSE_SECONDS - _SHORT_PAUSE_SECONDS)
 
     async def _until_behind(self, name: str) -> None:
         while name == self._watched.primary.name or self._freshness.has(name, self._freshness.number):
             self._written.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._written.wait(), self._watched.interval)
+            await happens(self._written, self._watched.interval)
 
     async def _confirm_once(self, server: Server, prober: Prober) -> bool:
         if not self._watched.usable(server):

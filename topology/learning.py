@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from topology.errors import ServerError
+from topology.events import happens
 from topology.freshness import Freshness, Table
 from topology.probe import Prober, Probers
 from topology.servers import Server
@@ -44,8 +45,7 @@ class Learning:
                 definitions = self._freshness.definitions
                 self._freshness.learn(await self._ordinary_tables(prober), definitions)
                 await asyncio.sleep(max(_PAUSE, _SHARE * (clock() - began)))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._defined.wait(), _SECONDS)
+                await happens(self._defined, _SECONDS)
 
     async def _ordinary_tables(self, prober: Prober) -> frozenset[Table] | None:
         try:

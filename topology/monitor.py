@@ -16,6 +16,7 @@ from topology import health
 from topology.confirming import Confirming
 from topology.duty import Duty
 from topology.environment import Deployment
+from topology.events import happens
 from topology.freshness import Freshness, Tables
 from topology.lag import LagMeter
 from topology.learning import Learning
@@ -268,8 +269,7 @@ class Monitor:
         """Pause between two looks at a server."""
         pause = health.pause(self._tracks[name], self.interval)
         uneasy = self.snapshot.doubt or self.snapshot.split or not self.snapshot.primary.usable
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._alarm.wait(), min(pause, _UNEASY_SECONDS) if uneasy else pause)
+        await happens(self._alarm, min(pause, _UNEASY_SECONDS) if uneasy else pause)
         await asyncio.sleep(_LOOK_PAUSE)
         self._alarm.clear()
 

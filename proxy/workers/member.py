@@ -17,6 +17,7 @@ from proxy.http.summing import counted, levels
 from proxy.workers.board import Board
 from proxy.workers.messages import RELEASE
 from proxy.workers.peer import Handler, Peer, PeerGone
+from topology.events import happens
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +76,7 @@ class Member:
             )
         code = await self._process.wait()
         # What it has said last is still to be heard.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.peer.gone.wait(), _LAST_WORDS)
+        await happens(self.peer.gone, _LAST_WORDS)
         return code
 
     def kill(self) -> None:

@@ -2,7 +2,6 @@
 one through which they know of each other."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -30,6 +29,7 @@ from proxy.workers.peer import PeerGone
 from proxy.workers.publisher import Publisher
 from proxy.workers.words import Beginning, Found, Hit
 from topology.config import Settings
+from topology.events import happens
 from topology.monitor import Monitor
 
 log = logging.getLogger(__name__)
@@ -145,8 +145,7 @@ class Parent:
         """Hand a client over, as soon as a worker takes it."""
         while not any(member.give(client) for member in self._able()):
             self._ready.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ready.wait(), _RETRY)
+            await happens(self._ready, _RETRY)
 
     def _able(self) -> list[Member]:
         """The workers that take clients, the one with the fewest first."""

@@ -35,7 +35,8 @@ class Broadcast:
         try:
             while True:
                 try:
-                    message_or_end = await asyncio.wait_for(queue.get(), _KEEP_ALIVE)
+                    async with asyncio.timeout(_KEEP_ALIVE):
+                        message_or_end = await queue.get()
                 except TimeoutError:
                     yield b": still here\n\n"
                     continue

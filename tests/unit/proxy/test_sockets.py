@@ -44,7 +44,8 @@ def test_a_successor_gets_the_same_sockets_and_dismisses_the_one_before(tmp_path
         assert not offering.done()
         with second[1] as peer:
             peer.sendall(SERVING)
-            await asyncio.wait_for(offering, 10)
+            async with asyncio.timeout(10):
+                await offering
         return second[0]
 
     inherited = asyncio.run(both())

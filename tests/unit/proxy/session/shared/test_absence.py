@@ -32,7 +32,8 @@ async def returned(seconds: float) -> asyncio.Future[Request]:
     await asyncio.sleep(0.3)
     assert not again.done()
     monitor.snapshot.primary.usable = True
-    await asyncio.wait_for(again, 30)
+    async with asyncio.timeout(30):
+        await again
     return again
 
 
@@ -44,7 +45,8 @@ def test_it_is_given_up_in_time() -> None:
     async def wait() -> None:
         waits, one, again = absence(away(usable=False), 0.2), request(), asyncio.get_running_loop().create_future()
         assert waits.outlast(one, again.set_result)
-        assert await asyncio.wait_for(again, 30) is one
+        async with asyncio.timeout(30):
+            assert await again is one
         # It was tried once more, in vain: the time does not begin anew.
         assert not waits.outlast(one, again.set_result)
         assert not await waits.over(0.0)

@@ -131,7 +131,8 @@ def test_a_pause_and_patience_end_by_themselves() -> None:
         gate.pause(0.1)
         gate.wait(request(WRITE), lambda _: over.set())
         assert gate.paused
-        await asyncio.wait_for(over.wait(), 30)
+        async with asyncio.timeout(30):
+            await over.wait()
         assert (is_shut(gate), gate.patient) == (False, False)
         # The same doubt is not waited for again, another one is.
         gate.look(seen(doubt="who knows"))

@@ -60,7 +60,8 @@ def test_what_is_under_way_is_waited_for() -> None:
         assert around.gate.paused
         assert not held.done()
         around.sessions[0].engaged = False
-        assert await asyncio.wait_for(held, 30) is None
+        async with asyncio.timeout(30):
+            assert await held is None
 
     asyncio.run(run())
 
@@ -77,7 +78,8 @@ def test_what_does_not_end_is_not_waited_for_longer() -> None:
 def test_nobody_waits_for_the_answer_any_more() -> None:
     async def run() -> None:
         around = Around(True)
-        assert await asyncio.wait_for(around.hold(600, gone=True), 30) is not None
+        async with asyncio.timeout(30):
+            assert await around.hold(600, gone=True) is not None
         assert not around.gate.paused
 
     asyncio.run(run())
