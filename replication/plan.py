@@ -184,7 +184,8 @@ def _following(primary: ServerFacts, target: ServerFacts, channel: Channel, forc
     if channel.running:
         return ReplicaPlan(target, Action.LEAVE, f"already in step with {primary.name}", warnings=warnings)
     if channel.relay_log_damaged:
-        return _attach_again(primary, target, "its relay log is damaged", forced)
+        error = f" ({channel.error})" if channel.error else ""
+        return _attach_again(primary, target, f"its relay log is damaged{error}", forced)
     if channel.io_errno in _SAME_SERVER_ID or not (channel.io_errno or channel.sql_errno):
         return ReplicaPlan(target, Action.RESTART, f"its replication from {primary.name} is stopped", warnings=warnings)
     if channel.io_errno in _READING_BINLOG and not channel.sql_errno and not forced:

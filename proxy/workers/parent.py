@@ -238,14 +238,9 @@ class Parent:
         # Everything that is told from now on comes behind this.
         self._publisher.catch_up()
         news = self._publisher.so_far()
-        settings, certificate = self._to_heed(self._context.settings)
-        life = self._lives[member.slot] - 1
-        key = self._context.key.private_pem
-        return Beginning(settings, member.slot, self._slots, life, news, key, certificate, self._secrets)
-
-    def _to_heed(self, settings: Settings) -> tuple[Settings, bytes]:
-        """With settings goes the certificate of this run, if one was made."""
-        return settings, self._context.of_this_run.pem
+        context, life = self._context, self._lives[member.slot] - 1
+        key, certificate = context.key.private_pem, context.of_this_run.pem
+        return Beginning(context.settings, member.slot, self._slots, life, news, key, certificate, self._secrets)
 
     def _is_ready(self, member: Member) -> None:
         if (held := self._held_until - asyncio.get_running_loop().time()) > 0:
@@ -263,8 +258,8 @@ class Parent:
         self._tell_all("secret", (key, secret), but=slot)
 
     def heed(self, settings: Settings) -> None:
-        """Have all go by other settings."""
-        self._tell_all("settings", self._to_heed(settings))
+        """Have all go by other settings, with the certificate of this run, if one was made."""
+        self._tell_all("settings", (settings, self._context.of_this_run.pem))
 
     # --- colleagues --------------------------------------------------------------------------------------------------
 
